@@ -1,0 +1,1 @@
+"""The chatbot pages, one file each."""

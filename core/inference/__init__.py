@@ -1,0 +1,1 @@
+"""What models answer: tokens, classes and vectors, here or on a remote server."""

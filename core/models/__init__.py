@@ -1,0 +1,1 @@
+"""Which models there are, on which device they run, and how they and their adapters are loaded."""
