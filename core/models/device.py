@@ -1,0 +1,204 @@
+"""Chooses device, number format, threads and quantisation once, and says why in words.
+
+It knows the machine and the settings, and no model: what a model needs is estimated in ``core.models.memory``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import MissingExtraError, SettingsError
+from core.models.memory import (
+    ModelShape,
+    estimate_inference_gb,
+    estimate_training_gb,
+    free_memory_bytes,
+    require_memory,
+)
+
+if TYPE_CHECKING:
+    from core.settings import ModelSettings
+
+__all__ = [
+    "DevicePlan",
+    "ModelShape",
+    "apply",
+    "estimate_inference_gb",
+    "estimate_training_gb",
+    "free_memory_bytes",
+    "measure_threads",
+    "plan",
+    "require_memory",
+]
+
+SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """Where and how models run; ``reason`` is shown to people at start-up.
+
+    ``quantize`` is ``none``, ``int8`` (our weight-only matrix product on a CPU), ``8bit`` or ``4bit`` (bitsandbytes on
+    a CUDA card). ``device_map`` is ``auto`` when a model is spread over several cards, else None.
+    """
+
+    device: str
+    dtype: str
+    threads: int
+    quantize: str
+    device_map: str | None
+    free_gb: float
+    reason: str
+
+
+def plan(settings: ModelSettings) -> DevicePlan:
+    """The plan for this machine; a setting other than ``auto`` is obeyed or refused, never replaced.
+
+    Raises ``SettingsError`` for a device that is not there and ``MissingExtraError`` for 4-/8-bit without bitsandbytes.
+    """
+    device, why_device = _choose_device(settings.device)
+    dtype, why_dtype = _choose_dtype(device, settings.dtype)
+    threads, why_threads = _choose_threads(settings.threads)
+    quantize, why_quantize = _choose_quantize(device, dtype, settings.quantize)
+    cards = _cards() if device == "cuda" else 0
+    free_gb = round(free_memory_bytes(device) / 1e9, 1)
+    reasons = [why_device, why_dtype, why_threads, why_quantize, f"{free_gb} GB free"]
+    if cards > 1:
+        reasons.insert(1, f"spread over {cards} cards")
+    return DevicePlan(
+        device, dtype, threads, quantize, "auto" if cards > 1 else None, free_gb, "; ".join(r for r in reasons if r)
+    )
+
+
+def apply(chosen: DevicePlan) -> None:
+    """Set torch's thread count; call it in each thread that runs a model, for OpenMP keeps the number per thread."""
+    import torch
+
+    torch.set_num_threads(chosen.threads)
+
+
+@lru_cache(maxsize=1)
+def measure_threads(budget_s: float = 0.4) -> int:
+    """The number of threads with which a decode-like matrix product is quickest right now, in at most ``budget_s``.
+
+    Beside another job two threads can be 3-30 times slower than one, because each waits for the other at every
+    product; so the choice is measured, not read from the number of cores.
+    """
+    import torch
+
+    cores = usable_cores()
+    if cores == 1:
+        return 1
+    before = torch.get_num_threads()
+    weight, row = torch.randn(2048, 4096, dtype=torch.bfloat16), torch.randn(1, 4096, dtype=torch.bfloat16)
+    candidates = sorted({1, max(1, cores // 2), cores})
+    try:
+        rates = {count: _rate(weight, row, count, budget_s / len(candidates)) for count in candidates}
+    finally:
+        torch.set_num_threads(before)
+    best = max(rates.values())
+    return min(count for count, rate in rates.items() if rate >= 0.9 * best)
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, bounded by a container's CPU quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return cores
+
+
+def _rate(weight: object, row: object, threads: int, seconds: float) -> float:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.nn.functional.linear(row, weight)  # type: ignore[arg-type]  # the first call starts the threads
+    begin, done = time.perf_counter(), 0
+    while time.perf_counter() - begin < seconds:
+        torch.nn.functional.linear(row, weight)  # type: ignore[arg-type]
+        done += 1
+    return done / (time.perf_counter() - begin)
+
+
+def _cards() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _choose_device(wanted: str) -> tuple[str, str]:
+    import torch
+
+    has_mps = torch.backends.mps.is_available()
+    if wanted == "auto":
+        if _cards():
+            return "cuda", f"CUDA card {torch.cuda.get_device_name(0)}"
+        return ("mps", "Apple GPU") if has_mps else ("cpu", f"CPU ({platform.machine()}), no GPU found")
+    kind, _, number = wanted.partition(":")
+    cards = _cards()
+    if kind == "cuda" and (not cards or (number and int(number) >= cards)):
+        raise SettingsError(f"models.device is '{wanted}', but torch sees {cards} CUDA cards: choose auto or cpu.")
+    if kind == "mps" and not has_mps:
+        raise SettingsError("models.device is 'mps', but torch sees no Apple GPU: choose auto or cpu.")
+    if kind not in {"cpu", "cuda", "mps"}:
+        raise SettingsError(f"models.device must be auto, cpu, cuda, cuda:N or mps, got '{wanted}'.")
+    return wanted, f"{wanted} by setting"
+
+
+def _choose_dtype(device: str, wanted: str) -> tuple[str, str]:
+    import torch
+
+    wanted = SHORT_DTYPE.get(wanted, wanted)
+    if wanted != "auto":
+        if wanted not in SHORT_DTYPE.values():
+            raise SettingsError(f"models.dtype must be auto, bfloat16, float16 or float32, got '{wanted}'.")
+        return wanted, f"{wanted} by setting"
+    if device.startswith("cuda"):
+        good = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ("bfloat16", "the card computes bfloat16") if good else ("float16", "the card has no bfloat16")
+    if device == "mps":
+        return "float16", "float16 on Apple GPUs"
+    return ("bfloat16", "the CPU computes bfloat16") if cpu_has_bf16() else ("float32", "the CPU has no bfloat16")
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 natively (AVX-512 BF16, AMX, or Arm's BF16); else fp32 is quicker."""
+    import torch
+
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(bool(known.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
+
+
+def _choose_threads(wanted: int | str) -> tuple[int, str]:
+    cores = usable_cores()
+    if wanted != "auto":
+        return int(wanted), f"{wanted} threads by setting"
+    best = measure_threads()
+    return best, f"{best} of {cores} threads, quickest when measured"
+
+
+def _choose_quantize(device: str, dtype: str, wanted: str) -> tuple[str, str]:
+    on_card = device.startswith("cuda")
+    if wanted == "auto":
+        if device == "cpu" and dtype == "bfloat16":
+            return "int8", "int8 weights for decoding"
+        return "none", ""
+    if wanted in {"4bit", "8bit"}:
+        if not on_card:
+            raise SettingsError(f"models.quantize is '{wanted}', which needs a CUDA card: choose auto, int8 or none.")
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise MissingExtraError("bitsandbytes", "quantize", f"models.quantize={wanted}")
+    elif wanted == "int8" and (device != "cpu" or dtype != "bfloat16"):
+        raise SettingsError("models.quantize is 'int8', which needs models.device=cpu and models.dtype=bfloat16.")
+    elif wanted not in {"none", "int8"}:
+        raise SettingsError(f"models.quantize must be auto, none, int8, 4bit or 8bit, got '{wanted}'.")
+    return wanted, f"{wanted} weights by setting" if wanted != "none" else ""
