@@ -3,8 +3,8 @@
 Knows pydantic's field descriptions, not any particular setting.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -33,39 +33,6 @@ _PLAIN = {
 }
 
 
-def nest(key: Sequence[str], value: object) -> dict[str, Any]:
-    """``(["a", "b"], 1)`` -> ``{"a": {"b": 1}}``."""
-    tree: Any = value
-    for part in reversed(key):
-        tree = {part: tree}
-    return tree
-
-
-def merge(
-    into: dict[str, Any],
-    new: Mapping[str, Any],
-    origins: Origins,
-    origin: str,
-    parse_json: bool = False,
-    at: tuple[str, ...] = (),
-) -> None:
-    """Lay ``new`` over ``into`` key by key and remember where each value came from.
-
-    With ``parse_json`` text that is a JSON object or list becomes one (environment and command line have only text).
-    """
-    for key, value in new.items():
-        path = (*at, key)
-        value = _from_json(value) if parse_json else value
-        if isinstance(value, Mapping):
-            if not isinstance(into.get(key), dict):
-                into[key] = {}
-            origins[path] = origin
-            merge(into[key], value, origins, origin, parse_json, path)
-        else:
-            into[key] = value
-            origins[path] = origin
-
-
 def check_tree(cls: type[BaseModel], tree: Mapping[str, Any], origins: Origins, at: tuple[str, ...] = ()) -> None:
     """Raise ``SettingsError`` for the first key that ``cls`` does not have, or true/false where no bool is meant."""
     for key, value in tree.items():
@@ -76,46 +43,66 @@ def check_tree(cls: type[BaseModel], tree: Mapping[str, Any], origins: Origins, 
         section = section_of(field.annotation)
         if section is not None and isinstance(value, Mapping):
             check_tree(section, value, origins, path)
-        elif isinstance(value, bool) and bool not in _leaves(field.annotation):
+        elif isinstance(value, bool) and bool not in leaves(field.annotation):
             raise SettingsError(_wrong(path, field, value, origins))  # pydantic would read it as 1 or 0
 
 
-def sentence(cls: type[BaseModel], error: ValidationError, origins: Origins) -> str:
+def sentence(cls: type[BaseModel], error: ValidationError, tree: Mapping[str, Any], origins: Origins) -> str:
     """The first problem of a validation error as one sentence."""
     first = error.errors(include_url=False)[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"]).rstrip(".") + "."
-    path, field = _field_at(cls, first["loc"])
+    path, field = field_at(cls, first["loc"])
     if field is None or first["type"] == "missing":
         return f"Setting '{'.'.join(path)}' must be set{' to ' + allowed(field) if field else ''}."
-    return _wrong(path, field, first["input"], origins)
+    return _wrong(path, field, _value_at(tree, path, first["input"]), origins)
 
 
 def allowed(field: FieldInfo) -> str:
-    """What may stand there, in words: ``a whole number from 1 to 65535``, ``'auto' or 'cpu'``."""
+    """What may stand there, in words: ``a whole number from 1 to 65535``, ``'auto' or 'cpu'``.
+
+    A field with a pattern says it before the first "; " of its description.
+    """
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
-    if pattern and field.description:
-        return field.description
+    if pattern:
+        words, found, _ = (field.description or "").partition("; ")
+        return words if found else f"text like {pattern}"
     return _describe(field.annotation, tuple(field.metadata))
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting as documents and ``trifolium settings`` show it."""
+
+    key: str
+    allowed: str
+    default: str
+    reason: str
+
+
+def explain(cls: type[BaseModel], at: tuple[str, ...] = ()) -> list[SettingRow]:
+    """Every setting of ``cls`` in order, sections opened."""
+    rows: list[SettingRow] = []
+    for name, field in cls.model_fields.items():
+        section = section_of(field.annotation)
+        if section is not None and not allows_none(field):
+            rows += explain(section, (*at, name))
+            continue
+        default = "chosen by the system" if field.default_factory else _shown(field.default)
+        rows.append(
+            SettingRow(".".join((*at, name)), allowed(field), default, (field.description or "").split("; ")[-1])
+        )
+    return rows
 
 
 def allows_none(field: FieldInfo) -> bool:
     """Whether the field may be None."""
-    return NoneType in _leaves(field.annotation)
+    return NoneType in leaves(field.annotation)
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
     """The settings group an annotation names, also inside ``Group | None``."""
-    return next((leaf for leaf in _leaves(annotation) if isinstance(leaf, type) and issubclass(leaf, BaseModel)), None)
-
-
-def _from_json(value: Any) -> Any:
-    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        return value
+    return next((leaf for leaf in leaves(annotation) if isinstance(leaf, type) and issubclass(leaf, BaseModel)), None)
 
 
 def _unknown(cls: type[BaseModel], path: tuple[str, ...], value: Any, origins: Origins) -> str:
@@ -125,12 +112,22 @@ def _unknown(cls: type[BaseModel], path: tuple[str, ...], value: Any, origins: O
 
 
 def _wrong(path: tuple[str, ...], field: FieldInfo, value: Any, origins: Origins) -> str:
-    secret = SecretStr in _leaves(field.annotation)
+    secret = SecretStr in leaves(field.annotation)
     found = "a value that is not shown" if secret else _shown(value)
-    words = [str(word) for leaf in _leaves(field.annotation) if get_origin(leaf) is Literal for word in get_args(leaf)]
+    words = [str(word) for leaf in leaves(field.annotation) if get_origin(leaf) is Literal for word in get_args(leaf)]
     like = nearest(value, words) if isinstance(value, str) else None
     hint = f"; the nearest is '{like}'." if like else "."
     return f"Setting '{'.'.join(path)}' must be {allowed(field)}, got {found} {_origin(path, origins)}{hint}"
+
+
+def _value_at(tree: Mapping[str, Any], path: tuple[str, ...], otherwise: Any) -> Any:
+    """The value as it was given, before any validator changed it."""
+    found: Any = tree
+    for part in path:
+        if not isinstance(found, Mapping) or part not in found:
+            return otherwise
+        found = found[part]
+    return found
 
 
 def _origin(path: tuple[str, ...], origins: Origins) -> str:
@@ -145,7 +142,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _field_at(cls: type[BaseModel], loc: Sequence[int | str]) -> tuple[tuple[str, ...], FieldInfo | None]:
+def field_at(cls: type[BaseModel], loc: Sequence[int | str]) -> tuple[tuple[str, ...], FieldInfo | None]:
     """The key and field that a validation error's location points at; union branches are left out of the key."""
     path: list[str] = []
     field: FieldInfo | None = None
@@ -159,13 +156,13 @@ def _field_at(cls: type[BaseModel], loc: Sequence[int | str]) -> tuple[tuple[str
     return tuple(path or [str(part) for part in loc]), field
 
 
-def _leaves(annotation: Any) -> tuple[Any, ...]:
+def leaves(annotation: Any) -> tuple[Any, ...]:
     """The alternatives of an annotation: ``Annotated[int, …] | None`` -> ``(int, NoneType)``."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _leaves(get_args(annotation)[0])
+        return leaves(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return tuple(leaf for part in get_args(annotation) for leaf in _leaves(part))
+        return tuple(leaf for part in get_args(annotation) for leaf in leaves(part))
     return (annotation,)
 
 
@@ -179,7 +176,7 @@ def _describe(annotation: Any, metadata: tuple[Any, ...]) -> str:
         words = [f"'{word}'" for word in args]
         return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
     if origin in (list, tuple, set, frozenset):
-        return f"a list of {_describe(args[0], ()).removeprefix('a ')}s" if args else "a list"
+        return f"a list, each item {_describe(args[0], ())}" if args else "a list"
     if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "a table"
     return _PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation))) + _range(metadata)

@@ -6,7 +6,6 @@ nobody knows is an error, never ignored. Importing this module reads nothing; on
 
 import ipaddress
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -16,13 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.errors import SettingsError
-from core.setting_check import Origins, allows_none, check_tree, merge, nest, sentence
+from core.setting_check import allows_none, check_tree, sentence
+from core.setting_sources import PREFIX, gather
 
-PREFIX = "TRIFOLIUM_"
-CONFIG_VARIABLE = "TRIFOLIUM_CONFIG"
-CONFIG_FILE = "trifolium.toml"
 FOLDERS = ("models", "adapters", "runs")
 NONE_WORDS = ("", "none", "null")  # TOML and the environment have no null
+
+
+def _without_none_words(cls: type[BaseModel], data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    said = {k for k, v in data.items() if isinstance(v, str) and v.lower() in NONE_WORDS and k in cls.model_fields}
+    return {k: None if k in said and allows_none(cls.model_fields[k]) else v for k, v in data.items()}
 
 
 class Section(BaseModel):
@@ -48,7 +52,9 @@ class ModelSettings(Section):
     encoder: str = Field("all-minilm-l6-v2", description="vectors for English text")
     multilingual_encoder: str = Field("use-multilingual-v3", description="vectors for Chinese and 14 more languages")
     device: str = Field(
-        "auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or cuda:<number>"
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cpu, mps, cuda or cuda:<number>; auto takes a GPU if there is one",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto is what the device is fastest with"
@@ -61,7 +67,9 @@ class ModelSettings(Section):
     )
     verify_weights: bool = Field(True, description="compare bundled weights with their pinned hash before first use")
     remote_url: str | None = Field(
-        None, pattern=r"^https?://\S+$", description="an http(s) address of an OpenAI-compatible server"
+        None,
+        pattern=r"^https?://\S+$",
+        description="an http(s) address or none; an OpenAI-compatible server that generates instead",
     )
     remote_model: str | None = Field(None, description="the model's name on that server")
     remote_key: SecretStr | None = Field(None, description="bearer key for that server")
@@ -129,16 +137,21 @@ class CoreSettings(BaseSettings):
     database_url: str | None = Field(
         None,
         pattern=r"^[a-z0-9+]+://",
-        description="a SQLAlchemy URL such as sqlite:///file.db; none is SQLite in home",
+        description="a SQLAlchemy URL or none; none is SQLite in home, postgresql+psycopg://… a server",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log tells")
-    models: ModelSettings = Field(default_factory=ModelSettings)
-    server: ServerSettings = Field(default_factory=ServerSettings)
-    training: TrainingDefaults = Field(default_factory=TrainingDefaults)
+    models: ModelSettings = ModelSettings()
+    server: ServerSettings = ServerSettings()
+    training: TrainingDefaults = TrainingDefaults()
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what ``load`` hands over: it merges the sources itself, to refuse unknown keys and name origins."""
         return (init_settings,)
@@ -180,25 +193,12 @@ def load(
     ``overrides`` has dotted keys (``"chatbot.retrieval.passages": 5``); a value of None means "not given".
     Top-level tables named in ``siblings`` (the other apps') are skipped unread. Raises ``SettingsError``, one sentence.
     """
-    tree: dict[str, Any] = {}
-    origins: Origins = {}
-    path = _config_path(file)
-    if path is not None:
-        merge(tree, _read_toml(path), origins, f"in {path.name}")
-    for name, value in sorted(os.environ.items()):
-        key = _key_of_variable(name, value, cls)
-        if key is not None:
-            merge(tree, nest(key, value), origins, f"in {name}", parse_json=True)
-    for key, value in (overrides or {}).items():
-        if value is not None:
-            merge(tree, nest(key.split("."), value), origins, "given", parse_json=True)
-    for name in siblings:
-        tree.pop(name, None)
+    tree, origins = gather(cls, file, overrides or {}, siblings)
     check_tree(cls, tree, origins)
     try:
         return cls(**tree)
     except ValidationError as error:
-        raise SettingsError(sentence(cls, error, origins)) from None
+        raise SettingsError(sentence(cls, error, tree, origins)) from None
 
 
 def home(settings: CoreSettings) -> Path:
@@ -222,47 +222,8 @@ def public(settings: BaseModel) -> dict[str, Any]:
     return values
 
 
-def _without_none_words(cls: type[BaseModel], data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    said = {k for k, v in data.items() if isinstance(v, str) and v.lower() in NONE_WORDS and k in cls.model_fields}
-    return {k: None if k in said and allows_none(cls.model_fields[k]) else v for k, v in data.items()}
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _config_path(file: Path | None) -> Path | None:
-    named = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    if named is None:
-        return Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None
-    if not named.is_file():
-        raise SettingsError(f"The settings file '{named}' does not exist or is not a file.")
-    return named
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a byte-order mark
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"The settings file '{path}' must be UTF-8 text, byte {error.start} is not.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"The settings file '{path}' is not valid TOML: {str(error).rstrip('.')}.") from error
-    except OSError as error:
-        raise SettingsError(f"The settings file '{path}' cannot be read: {error.strerror}.") from error
-
-
-def _key_of_variable(name: str, value: str, cls: type[BaseModel]) -> list[str] | None:
-    """The key a variable sets, or None when it is not ours."""
-    if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
-        return None
-    if name == PREFIX + "HOME" and not value:
-        return None
-    key = name.removeprefix(PREFIX).lower().split("__")
-    # Kubernetes sets TRIFOLIUM_SERVICE_HOST, TRIFOLIUM_PORT_8000_TCP and more when a service is called trifolium
-    from_cluster = key[0].startswith(("service_", "port")) and key[0] not in cls.model_fields
-    return None if from_cluster else key
