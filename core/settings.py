@@ -29,6 +29,13 @@ def _without_none_words(cls: type[BaseModel], data: Any) -> Any:
     return {k: None if k in said and allows_none(cls.model_fields[k]) else v for k, v in data.items()}
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Section(BaseModel):
     """Base of every group of settings: frozen, unknown keys refused, the word "none" is None where None is allowed."""
 
@@ -45,35 +52,41 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """Which models are used and where they run."""
 
-    generator: str = Field("gemma-3-270m", description="a bundled name, a folder, a GGUF file or a hub id")
+    generator: str = Field(default="gemma-3-270m", description="a bundled name, a folder, a GGUF file or a hub id")
     generator_adapter: str | None = Field(
-        "auto", description="LoRA adapter; auto is the bundled grounded-answer adapter"
+        default="auto", description="LoRA adapter; auto is the bundled grounded-answer adapter"
     )
-    encoder: str = Field("all-minilm-l6-v2", description="vectors for English text")
-    multilingual_encoder: str = Field("use-multilingual-v3", description="vectors for Chinese and 14 more languages")
+    encoder: str = Field(default="all-minilm-l6-v2", description="vectors for English text")
+    multilingual_encoder: str = Field(
+        default="use-multilingual-v3", description="vectors for Chinese and 14 more languages"
+    )
     device: str = Field(
-        "auto",
+        default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="auto, cpu, mps, cuda or cuda:<number>; auto takes a GPU if there is one",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto is what the device is fastest with"
+        default="auto", description="auto is what the device is fastest with"
     )
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
-        "auto", description="auto measures: more is not always faster"
+        default="auto", description="auto measures: more is not always faster"
     )
     quantize: Literal["auto", "none", "int8", "4bit", "8bit"] = Field(
-        "auto", description="smaller weights; 4bit and 8bit need a GPU"
+        default="auto", description="smaller weights; 4bit and 8bit need a GPU"
     )
-    verify_weights: bool = Field(True, description="compare bundled weights with their pinned hash before first use")
+    verify_weights: bool = Field(
+        default=True, description="compare bundled weights with their pinned hash before first use"
+    )
     remote_url: str | None = Field(
-        None,
+        default=None,
         pattern=r"^https?://\S+$",
         description="an http(s) address or none; an OpenAI-compatible server that generates instead",
     )
-    remote_model: str | None = Field(None, description="the model's name on that server")
-    remote_key: SecretStr | None = Field(None, description="bearer key for that server")
-    remote_timeout_s: float = Field(60.0, gt=0, le=3600, description="longest wait for one reply of that server")
+    remote_model: str | None = Field(default=None, description="the model's name on that server")
+    remote_key: SecretStr | None = Field(default=None, description="bearer key for that server")
+    remote_timeout_s: float = Field(
+        default=60.0, gt=0, le=3600, description="longest wait for one reply of that server"
+    )
 
     @model_validator(mode="after")
     def _remote_is_whole(self) -> Self:
@@ -88,13 +101,15 @@ class ServerSettings(Section):
     """Where the doors listen and how much they let in."""
 
     host: str = Field(
-        "127.0.0.1", min_length=1, description="only this machine by default; anything else needs api_key"
+        default="127.0.0.1", min_length=1, description="only this machine by default; anything else needs api_key"
     )
-    port: int = Field(8000, ge=1, le=65535, description="HTTP API")
-    ui_port: int = Field(8501, ge=1, le=65535, description="pages")
-    api_key: SecretStr | None = Field(None, min_length=8, description="callers send it as a bearer token")
-    max_concurrent: int = Field(8, ge=1, le=10000, description="requests worked on at once; further ones get 429")
-    max_body_mb: float = Field(25, gt=0, le=4096, description="largest request body")
+    port: int = Field(default=8000, ge=1, le=65535, description="HTTP API")
+    ui_port: int = Field(default=8501, ge=1, le=65535, description="pages")
+    api_key: SecretStr | None = Field(default=None, min_length=8, description="callers send it as a bearer token")
+    max_concurrent: int = Field(
+        default=8, ge=1, le=10000, description="requests worked on at once; further ones get 429"
+    )
+    max_body_mb: float = Field(default=25, gt=0, le=4096, description="largest request body")
 
     @model_validator(mode="after")
     def _open_only_with_key(self) -> Self:
@@ -109,10 +124,10 @@ class TrainingDefaults(Section):
     """What every fine-tune of every app starts from."""
 
     report_to: Literal["none", "tensorboard", "wandb"] = Field(
-        "none", description="a tracker beside the run folder; none sends nothing"
+        default="none", description="a tracker beside the run folder; none sends nothing"
     )
-    seed: int = Field(13, ge=0, le=2**32 - 1, description="the same seed, data and versions give the same run")
-    keep_checkpoints: int = Field(2, ge=1, le=100, description="resumable checkpoints kept on disk per run")
+    seed: int = Field(default=13, ge=0, le=2**32 - 1, description="the same seed, data and versions give the same run")
+    keep_checkpoints: int = Field(default=2, ge=1, le=100, description="resumable checkpoints kept on disk per run")
 
 
 class CoreSettings(BaseSettings):
@@ -135,11 +150,13 @@ class CoreSettings(BaseSettings):
         description="folder for the database, models, adapters and runs",
     )
     database_url: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[a-z0-9+]+://",
         description="a SQLAlchemy URL or none; none is SQLite in home, postgresql+psycopg://… a server",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much the log tells")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="how much the log tells"
+    )
     models: ModelSettings = ModelSettings()
     server: ServerSettings = ServerSettings()
     training: TrainingDefaults = TrainingDefaults()
@@ -220,10 +237,3 @@ def public(settings: BaseModel) -> dict[str, Any]:
         user = rest.rsplit("@", 1)[0].split(":")[0]
         values["database_url"] = f"{scheme}://{user}:***@{rest.rsplit('@', 1)[1]}"
     return values
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
