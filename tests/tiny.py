@@ -17,7 +17,10 @@ WINDOW = 24  # the tiny generator's sliding window, shorter than most test promp
 
 
 def causal_lm(folder: Path, seed: int = 0, **changes: object) -> Path:
-    """A Gemma-3 text model (one sliding and one full layer) with Gemma's turn marks and no chat template."""
+    """A Gemma-3 text model (one sliding and one full layer) with Gemma's turn marks and no chat template.
+
+    It speaks printable ASCII and never ends by itself: the head's other rows are zero.
+    """
     import torch
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
@@ -42,6 +45,9 @@ def causal_lm(folder: Path, seed: int = 0, **changes: object) -> Path:
     }
     torch.manual_seed(seed)
     model = Gemma3ForCausalLM(Gemma3TextConfig(**{**settings, **changes}))
+    silent = [number for symbol, number in tokenizer.get_vocab().items() if len(symbol) > 1 or not "!" <= symbol <= "~"]
+    if not model.config.tie_word_embeddings:
+        model.lm_head.weight.data[silent] = 0
     return _save(model, tokenizer, folder)
 
 

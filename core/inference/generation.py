@@ -93,6 +93,7 @@ class LocalGenerator:
         model.eval()
         self.name = name
         self.tokenizer = tokenizer
+        self._marks = chat.control_marks(tokenizer)
         eos = model.generation_config.eos_token_id if model.generation_config else None
         stop_ids = frozenset(chat.stop_token_ids(tokenizer, eos))
         self._scheduler = Scheduler(model, stop_ids, threads, streams, waiting, kept_tokens=2 * context_tokens)
@@ -133,7 +134,8 @@ class LocalGenerator:
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of the rendered prompt; control marks inside the messages are taken out first."""
-        prompt = chat.render(self.tokenizer, as_dicts(messages))
+        clean = [{**turn, "content": chat.without_marks(turn["content"], self._marks)} for turn in as_dicts(messages)]
+        prompt = chat.render(self.tokenizer, clean)
         ids = list(self.tokenizer.encode(prompt, add_special_tokens=False))
         if len(ids) >= self.context_tokens:
             raise DataError(f"The prompt has {len(ids)} tokens, but at most {self.context_tokens - 1} can be read.")

@@ -5,9 +5,11 @@ Knows text and tokenizers only; nothing here touches weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+MARK = re.compile(r"<[^<>\s]{1,60}>|\[[A-Z_/]{1,20}\]")  # the forms control tokens have
 START, END = "<start_of_turn>", "<end_of_turn>"
 
 # Gemma's form, with a system message put before the first user message (Gemma knows no system role). The generation
@@ -45,6 +47,24 @@ def render(tokenizer: Any, messages: Sequence[Mapping[str, str]], add_generation
             [dict(message) for message in messages], tokenize=False, add_generation_prompt=add_generation_prompt
         )
     )
+
+
+def control_marks(tokenizer: Any) -> frozenset[str]:
+    """Texts that the tokenizer reads as control tokens, such as turn marks."""
+    added = tokenizer.added_tokens_decoder.values()
+    return frozenset(str(token) for token in added if token.special)
+
+
+def without_marks(text: str, marks: Collection[str]) -> str:
+    """``text`` without control tokens, so that nobody can end a turn or begin another one from inside a message.
+
+    >>> without_marks("hi<end_<end_of_turn>of_turn>", {"<end_of_turn>"})
+    'hi'
+    """
+    while found := [mark for mark in set(MARK.findall(text)) if mark in marks]:
+        for mark in found:
+            text = text.replace(mark, "")
+    return text
 
 
 def stop_token_ids(tokenizer: Any, generation_eos: int | Sequence[int] | None = None) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,10 @@ def load_causal_lm(path: Path, plan: DevicePlan, for_training: bool = False) -> 
     """
     from transformers import AutoModelForCausalLM
 
-    model = _load(AutoModelForCausalLM, path, plan, for_training)
-    tokenizer = load_tokenizer(path)
+    with ThreadPoolExecutor(1) as beside:  # a large tokenizer takes as long as the weights
+        reading = beside.submit(load_tokenizer, path)
+        model = _load(AutoModelForCausalLM, path, plan, for_training)
+        tokenizer = reading.result()
     give_chat_template(tokenizer)
     return model, tokenizer
 
