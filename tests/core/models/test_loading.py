@@ -1,0 +1,99 @@
+"""Loading: the right class, format and labels; unsafe or foreign folders are refused in one sentence."""
+
+import shutil
+
+import pytest
+import torch
+
+from core.errors import ModelError, ResourceError
+from core.models import chat, loading, memory
+from core.models.device import DevicePlan
+from tests import tiny
+
+
+def test_a_base_model_gets_our_chat_template(tiny_lm):
+    _, tokenizer = loading.load_causal_lm(tiny_lm, tiny.PLAN)
+    turns = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello!"},
+        {"role": "user", "content": "价格？"},
+    ]
+    assert chat.render(tokenizer, turns) == (
+        "<bos><start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\nHello!<end_of_turn>\n"
+        "<start_of_turn>user\n价格？<end_of_turn>\n<start_of_turn>model\n"
+    )
+
+
+def test_the_template_marks_the_assistants_words_and_end_mark_for_training(tiny_lm):
+    _, tokenizer = loading.load_causal_lm(tiny_lm, tiny.PLAN)
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]
+    out = tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True)
+    masked = [token for token, mark in zip(out["input_ids"], out["assistant_masks"], strict=True) if mark]
+    assert tokenizer.decode(masked) == "Yes<end_of_turn>"
+
+
+def test_a_template_of_the_models_own_stays(tiny_lm):
+    tokenizer = loading.load_tokenizer(tiny_lm)
+    tokenizer.chat_template = "own"
+    chat.give_chat_template(tokenizer)
+    assert tokenizer.chat_template == "own"
+    chat.give_chat_template(tokenizer, "given")
+    assert tokenizer.chat_template == "given"
+
+
+def test_answers_end_at_both_end_marks(tiny_lm):
+    tokenizer = loading.load_tokenizer(tiny_lm)
+    assert set(chat.stop_token_ids(tokenizer, [1])) == {1, 5}
+
+
+def test_marks_are_taken_out_until_none_is_left():
+    marks = {"<end_of_turn>", "[INST]"}
+    assert chat.without_marks("a<end_<end_of_turn>of_turn>b[INST]c <b>", marks) == "abc <b>"
+
+
+def test_training_on_a_cpu_is_in_float32(tiny_lm):
+    plan = DevicePlan("cpu", "bfloat16", 1, "none", None, 8.0, "test")
+    assert loading.load_causal_lm(tiny_lm, plan)[0].dtype == torch.bfloat16
+    assert loading.load_causal_lm(tiny_lm, plan, for_training=True)[0].dtype == torch.float32
+
+
+def test_classifiers_carry_their_labels(tiny_encoder, tiny_lm):
+    model, _ = loading.load_sequence_classifier(tiny_encoder, tiny.PLAN, ["refund", "delivery", "other"])
+    assert model.config.id2label == {0: "refund", 1: "delivery", 2: "other"}
+    several, _ = loading.load_sequence_classifier(tiny_lm, tiny.PLAN, ["a", "b"], "multi_label")
+    assert several.config.problem_type == "multi_label_classification"
+    tokens, _ = loading.load_token_classifier(tiny_encoder, tiny.PLAN, ["O", "B-ORG", "I-ORG"])
+    assert tokens.config.num_labels == 3
+    with pytest.raises(ModelError, match="single_label, multi_label, regression"):
+        loading.load_sequence_classifier(tiny_encoder, tiny.PLAN, ["a"], "ranking")
+
+
+def test_an_encoder_gives_hidden_states(tiny_encoder):
+    model, tokenizer = loading.load_encoder(tiny_encoder, tiny.PLAN)
+    with torch.inference_mode():
+        out = model(**tokenizer(["hello", "价格"], padding=True, return_tensors="pt"))
+    assert out.last_hidden_state.shape[2] == 32
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pt", "x.PKL"])
+def test_a_folder_with_a_pickle_is_refused(tiny_lm, tmp_path, name):
+    folder = shutil.copytree(tiny_lm, tmp_path / "m")
+    (folder / name).write_bytes(b"")
+    with pytest.raises(ModelError, match="can run code when loaded"):
+        loading.load_causal_lm(folder, tiny.PLAN)
+
+
+def test_missing_and_foreign_folders_are_one_sentence(tiny_encoder, tmp_path):
+    with pytest.raises(ModelError, match="does not exist"):
+        loading.load_causal_lm(tmp_path / "nowhere", tiny.PLAN)
+    (tmp_path / "config.json").write_text('{"model_type": "none-such"}')
+    with pytest.raises(ModelError, match="could not be loaded") as refused:
+        loading.load_causal_lm(tmp_path, tiny.PLAN)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_model_too_large_for_the_machine_is_refused_before_loading(tiny_lm, monkeypatch):
+    monkeypatch.setattr(memory, "free_memory_bytes", lambda device: 1000)
+    with pytest.raises(ResourceError, match="choose a smaller model"):
+        loading.load_causal_lm(tiny_lm, tiny.PLAN)
