@@ -7,7 +7,7 @@ TESTS ?= tests
 VENV := .venv
 PY := $(VENV)/bin/python
 PINS := requirements/constraints.txt
-INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check -c $(PINS) $(PIP_ARGS)
+INSTALL = $(PY) -m pip install -qq --disable-pip-version-check -c $(PINS) $(PIP_ARGS)
 TIMED = date '+%H:%M:%S'
 
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ bench: $(VENV)/.installed-dev  ## run every benchmark and write benchmarks/resul
 
 pins: $(VENV)/.installed-dev  ## write requirements/constraints.txt from what is installed in .venv
 	@head -2 $(PINS) > $(PINS).new
-	@$(PY) -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' | grep -v -i '^setuptools\|^wheel' >> $(PINS).new
+	@$(PY) -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)[+].*/\1/' | grep -v -i '^setuptools=' | sort -f >> $(PINS).new
 	@mv $(PINS).new $(PINS) && echo "$(PINS): $$(grep -c == $(PINS)) pins"
 
 clean:  ## remove .venv and every cache; your data, models and settings stay
