@@ -1,0 +1,122 @@
+"""Turns match scores into probabilities and thresholds with a stated error rate, per language.
+
+A logistic regression over a few plain features, fitted on labelled questions; each threshold is read off the
+risk-coverage curve of held-out probabilities. Pure: no search, no store, no clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.chatbot.decision import Match
+from core.errors import DataError
+
+ANSWER_FEATURES = ("cosine", "cosine_lead", "overlap", "overlap_lead", "intent_agrees", "best_of_both")
+PASSAGE_FEATURES = ("cosine", "overlap", "covered", "best_of_both")
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """Logistic weights over named features; ``probability`` is in [0, 1]."""
+
+    features: tuple[str, ...]
+    weights: tuple[float, ...]
+    bias: float
+
+    def probability(self, values: Sequence[float]) -> float:
+        """1 / (1 + e^-(w·x + b)) for features in the order of ``features``."""
+        logit = float(np.dot(self.weights, values)) + self.bias
+        return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
+
+
+# Fitted on the sample shop's 180 calibration questions by `trifolium chatbot fit`; used where nothing was fitted yet.
+DEFAULT_ANSWER = Calibrator(ANSWER_FEATURES, (3.0, 6.0, 2.0, 2.0, 2.0, 1.0), -4.5)
+DEFAULT_PASSAGE = Calibrator(PASSAGE_FEATURES, (3.0, 3.0, 1.0, 1.0), -3.0)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """At ``threshold`` the share ``coverage`` of questions is answered and ``risk`` of those answers are wrong."""
+
+    coverage: float
+    risk: float
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A calibrator with its threshold at the promised error rate and the curve it was read from."""
+
+    calibrator: Calibrator
+    threshold: float
+    error_rate: float
+    curve: tuple[CurvePoint, ...]
+    fitted_on: int
+
+
+def answer_features(matches: Sequence[Match], intents: Mapping[str, float]) -> list[float]:
+    """What speaks for the first approved answer: its scores, its lead over the second, the intent's agreement."""
+    if not matches:
+        return [0.0] * len(ANSWER_FEATURES)
+    first = matches[0]
+    second = matches[1] if len(matches) > 1 else None
+    return [
+        first.cosine,
+        first.cosine - (second.cosine if second else 0.0),
+        first.overlap,
+        first.overlap - (second.overlap if second else 0.0),
+        intents.get(first.intent or "", 0.0),
+        max(first.cosine, first.overlap),
+    ]
+
+
+def passage_features(matches: Sequence[Match]) -> list[float]:
+    """What speaks for the passages together: the best scores among them."""
+    if not matches:
+        return [0.0] * len(PASSAGE_FEATURES)
+    cosine = max(match.cosine for match in matches)
+    overlap = max(match.overlap for match in matches)
+    return [cosine, overlap, float(np.mean([match.overlap for match in matches[:3]])), max(cosine, overlap)]
+
+
+def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple[str, ...], error_rate: float) -> Fit:
+    """Fit on labelled questions: ``right[i]`` says whether acting on question i would have been right.
+
+    The curve and the threshold come from ``FOLDS``-fold held-out probabilities, the calibrator from all rows. Raises
+    ``DataError`` when there are fewer than 10 questions of either kind, since no error rate can be promised then.
+    """
+    x, y = np.asarray(features, dtype=float), np.asarray(right, dtype=bool)
+    if min(int(y.sum()), int((~y).sum())) < FOLDS:
+        raise DataError(
+            f"Fitting a threshold needs at least {FOLDS} questions answered right and {FOLDS} wrong, "
+            f"got {int(y.sum())} and {int((~y).sum())}: add labelled questions."
+        )
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    model = LogisticRegression(C=10.0, max_iter=2000)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    held_out = cross_val_predict(model, x, y, cv=folds, method="predict_proba")[:, 1]
+    model.fit(x, y)
+    calibrator = Calibrator(names, tuple(float(weight) for weight in model.coef_[0]), float(model.intercept_[0]))
+    curve = risk_coverage_curve(held_out, y)
+    return Fit(calibrator, threshold_at(curve, error_rate), error_rate, curve, len(y))
+
+
+def risk_coverage_curve(probabilities: np.ndarray, right: np.ndarray) -> tuple[CurvePoint, ...]:
+    """Risk at every coverage, questions taken in order of falling probability (El-Yaniv and Wiener 2010)."""
+    order = np.argsort(-probabilities, kind="stable")
+    wrong = np.cumsum(~right[order])
+    count = np.arange(1, len(order) + 1)
+    return tuple(
+        CurvePoint(round(float(n / len(order)), 4), round(float(w / n), 4), round(float(probabilities[row]), 4))
+        for n, w, row in zip(count, wrong, order, strict=True)
+    )
+
+
+def threshold_at(curve: Sequence[CurvePoint], error_rate: float) -> float:
+    """The lowest threshold whose risk keeps the error rate; above 1, so nothing is answered, when none does."""
+    kept = [point.threshold for point in curve if point.risk <= error_rate]
+    return min(kept) if kept else 1.01

@@ -1,0 +1,108 @@
+"""What to do with a question: answer, compose, ask back or call a person. Pure: signals and thresholds in, decision out.
+
+Every outcome has a named reason and carries its evidence. Knows no model, search or store; where the thresholds come
+from is told in ``calibration.py``.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from apps.chatbot.records import Candidate, Decision, Evidence, Outcome, Reason
+
+CANDIDATES = 3
+
+
+@dataclass(frozen=True)
+class Match:
+    """A piece of evidence with what speaks for it.
+
+    ``cosine`` is the likeness of meaning in [-1, 1], ``overlap`` the share of the question's words it holds, weighted
+    by rarity, in [0, 1]; ``wording`` is the approved question nearest to the customer's, ``exact`` says they are the
+    same words; ``intent`` belongs to approved answers.
+    """
+
+    evidence: Evidence
+    cosine: float
+    overlap: float
+    wording: str = ""
+    exact: bool = False
+    intent: str | None = None
+
+
+@dataclass(frozen=True)
+class Signals:
+    """All that is known of a turn when it is decided; matches are best first, approved answers each once."""
+
+    answers: tuple[Match, ...] = ()
+    passages: tuple[Match, ...] = ()
+    answer_probability: float = 0.0  # that the first approved answer is the right one
+    passage_probability: float = 0.0  # that one of the passages answers
+    intent: str | None = None
+    intent_probability: float = 0.0
+    in_scope: bool = True
+    called_for: Reason | None = None
+    failures: int = 0  # unhelpful bot turns just before this one
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Smallest probability at which each act keeps its promised error rate; fitted per language."""
+
+    answer: float = 0.6
+    compose: float = 0.5
+    clarify: float = 0.25
+    failures_before_person: int = 2
+
+
+def decide(signals: Signals, thresholds: Thresholds) -> Decision:
+    """The outcome, first rule that holds: a person called for; the approved answer; passages; asking back; a person."""
+    if signals.called_for is not None:
+        return _hand_over(signals, signals.called_for)
+    best = signals.answers[0] if signals.answers else None
+    if best is not None and (best.exact or signals.answer_probability >= thresholds.answer):
+        confidence = 1.0 if best.exact else signals.answer_probability
+        return _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, confidence, [best])
+    likely = signals.answer_probability >= thresholds.clarify
+    if signals.in_scope and signals.passage_probability >= max(thresholds.compose, signals.answer_probability):
+        evidence = signals.passages + signals.answers[:2]
+        return _with(signals, Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, signals.passage_probability, evidence)
+    if likely and signals.in_scope:
+        reason = Reason.SEVERAL_CANDIDATES if len(signals.answers) > 1 else Reason.TOO_VAGUE
+        return _with(signals, Outcome.CLARIFY, reason, signals.answer_probability, signals.answers[:CANDIDATES])
+    if signals.failures + 1 >= thresholds.failures_before_person:
+        return _hand_over(signals, Reason.REPEATED_FAILURE)
+    reason = Reason.NO_EVIDENCE if signals.in_scope else Reason.OUT_OF_SCOPE
+    return _with(signals, Outcome.CLARIFY, reason, 1 - max(signals.answer_probability, signals.passage_probability), ())
+
+
+def after_refusal(decision: Decision, signals: Signals, thresholds: Thresholds) -> Decision:
+    """What becomes of a composed answer when the generator finds none in its evidence: ask back, then a person."""
+    if signals.failures + 1 >= thresholds.failures_before_person:
+        return _hand_over(signals, Reason.REPEATED_FAILURE)
+    likely = signals.answer_probability >= thresholds.clarify and signals.answers
+    offered = signals.answers[:CANDIDATES] if likely else ()
+    reason = Reason.SEVERAL_CANDIDATES if offered else Reason.NO_EVIDENCE
+    return _with(signals, Outcome.CLARIFY, reason, 1 - decision.confidence, offered)
+
+
+def _hand_over(signals: Signals, reason: Reason) -> Decision:
+    return _with(signals, Outcome.HAND_OVER, reason, 1.0, ())
+
+
+def _with(signals: Signals, outcome: Outcome, reason: Reason, confidence: float, matches: Sequence[Match]) -> Decision:
+    candidates: tuple[Candidate, ...] = ()
+    if outcome is Outcome.CLARIFY:
+        candidates = tuple(Candidate(match.evidence.id, match.evidence.title) for match in matches)
+    return Decision(
+        outcome=outcome,
+        reason=reason,
+        confidence=round(min(1.0, max(0.0, confidence)), 4),
+        intent=signals.intent,
+        intent_probability=round(signals.intent_probability, 4),
+        candidates=candidates,
+        evidence=_numbered(match.evidence for match in matches) if outcome is not Outcome.CLARIFY else (),
+    )
+
+
+def _numbered(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(replace(one, number=number) for number, one in enumerate(evidence, start=1))

@@ -1,0 +1,132 @@
+"""Where grounded examples come from: reading-comprehension files, approved answers with documents, labelled questions.
+
+Gives passages, questions and a lexical ranking for ``grounded_examples.build_examples``. Reads through the dataset
+adapter; trains nothing.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from apps.chatbot.grounded_examples import (
+    GroundedExample,
+    Rank,
+    ReadingPassage,
+    ReadingQuestion,
+    build_examples,
+)
+from apps.chatbot.records import ApprovedAnswer, Kind, LabelledQuestion, Passage
+from core.errors import DataError
+from core.retrieval.lexical import LexicalIndex
+from core.training.examples import SftExample
+
+RANKED = 60
+
+
+@dataclass(frozen=True)
+class ReadingSet:
+    """Passages and the questions about them, in one language."""
+
+    passages: tuple[ReadingPassage, ...]
+    questions: tuple[ReadingQuestion, ...]
+
+    def split(self, share: float, seed: int) -> tuple["ReadingSet", "ReadingSet"]:
+        """Two sets whose questions never share a group; the second holds about ``share`` of the groups."""
+        groups = sorted({passage.group for passage in self.passages})
+        random.Random(seed).shuffle(groups)
+        held = set(groups[: max(1, round(len(groups) * share))])
+        inside = [self.passages[question.passage].group in held for question in self.questions]
+        train = tuple(one for one, kept in zip(self.questions, inside, strict=True) if not kept)
+        return replace(self, questions=train), replace(
+            self, questions=tuple(one for one, kept in zip(self.questions, inside, strict=True) if kept)
+        )
+
+    def sample(self, count: int, seed: int) -> "ReadingSet":
+        """At most ``count`` questions drawn with ``seed``; all passages stay, as distractors."""
+        if count >= len(self.questions):
+            return self
+        return replace(self, questions=tuple(random.Random(seed).sample(self.questions, count)))
+
+
+def ranking(passages: Sequence[ReadingPassage]) -> Rank:
+    """Ranks all passages by BM25 over title and text."""
+    index = LexicalIndex()
+    index.add([str(row) for row in range(len(passages))], [f"{one.title}\n{one.text}" for one in passages])
+
+    @lru_cache(maxsize=20_000)
+    def rank(question: str) -> tuple[int, ...]:
+        return tuple(int(hit.id) for hit in index.search(question, RANKED))
+
+    return rank
+
+
+def simplified(reading: ReadingSet, convert: Callable[[str], str]) -> ReadingSet:
+    """The set with every text passed through ``convert``, as traditional to simplified characters."""
+    passages = tuple(replace(one, title=convert(one.title), text=convert(one.text)) for one in reading.passages)
+    questions = tuple(
+        replace(one, question=convert(one.question), answers=tuple(convert(answer) for answer in one.answers))
+        for one in reading.questions
+    )
+    return ReadingSet(passages, questions)
+
+
+def knowledge_set(
+    answers: Iterable[ApprovedAnswer],
+    passages: Iterable[Passage],
+    labelled: Iterable[LabelledQuestion],
+    language: str,
+    documents: dict[str, str] | None = None,
+) -> ReadingSet:
+    """A team's own knowledge as a reading set: each other wording asks for its approved answer as a whole.
+
+    Answers with slots are left out, since the generator must not fill them. Labelled document questions join when
+    their short answer stands in a passage of that document; ``documents`` maps file names to document ids.
+    """
+    own = [one for one in answers if one.language == language and "{" not in one.answer]
+    rows = [ReadingPassage(one.question, one.answer, one.intent or one.id, language) for one in own]
+    questions = [
+        ReadingQuestion(wording, (one.answer,), row, language, one.answer)
+        for row, one in enumerate(own)
+        for wording in one.similar_questions
+    ]
+    for passage in passages:
+        if passage.language == language:
+            title = f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+            rows.append(ReadingPassage(title, passage.text, passage.document_id, language))
+    questions += _document_questions(labelled, rows[len(own) :], len(own), language, documents or {})
+    return ReadingSet(tuple(rows), tuple(questions))
+
+
+def examples(
+    reading: ReadingSet, seed: int, refusal_share: float = 0.35, full_share: float = 0.5
+) -> list[GroundedExample]:
+    """All questions of a set as grounded examples; ``DataError`` when it has fewer than two passages."""
+    if len(reading.passages) < 2:
+        raise DataError(f"Grounded examples need at least 2 passages to choose from, got {len(reading.passages)}.")
+    rank = ranking(reading.passages)
+    return list(build_examples(reading.passages, reading.questions, rank, seed, refusal_share, full_share))
+
+
+def as_sft(example: GroundedExample) -> SftExample:
+    """The form ``core.training`` learns from."""
+    return SftExample(({"role": "user", "content": example.prompt},), example.completion)
+
+
+def _document_questions(
+    labelled: Iterable[LabelledQuestion],
+    passages: Sequence[ReadingPassage],
+    offset: int,
+    language: str,
+    documents: dict[str, str],
+) -> list[ReadingQuestion]:
+    found = []
+    for one in labelled:
+        if one.kind is not Kind.DOCUMENT or one.language != language or not one.answer:
+            continue
+        wanted = documents.get(one.document or "")
+        for row, passage in enumerate(passages):
+            if one.answer in passage.text and wanted in (None, passage.group):
+                found.append(ReadingQuestion(one.question, (one.answer,), offset + row, language))
+                break
+    return found

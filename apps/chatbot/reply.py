@@ -1,0 +1,197 @@
+"""Says what was decided: fills approved answers, composes grounded ones sentence by sentence, words the rest.
+
+Knows the generator's protocol and the evidence, nothing of search, store or clock. Nothing is shown that its evidence
+does not hold: a sentence is checked before it is streamed.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.text import lexical_tokens, sentences
+
+from apps.chatbot import grounding
+from apps.chatbot.grounding import Excerpt, Style
+from apps.chatbot.records import Candidate, Decision, Evidence, EvidenceKind, Message
+from apps.chatbot.wordings import say, slot_name
+from core.events import Token
+from core.inference.messages import Finish, GenerationOptions, Generator
+from core.inference.messages import Message as Said
+
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a turn is done; ``ms`` is what it took."""
+
+    name: str
+    ms: float
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What will be done; ``standalone`` is the question as it was searched for when it leaned on an earlier one."""
+
+    decision: Decision
+    standalone: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The stored bot message: the last event of every turn."""
+
+    message: Message
+
+
+ReplyEvent = Stage | Decided | Token | Finished
+
+
+@dataclass(frozen=True)
+class Composed:
+    """How composing ended: ``refused`` when the evidence holds no answer, ``unsupported`` when a sentence failed."""
+
+    text: str
+    cited: tuple[int, ...]
+    refused: bool = False
+    unsupported: bool = False
+    cancelled: bool = False
+
+
+def missing_slots(answer: str, slots: Mapping[str, str]) -> list[str]:
+    """Slots an approved answer needs and nobody has filled."""
+    return [name for name in dict.fromkeys(_SLOT.findall(answer)) if not slots.get(name)]
+
+
+def fill(answer: str, slots: Mapping[str, str]) -> str:
+    """The approved answer with its ``{slots}`` filled; braces that are no slot stay as they are."""
+    return _SLOT.sub(lambda found: slots.get(found.group(1), found.group(0)), answer)
+
+
+def ask_for_slots(missing: Sequence[str], language: str) -> str:
+    """The sentence that asks the customer for what an approved answer needs."""
+    joined = ("、" if language == "zh" else ", ").join(slot_name(name, language) for name in missing)
+    return say("slot_missing", language, slots=joined)
+
+
+def clarify(candidates: Sequence[Candidate], language: str) -> str:
+    """The question back, with the candidate questions as a list."""
+    if not candidates:
+        return say("rephrase", language)
+    listed = "\n".join(f"{number}. {one.question}" for number, one in enumerate(candidates, start=1))
+    return f"{say('clarify', language)}\n{listed}"
+
+
+def excerpts(question: str, evidence: Sequence[Evidence]) -> list[Excerpt]:
+    """The evidence cut to what the generator reads of it; an approved answer keeps its question as its title."""
+    kept = grounding.focus(question, [one.text for one in evidence])
+    return [Excerpt(one.title, text) for one, text in zip(evidence, kept, strict=True)]
+
+
+def compose(
+    question: str,
+    evidence: Sequence[Evidence],
+    language: str,
+    generator: Generator,
+    options: GenerationOptions,
+    support: float,
+    before: str = "",
+    cancel: threading.Event | None = None,
+) -> Iterator[Token | Composed]:
+    """A grounded answer, each sentence shown once it is checked against its source; the last item is ``Composed``."""
+    shown = excerpts(question, evidence)
+    asked = grounding.prompt(question, shown, language, Style.FULL, before)
+    said, told = "", ""
+    cited: tuple[int, ...] = ()
+    finish: Finish | None = None
+    for item in generator.stream([Said("user", asked)], options, cancel):
+        if isinstance(item, Finish):
+            finish = item
+            break
+        said += item.text
+        answer = grounding.parse(said, language, len(evidence))
+        if _may_refuse(said):
+            continue
+        cited = answer.cited
+        ready = _whole_sentences(answer.text)
+        if len(ready) > len(told):
+            if not supported(ready[len(told) :], evidence, cited, question, support):
+                yield Composed(told, cited, unsupported=True)
+                return
+            yield Token(ready[len(told) :])
+            told = ready
+    yield from _ending(said, told, finish, language, evidence, question, support)
+
+
+def supported(text: str, evidence: Sequence[Evidence], cited: Sequence[int], question: str, share: float) -> bool:
+    """Whether the cited evidence (all of it when nothing is cited) holds the words of a sentence.
+
+    Every number must stand in the evidence or the question; of the other words at least ``share`` must.
+    """
+    sources = [one for one in evidence if one.number in cited] or list(evidence)
+    held = " ".join(f"{one.title} {one.text}" for one in sources) + " " + question
+    numbers = set(_NUMBER.findall(held))
+    if any(number not in numbers for number in _NUMBER.findall(text)):
+        return False
+    words = lexical_tokens(text)
+    known = set(lexical_tokens(held))
+    return not words or sum(word in known for word in words) / len(words) >= share
+
+
+def quotation(question: str, evidence: Sequence[Evidence]) -> tuple[str, int] | None:
+    """The nearest sentence of the first evidence with its number: what is said when no generator can or may."""
+    if not evidence:
+        return None
+    first = evidence[0]
+    if first.kind is EvidenceKind.ANSWER:
+        return first.text, first.number
+    text = grounding.focus(question, [first.text], budget_tokens=80)[0]
+    return (text, first.number) if text else None
+
+
+def cite(text: str, numbers: Sequence[int]) -> str:
+    """The text with its citation marks behind it."""
+    return text.rstrip() + "".join(f" [{number}]" for number in numbers)
+
+
+def _ending(
+    said: str,
+    told: str,
+    finish: Finish | None,
+    language: str,
+    evidence: Sequence[Evidence],
+    question: str,
+    support: float,
+) -> Iterator[Token | Composed]:
+    answer = grounding.parse(said, language, len(evidence))
+    cancelled = finish is not None and finish.reason == "cancelled"
+    if answer.refused and not told:
+        yield Composed("", (), refused=not cancelled, cancelled=cancelled)
+        return
+    rest = answer.text[len(told) :]
+    whole = finish is None or finish.reason == "stop"
+    if rest.strip() and whole:
+        if not supported(rest, evidence, answer.cited, question, support):
+            yield Composed(told, answer.cited, unsupported=True, cancelled=cancelled)
+            return
+        yield Token(rest)
+        told += rest
+    marks = "".join(f" [{number}]" for number in answer.cited)
+    if marks and told:
+        yield Token(marks)
+    yield Composed(told + (marks if told else ""), answer.cited, unsupported=not told, cancelled=cancelled)
+
+
+def _may_refuse(said: str) -> bool:
+    """Whether the words so far may still turn out to be a refusal or a citation mark."""
+    start = said.lstrip().lower()
+    marks = [grounding.refusal(language).lower() for language in ("en", "zh")]
+    undecided = any(mark.startswith(start) or start.startswith(mark.rstrip(".。")) for mark in marks)
+    return undecided or (start.startswith("[") and "]" not in start)
+
+
+def _whole_sentences(text: str) -> str:
+    spans = sentences(text)
+    return text[: spans[-1].start] if len(spans) > 1 else ""

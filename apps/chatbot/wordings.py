@@ -1,0 +1,53 @@
+"""The bot's fixed sentences in English and Chinese; everything else it says is an approved answer or a quotation."""
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "opener": "Hello! Ask me about orders, delivery, returns, products or your account.",
+        "clarify": "Which of these do you mean?",
+        "rephrase": "I could not find an answer to that. Could you put it another way, or ask for a person?",
+        "out_of_scope": "I can only help with questions about this shop and its products. What can I do for you there?",
+        "asked_for_person": "I am passing you on to a colleague, who sees our conversation. Please stay here.",
+        "complaint": "I am sorry about this. I am passing you on to a colleague, who sees our conversation.",
+        "repeated_failure": "I have not been able to help, so I am passing you on to a colleague. Please stay here.",
+        "bot_paused": "A colleague has your conversation and will answer here.",
+        "slot_missing": "To answer that I need your {slots}. Please write it here.",
+        "greeting": "Hello! How can I help you?",
+        "thanks": "You are welcome. Is there anything else?",
+        "goodbye": "Goodbye, and thank you for writing to us.",
+        "model_unavailable": "I found this, which may answer your question:",
+        "released": "You are talking to the assistant again.",
+    },
+    "zh": {
+        "opener": "您好！订单、配送、退换、商品或账户方面的问题都可以问我。",
+        "clarify": "您想问的是下面哪一个？",
+        "rephrase": "这个问题我没有找到答案。您可以换个说法，或者转人工客服。",
+        "out_of_scope": "我只能回答与本店和商品有关的问题。请问有什么可以帮您？",
+        "asked_for_person": "正在为您转接人工客服，同事能看到我们的对话，请稍候。",
+        "complaint": "非常抱歉。我马上为您转接人工客服，同事能看到我们的对话。",
+        "repeated_failure": "抱歉没能帮上忙，正在为您转接人工客服，请稍候。",
+        "bot_paused": "人工客服已接手您的对话，会在这里回复您。",
+        "slot_missing": "回答这个问题需要您的{slots}，请发给我。",
+        "greeting": "您好！请问有什么可以帮您？",
+        "thanks": "不客气。还有别的可以帮您吗？",
+        "goodbye": "再见，感谢您的来信。",
+        "model_unavailable": "我找到了下面的内容，也许能回答您的问题：",
+        "released": "现在由智能助手继续为您服务。",
+    },
+}
+
+SLOTS: Mapping[str, Mapping[str, str]] = {
+    "en": {"order_number": "order number", "customer_name": "name"},
+    "zh": {"order_number": "订单号", "customer_name": "姓名"},
+}
+
+
+def say(name: str, language: str, **values: str) -> str:
+    """The named sentence in the customer's language; English for languages we do not speak."""
+    return SENTENCES["zh" if language == "zh" else "en"][name].format(**values)
+
+
+def slot_name(slot: str, language: str) -> str:
+    """A slot as the customer knows it."""
+    return SLOTS["zh" if language == "zh" else "en"].get(slot, slot.replace("_", " "))
