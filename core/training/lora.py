@@ -1,0 +1,57 @@
+"""Puts a LoRA adapter on a loaded model, and lightens the frozen weights for training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.training.options import TrainingOptions
+
+
+def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
+    """The model with a fresh adapter that changes nothing yet; only the adapter (and a new head) is trainable."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = options.target_modules
+    config = LoraConfig(
+        task_type=task_type,
+        r=options.rank,
+        lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft types it int and computes with floats
+        lora_dropout=options.dropout,
+        use_rslora=True,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+    )
+    return get_peft_model(model, config)
+
+
+def lighten(model: Any, dtype: torch.dtype) -> None:
+    """Keep frozen linear weights in ``dtype``, and the embeddings' output in float32.
+
+    Autocast remembers its casts of trainable weights only, so frozen float32 weights are cast again at every step:
+    Gemma 270M took 6.8 s of one core for 1200 tokens that way and 4.0 s this way, with the same loss. The sum that
+    runs through the layers (the residual) stays float32.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
+            module.weight.data = module.weight.data.to(dtype)
+    embeddings = model.get_input_embeddings()
+    if embeddings.weight.dtype != torch.float32:  # tied to the head, which is linear
+        embeddings.register_forward_hook(lambda _module, _inputs, output: output.float())
+
+
+def trainable_parameters(parameters: Iterable[torch.nn.Parameter]) -> int:
+    """Number of weights that training changes."""
+    return sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+
+
+def save(model: Any, folder: Path, base_name: str) -> None:
+    """adapter_model.safetensors and adapter_config.json, which names the base and no path of this machine."""
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's card is a form to fill in; the registry writes ours
+    file = folder / "adapter_config.json"
+    config = {**json.loads(file.read_text(encoding="utf-8")), "base_model_name_or_path": base_name}
+    file.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")

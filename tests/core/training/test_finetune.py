@@ -1,0 +1,176 @@
+"""The fine-tuning loop on a tiny model: it learns, it resumes to the same weights, it stops, it backs off."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from core.errors import CancelledError_, DataError, ResourceError
+from core.events import Log, Metric, Progress
+from core.training import finetune as module
+from core.training.examples import SftExample
+from core.training.finetune import finetune, last_checkpoint
+from core.training.options import TrainingOptions
+from tests import tiny
+
+QUICK = TrainingOptions(
+    epochs=2, learning_rate=0.01, batch_size=4, rank=4, alpha=8, max_tokens=128, schedule="constant", eval_every=4
+)
+
+
+def example(number: int) -> SftExample:
+    question = {"role": "user", "content": f"code {number}?" if number % 2 else f"第{number}号？"}
+    return SftExample((question,), "ok ok" if number % 2 else "好")
+
+
+TRAIN = [example(number) for number in range(24)]
+HELD = [example(number) for number in range(100, 106)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.causal_lm(tmp_path_factory.mktemp("base") / "tiny-lm")
+
+
+def folder(path: Path) -> SimpleNamespace:
+    path.mkdir(parents=True, exist_ok=True)
+    return SimpleNamespace(path=path)
+
+
+def weights(adapter: Path) -> dict[str, torch.Tensor]:
+    return load_file(adapter / "adapter_model.safetensors")
+
+
+def test_training_lowers_the_validation_loss_and_reports_progress(base: Path, tmp_path: Path) -> None:
+    events: list[object] = []
+    result = finetune("sft", base, TRAIN, HELD, QUICK, folder(tmp_path / "run"), events.append, plan=tiny.PLAN)
+    assert result.after["loss"] < 0.7 * result.before["loss"]
+    assert result.world_size == 1 and result.steps == 12
+    steps = [event for event in events if isinstance(event, Progress)]
+    assert [step.done for step in steps] == list(range(1, 13))
+    assert steps[-1].left_s == 0 and all(step.total == 12 for step in steps)
+    assert any(isinstance(event, Metric) and event.name == "eval_loss" for event in events)
+    config = json.loads((result.adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny-lm" and config["use_rslora"]
+    assert str(tmp_path) not in json.dumps(config)
+
+
+def test_a_run_cut_off_resumes_to_the_same_weights(base: Path, tmp_path: Path) -> None:
+    whole = finetune("sft", base, TRAIN, HELD, QUICK, folder(tmp_path / "whole"), plan=tiny.PLAN)
+
+    def die(event: object) -> None:
+        if isinstance(event, Progress) and event.done == 10:  # two steps after the checkpoint of step 8
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune("sft", base, TRAIN, HELD, QUICK, folder(tmp_path / "cut"), die, plan=tiny.PLAN)
+    events: list[object] = []
+    resumed = finetune("sft", base, TRAIN, HELD, QUICK, folder(tmp_path / "cut"), events.append, plan=tiny.PLAN)
+    assert Log("Resumed at step 8 of 12.") in events
+    assert resumed.before == whole.before and resumed.best_step == whole.best_step
+    for name, value in weights(whole.adapter).items():
+        assert torch.equal(value, weights(resumed.adapter)[name]), name
+
+
+def test_a_checkpoint_cut_off_while_written_is_not_resumed(tmp_path: Path) -> None:
+    for step, state in ((4, '{"global_step": 4}'), (8, '{"global_st')):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-12").mkdir()
+    found = last_checkpoint(tmp_path)
+    assert found is not None and found.name == "checkpoint-4"
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-4"]
+
+
+def test_accumulated_small_batches_give_the_weights_of_one_large_batch(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, dropout=0.0, max_steps=4, eval_every=0)
+    large = finetune("sft", base, TRAIN, [], options, folder(tmp_path / "large"), plan=tiny.PLAN)
+    halves = replace(options, batch_size=2, accumulation=2)
+    small = finetune("sft", base, TRAIN, [], halves, folder(tmp_path / "small"), plan=tiny.PLAN)
+    for name, value in weights(large.adapter).items():
+        assert torch.allclose(value, weights(small.adapter)[name], atol=2e-4), name
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.training.objectives import Sft
+
+    real = Sft.losses
+
+    def hungry(self: Sft, model: object, batch: dict[str, torch.Tensor]) -> object:
+        if len(batch["input_ids"]) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+        return real(self, model, batch)
+
+    monkeypatch.setattr(Sft, "losses", hungry)
+    events: list[object] = []
+    result = finetune("sft", base, TRAIN, [], QUICK, folder(tmp_path / "run"), events.append, plan=tiny.PLAN)
+    assert Log("Out of memory: going on with batches of 2.") in events
+    assert result.steps == 12
+
+
+def test_one_example_that_will_not_fit_is_said_with_the_setting_to_change(base: Path, tmp_path: Path) -> None:
+    one = replace(QUICK, batch_size=1)
+    with pytest.raises(ResourceError, match="lower max_tokens"):
+        module._smaller(one, MemoryError())
+
+
+def test_the_memory_check_refuses_before_training(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.models import memory
+
+    monkeypatch.setattr(memory, "free_memory_bytes", lambda device="cpu": 10**9)
+    monkeypatch.setattr(module.device, "free_memory_bytes", lambda device="cpu": 1_000)
+    with pytest.raises(ResourceError, match=r"Training 'tiny-lm' needs about .* lower batch_size"):
+        finetune("sft", base, TRAIN, [], QUICK, folder(tmp_path / "run"), plan=tiny.PLAN)
+
+
+def test_cancelling_keeps_a_checkpoint_that_resumes(base: Path, tmp_path: Path) -> None:
+    cancel = threading.Event()
+
+    def press(event: object) -> None:
+        if isinstance(event, Progress) and event.done == 3:
+            cancel.set()
+
+    run = folder(tmp_path / "run")
+    with pytest.raises(CancelledError_, match="step 3"):
+        finetune("sft", base, TRAIN, HELD, QUICK, run, press, plan=tiny.PLAN, cancel=cancel)
+    found = last_checkpoint(run.path / "checkpoints")
+    assert found is not None and found.name == "checkpoint-3"
+
+
+def test_early_stopping_ends_a_run_that_no_longer_improves(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, learning_rate=1e-9, epochs=20, patience=2, eval_every=1)
+    result = finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "run"), plan=tiny.PLAN)
+    assert result.steps < 20 * 6
+
+
+def test_checkpointing_activations_changes_no_weight(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, dropout=0.0, max_steps=3, eval_every=0)
+    plain = finetune("sft", base, TRAIN, [], options, folder(tmp_path / "plain"), plan=tiny.PLAN)
+    saving = finetune(
+        "sft", base, TRAIN, [], replace(options, checkpointing=True), folder(tmp_path / "saving"), plan=tiny.PLAN
+    )
+    for name, value in weights(plain.adapter).items():
+        assert torch.allclose(value, weights(saving.adapter)[name], atol=1e-5), name
+
+
+def test_bfloat16_follows_float32(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, dropout=0.0)
+    exact = finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "exact"), plan=tiny.PLAN)
+    plan = replace(tiny.PLAN, dtype="bfloat16")
+    quick = finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "quick"), plan=plan)
+    assert quick.before["loss"] == pytest.approx(exact.before["loss"], rel=0.05)
+    assert quick.after["loss"] == pytest.approx(exact.after["loss"], rel=0.3, abs=0.3)
+
+
+def test_no_examples_is_an_error(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no training examples"):
+        finetune("sft", base, [], [], QUICK, folder(tmp_path / "run"), plan=tiny.PLAN)
