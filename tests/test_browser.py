@@ -1,0 +1,221 @@
+"""The suite as a person meets it: started by its own command, on the sample and the bundled models, in a real browser."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+START_S, ANSWER_S, PAGE_S = 300, 180, 60
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+    "--lang=en-US", "--window-size=1280,1000",
+)  # fmt: skip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.bundled,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER) and not os.environ.get("CI"),
+        reason="needs chromium and chromedriver (on Debian: apt-get install chromium chromium-driver)",
+    ),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses of the running suite: ``page`` and ``api``. It has a home of its own and ends with the tests."""
+    folder = tmp_path_factory.mktemp("suite")
+    page, api = free_port(), free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIFOLIUM_")}
+    own = {"HOME": str(folder / "home"), "SERVER__PORT": str(api), "SERVER__UI_PORT": str(page)}
+    (folder / "empty.toml").touch()
+    own["CONFIG"] = str(folder / "empty.toml")
+    log = (folder / "log.txt").open("w", encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "apps", "run", "--no-browser"],
+        cwd=ROOT,
+        env=kept | {f"TRIFOLIUM_{name}": value for name, value in own.items()},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    addresses = {"page": f"http://127.0.0.1:{page}", "api": f"http://127.0.0.1:{api}"}
+    try:
+        for address in (f"{addresses['page']}/_stcore/health", f"{addresses['api']}/health"):
+            wait_for_address(address, process, folder / "log.txt")
+        yield addresses
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+
+
+def wait_for_address(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"the suite ended with {process.returncode}:\n{log.read_text(encoding='utf-8')[-3000:]}")
+        try:
+            with urllib.request.urlopen(address, timeout=5) as reply:
+                if reply.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"{address} did not answer within {START_S} s:\n{log.read_text(encoding='utf-8')[-3000:]}")
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or "chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER or "chromedriver"))
+    yield driver
+    driver.quit()
+
+
+def until(browser: Any, found: Callable[[], Any], what: str, seconds: float = PAGE_S) -> Any:
+    """What ``found`` gives once it gives something; elements redrawn meanwhile are looked up again."""
+    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if result := found():
+                return result
+        except (NoSuchElementException, StaleElementReferenceException):
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"{what} did not appear within {seconds:.0f} s; the page shows:\n{text_of(browser)}")
+
+
+def all_of(browser: Any, css: str) -> list[Any]:
+    return list(browser.find_elements("css selector", css))
+
+
+def text_of(browser: Any) -> str:
+    return str(browser.execute_script("return document.body ? document.body.innerText : ''"))
+
+
+def nothing_broke(browser: Any) -> None:
+    assert all_of(browser, '[data-testid="stException"]') == []
+    assert all_of(browser, '[data-testid="stAlertContentError"]') == []
+    assert "Traceback" not in text_of(browser)
+
+
+def ask(browser: Any, question: str) -> Any:
+    """The finished answer's chat message, with its source button."""
+    before = len(all_of(browser, SOURCES))
+    box = until(browser, lambda: enabled(browser, '[data-testid="stChatInputTextArea"]'), "the question box")
+    box.send_keys(question + "\n")
+    until(browser, lambda: len(all_of(browser, SOURCES)) > before, f"a source for '{question}'", ANSWER_S)
+    return all_of(browser, '[data-testid="stChatMessage"]')[-1]
+
+
+SOURCES = '[data-testid="stChatMessage"] [data-testid="stPopover"] button'
+
+
+def enabled(browser: Any, css: str) -> Any:
+    return next((one for one in all_of(browser, css) if one.is_displayed() and one.is_enabled()), None)
+
+
+def click(browser: Any, css: str, words: str = "") -> None:
+    def found() -> Any:
+        return next((one for one in all_of(browser, css) if words in one.text and one.is_displayed()), None)
+
+    button = until(browser, found, f"{css} {words}")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", button)
+
+
+def test_a_customer_asks_in_english_and_chinese_and_gives_feedback(suite: dict[str, str], browser: Any) -> None:
+    browser.get(f"{suite['page']}/chatbot-chat")
+    english = ask(browser, "how long does standard delivery in singapore take")
+    assert "2" in english.text and "4" in english.text and "working days" in english.text
+    chinese = ask(browser, "标准配送在新加坡要几天？")
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in chinese.text)
+
+    all_of(browser, SOURCES)[0].click()
+    source = until(browser, lambda: enabled(browser, '[data-testid="stPopoverBody"]'), "the opened source")
+    until(browser, lambda: "working days" in source.text, "the text of the source")
+    browser.find_element("css selector", "body").send_keys("\ue00c")  # Escape closes it
+
+    thumbs = '[class*="st-key-thumb-"] button'
+    until(browser, lambda: len(all_of(browser, thumbs)) >= 4, "thumbs below both answers")
+    browser.execute_script("arguments[0].click()", all_of(browser, thumbs)[-1])  # the Chinese answer, thumb down
+    click(browser, '[class*="st-key-reason-"] button')
+    click(browser, '[data-testid="stFormSubmitButton"] button')
+    until(browser, lambda: not all_of(browser, '[class*="st-key-reason-"] button'), "the form's end")
+    nothing_broke(browser)
+
+    asked = browser.current_url
+    browser.refresh()
+    until(browser, lambda: len(all_of(browser, SOURCES)) >= 2, "both answers with their sources after a reload")
+    assert browser.current_url == asked
+    nothing_broke(browser)
+
+
+def test_every_page_opens_in_both_languages(suite: dict[str, str], browser: Any) -> None:
+    links = '[data-testid="stSidebarNavLink"]'
+    for language in ("en", "zh"):
+        browser.get(f"{suite['page']}/?lang={language}")
+        until(browser, lambda: len(all_of(browser, links)) > 1, "the navigation")
+        addresses = [link.get_attribute("href") for link in all_of(browser, links)]
+        assert any("chatbot" in address for address in addresses)
+        for address in addresses:
+            browser.get(f"{address}?lang={language}")
+            until(browser, lambda: settled(browser), f"{address} drawn to its end", ANSWER_S)
+            nothing_broke(browser)
+            assert len(text_of(browser)) > 100
+
+
+def settled(browser: Any) -> bool:
+    """Whether Streamlit says that the script has run to its end and something stands on the page."""
+    ended = all_of(browser, '[data-testid="stApp"][data-test-script-state="notRunning"]')
+    return bool(ended) and not all_of(browser, '[data-testid="stSkeleton"], [data-testid="stSpinner"]')
+
+
+def test_the_chat_page_fits_a_phone(suite: dict[str, str], browser: Any) -> None:
+    browser.set_window_size(390, 844)
+    browser.get(f"{suite['page']}/chatbot-chat")
+    until(browser, lambda: enabled(browser, '[data-testid="stChatInputTextArea"]'), "the question box", ANSWER_S)
+    width = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1]
+    nothing_broke(browser)
+
+
+def test_the_same_question_over_http_has_the_same_outcome(suite: dict[str, str]) -> None:
+    said = {"model": "chatbot", "messages": [{"role": "user", "content": "how long does standard delivery take"}]}
+    request = urllib.request.Request(
+        f"{suite['api']}/v1/chat/completions", json.dumps(said).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as reply:
+        answer = json.load(reply)
+    assert "working days" in answer["choices"][0]["message"]["content"]
+    assert answer["trifolium"]["decision"]["outcome"] == "answer"
