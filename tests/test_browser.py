@@ -1,4 +1,4 @@
-"""The suite as a person meets it: started by its own command, on the sample and the bundled models, in a real browser."""
+"""The suite as a person meets it: started by its own command, on sample and bundled models, in a real browser."""
 
 import json
 import os
