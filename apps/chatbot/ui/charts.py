@@ -1,0 +1,117 @@
+"""The pages' charts: tables in, Altair out; readable in the light and the dark theme alike."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from apps.chatbot.records import Outcome
+
+COLOURS = {
+    Outcome.ANSWER: "#2f9e68",
+    Outcome.COMPOSE: "#4c86d8",
+    Outcome.CLARIFY: "#e0a13a",
+    Outcome.HAND_OVER: "#d4616b",
+}
+LEGEND = alt.Legend(orient="top", title=None)
+
+
+def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: str, count: str) -> alt.Chart:
+    """Answers per day, stacked by outcome; ``names`` are the outcomes' words."""
+    table = pd.DataFrame(
+        [(str(when), names[Outcome(kind)], number) for when, kind, number in rows], columns=["day", "kind", "n"]
+    )
+    return (
+        alt.Chart(table, height=260)
+        .mark_bar(size=14)
+        .encode(
+            x=alt.X("day:T", title=None, axis=alt.Axis(format="%d.%m.", tickCount={"interval": "day", "step": 1})
+                    if table["day"].nunique() <= 14 else alt.Axis(format="%d.%m.")),
+            y=alt.Y("sum(n):Q", title=count),
+            color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
+            tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N"), alt.Tooltip("n:Q", title=count)],
+        )
+    )  # fmt: skip
+
+
+def share(counts: Mapping[str, int], names: Mapping[str, str], label: str) -> alt.Chart:
+    """One bar per outcome with its share of all."""
+    total = sum(counts.values()) or 1
+    table = pd.DataFrame([(names[kind], counts.get(kind, 0) / total) for kind in Outcome], columns=["kind", "share"])
+    bars = alt.Chart(table, height=200).encode(
+        x=alt.X("share:Q", title=label, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("kind:N", title=None, sort=list(names.values())),
+    )
+    return bars.mark_bar().encode(color=alt.Color("kind:N", scale=_scale(names), legend=None)) + bars.mark_text(
+        align="left", dx=6, color="#8a948e"
+    ).encode(text=alt.Text("share:Q", format=".0%"))
+
+
+def bars(counts: Mapping[str, int], label: str) -> alt.Chart:
+    """Counts by name, most frequent first."""
+    table = pd.DataFrame(list(counts.items()), columns=["name", "n"])
+    return (
+        alt.Chart(table, height=max(80, 26 * len(table)))
+        .mark_bar(color=COLOURS[Outcome.ANSWER])
+        .encode(x=alt.X("n:Q", title=label, axis=alt.Axis(tickMinStep=1)),
+                y=alt.Y("name:N", title=None, sort="-x", axis=alt.Axis(labelLimit=240)))
+    )  # fmt: skip
+
+
+def latency(stages: Mapping[str, Mapping[str, float]], names: Mapping[str, str], label: str) -> alt.Chart:
+    """For each stage a line from the median to the 95th percentile, on a logarithmic axis of milliseconds."""
+    table = pd.DataFrame(
+        [(names[stage], max(one["p50"], 0.1), max(one["p95"], 0.1)) for stage, one in stages.items()],
+        columns=["stage", "p50", "p95"],
+    )
+    base = alt.Chart(table, height=max(90, 34 * len(table))).encode(
+        y=alt.Y("stage:N", title=None, sort=list(names.values()))
+    )
+    axis = alt.X("p50:Q", title=label, scale=alt.Scale(type="log"))
+    rule = base.mark_rule(strokeWidth=3, color="#9fb3a6").encode(x=axis, x2="p95:Q")
+    points = base.transform_fold(["p50", "p95"], as_=["what", "ms"]).mark_circle(size=110, opacity=1)
+    shown = points.encode(
+        x=alt.X("ms:Q", title=label, scale=alt.Scale(type="log")),
+        color=alt.Color("what:N", legend=LEGEND, scale=alt.Scale(range=["#2f9e68", "#d4616b"])),
+        tooltip=["stage:N", "what:N", alt.Tooltip("ms:Q", format=".1f")],
+    )
+    return rule + shown
+
+
+def risk_coverage(
+    curves: Mapping[str, Sequence[tuple[float, float, float]]], marks: Mapping[str, float], coverage: str, risk: str
+) -> alt.Chart:
+    """Share of questions answered against share of wrong answers; a dot where each threshold stands."""
+    rows = [(name, *point) for name, curve in curves.items() for point in curve]
+    table = pd.DataFrame(rows, columns=["set", "coverage", "risk", "threshold"])
+    axis = alt.Axis(format="%")
+    base = alt.Chart(table, height=300).encode(
+        x=alt.X("coverage:Q", title=coverage, scale=alt.Scale(domain=[0, 1]), axis=axis),
+        y=alt.Y("risk:Q", title=risk, axis=axis),
+        color=alt.Color("set:N", legend=LEGEND),
+    )
+    kept = [
+        min((r for r in rows if r[0] == name), key=lambda r: abs(r[3] - marks[name])) for name in curves if curves[name]
+    ]
+    dots = alt.Chart(pd.DataFrame(kept, columns=table.columns)).mark_point(size=150, filled=True, opacity=1)
+    return base.mark_line(interpolate="step-after") + dots.encode(
+        x="coverage:Q", y="risk:Q", color="set:N", tooltip=["set", alt.Tooltip("threshold:Q", format=".3f"),
+        alt.Tooltip("coverage:Q", format=".0%"), alt.Tooltip("risk:Q", format=".1%")]
+    )  # fmt: skip
+
+
+def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
+    """Metrics of a run by step, each with its own axis."""
+    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
+    line = alt.Chart(table, height=220).mark_line(point={"size": 22}).encode(
+        x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+        color=alt.Color("metric:N", legend=LEGEND),
+        tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
+    )  # fmt: skip
+    return line
+
+
+def _scale(names: Mapping[str, str]) -> alt.Scale:
+    return alt.Scale(domain=[names[kind] for kind in Outcome], range=[COLOURS[kind] for kind in Outcome])

@@ -1,0 +1,54 @@
+"""The hit test: what each retrieval side finds for a question, the fused order, and what would be decided."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from apps.chatbot.records import EvidenceKind
+from apps.chatbot.ui.shared import decision_line, plain, say, shorten
+
+if TYPE_CHECKING:
+    from apps.chatbot.service import ChatbotService
+
+RESULT = "hit_result"
+
+
+def hit_test(bot: "ChatbotService") -> None:
+    """Ask as a customer would; nothing is stored and nothing is generated."""
+    st.caption(say("hits_line"))
+    with st.form("hits", border=True):
+        question = st.text_input(say("question"), key="hits-question")
+        k = st.slider(say("hits_k"), 3, 30, 8, key="hits-k")
+        if st.form_submit_button(say("hits_go"), type="primary", icon=":material/search:") and question.strip():
+            st.session_state[RESULT] = bot.hit_test(question.strip(), k=k)
+    found = st.session_state.get(RESULT)
+    if found is None:
+        return
+    decision_line(found.decision)
+    times = " · ".join(f"{name} {ms:.0f} ms" for name, ms in found.ms.items())
+    rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
+    st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))
+    lists = st.columns(3)
+    _side(lists[0], say("side_lexical"), found.rows, "lexical")
+    _side(lists[1], say("side_vector"), found.rows, "vector")
+    _side(lists[2], say("side_fused"), found.rows, "fused")
+    st.subheader(say("hits_texts"))
+    for row in sorted(found.rows, key=lambda one: one.fused_rank):
+        with st.expander(f"{row.fused_rank} · {plain(shorten(row.title, 80))}"):
+            st.markdown(plain(row.text))
+
+
+def _side(place: Any, title: str, rows: Sequence[Any], side: str) -> None:
+    ranked = sorted(
+        (row for row in rows if getattr(row, f"{side}_rank") is not None), key=lambda row: getattr(row, f"{side}_rank")
+    )
+    with place.container(border=True):
+        st.markdown(f"**{title}**")
+        if not ranked:
+            st.caption(say("side_none"))
+        for row in ranked:
+            score = row.score if side == "fused" else getattr(row, f"{side}_score")
+            kind = ":material/quick_reference:" if row.kind == EvidenceKind.ANSWER else ":material/description:"
+            shown = "" if score is None else f"  :gray[{score:.3f}]"
+            st.markdown(f"{getattr(row, f'{side}_rank')}. {kind} {plain(shorten(row.title, 46))}{shown}")

@@ -1,0 +1,111 @@
+"""How one message of a conversation is drawn: text, decision, sources in place, candidates, feedback.
+
+Knows neither the flow of a conversation nor the store; ``Pick`` and ``Rate`` say what a click does.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import streamlit as st
+
+from apps.chatbot.records import Decision, Evidence, Message, Outcome, Rating, Role
+from apps.chatbot.ui.shared import decision_line, moment, plain, say, shorten
+
+Pick = Callable[[str], None]
+Rate = Callable[[str, Rating, str | None, str | None], None]
+AVATARS = {
+    Role.CUSTOMER: "user",
+    Role.ASSISTANT: ":material/psychiatry:",
+    Role.AGENT: ":material/support_agent:",
+}
+REASONS = ("wrong", "incomplete", "off_topic", "outdated", "unclear")
+_CITATION = re.compile(r"\\\[(\d{1,2})\\\]")
+
+
+def draw_message(message: Message, rate: Rate) -> None:
+    """A message with everything that belongs to it."""
+    with st.chat_message(AVATARS[message.role]):
+        if message.role is Role.AGENT:
+            st.caption(f"{say('role_agent')} · {moment(message.created_at)}")
+        st.markdown(with_citations(message.text))
+        if message.role is Role.ASSISTANT and message.decision is not None:
+            decision_line(message.decision)
+            draw_sources(message.decision, message.text)
+            _feedback(message, rate)
+
+
+def draw_partial(text: str, decision: Decision | None) -> None:
+    """An answer still being written."""
+    with st.chat_message(AVATARS[Role.ASSISTANT]):
+        if decision is not None:
+            decision_line(decision)
+        st.markdown(with_citations(text) + " ▌" if text else f"*{plain(say('thinking'))}*")
+
+
+def with_citations(text: str) -> str:
+    """The text shown as it is, its citations ``[1]`` as small badges that match the sources below."""
+    return _CITATION.sub(r":green-badge[\1]", plain(text))
+
+
+def cited(decision: Decision, text: str) -> Sequence[Evidence]:
+    """The evidence the text cites; all of it when an approved answer cites none; nothing for other outcomes."""
+    numbers = {int(number) for number in re.findall(r"\[(\d{1,2})\]", text)}
+    named = [one for one in decision.evidence if one.number in numbers]
+    if named or decision.outcome not in (Outcome.ANSWER, Outcome.COMPOSE):
+        return named
+    return decision.evidence[:1] if decision.outcome is Outcome.ANSWER else decision.evidence
+
+
+def draw_sources(decision: Decision, text: str) -> None:
+    """A numbered button for each source; it opens the passage as it was when it was used."""
+    sources = cited(decision, text)
+    if not sources:
+        return
+    with st.container(horizontal=True, gap="small"):
+        for one in sources:
+            with st.popover(f"{one.number} · {plain(shorten(one.title, 32))}", icon=":material/description:"):
+                st.markdown(f"**{plain(one.title)}**")
+                st.markdown(plain(one.text))
+                st.caption(say("source_ranks", kind=say(f"kind_{one.kind}"), lexical=_rank(one.lexical_rank),
+                               vector=_rank(one.vector_rank)))  # fmt: skip
+
+
+def _rank(rank: int | None) -> str:
+    return "–" if rank is None else str(rank)
+
+
+def draw_candidates(decision: Decision, key: str, pick: Pick) -> None:
+    """The questions offered when asking back; a click asks that one."""
+    if decision.outcome is not Outcome.CLARIFY:
+        return
+    for one in decision.candidates:
+        if st.button(plain(one.question), key=f"{key}-{one.id}", icon=":material/subdirectory_arrow_right:"):
+            pick(one.question)
+
+
+def _feedback(message: Message, rate: Rate) -> None:
+    key = f"thumb-{message.id}"
+    thumb: Literal[0, 1] | None = st.feedback("thumbs", key=key, on_change=_thumbed, args=(message.id, key, rate))
+    if thumb == 0 and not st.session_state.get(f"told-{message.id}"):
+        _ask_why(message.id, rate)
+    elif st.session_state.get(f"told-{message.id}"):
+        st.caption(say("feedback_thanks"))
+
+
+def _thumbed(message_id: str, key: str, rate: Rate) -> None:
+    thumb = st.session_state[key]
+    if thumb is not None:
+        rate(message_id, Rating.UP if thumb == 1 else Rating.DOWN, None, None)
+
+
+def _ask_why(message_id: str, rate: Rate) -> None:
+    with st.form(f"why-{message_id}", border=True):
+        reason = st.pills(
+            say("feedback_why"), REASONS, format_func=lambda name: say(f"feedback_{name}"), key=f"reason-{message_id}"
+        )
+        comment = st.text_input(say("feedback_comment"), key=f"comment-{message_id}", max_chars=500)
+        if st.form_submit_button(say("send")):
+            rate(message_id, Rating.DOWN, reason, comment.strip() or None)
+            st.session_state[f"told-{message_id}"] = True
+            st.rerun()

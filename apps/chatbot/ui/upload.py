@@ -1,0 +1,96 @@
+"""Bringing knowledge in: files of three kinds or pasted text, with the report line by line."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from apps.chatbot.records import IngestReport
+from apps.chatbot.ui.jobs import Job, watch
+from apps.chatbot.ui.shared import plain, say
+from core.events import OnEvent
+
+if TYPE_CHECKING:
+    from apps.chatbot.service import ChatbotService
+
+JOB = "ingest_job"
+KINDS = ("auto", "faq", "documents", "dialogues")
+TYPES = ["csv", "xlsx", "jsonl", "md", "txt", "html", "htm", "pdf", "docx"]
+SHOWN_PROBLEMS = 500
+
+
+def upload(bot: "ChatbotService") -> None:
+    """The form, then the progress, then the report."""
+    job: Job[IngestReport] | None = st.session_state.get(JOB)
+    if job is not None and not job.done:
+        watch(JOB)
+        return
+    if job is not None:
+        _show(job)
+    with st.form("upload", border=True):
+        files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
+        left, right = st.columns(2)
+        kind = left.selectbox(say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"))
+        language = _language(right, "upload-language")
+        if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
+            if files:
+                pairs = _as_pairs(files)
+                _start(lambda listen: _ingest(bot, pairs, kind, language, listen))
+            st.warning(say("upload_none"))
+    with st.expander(say("paste"), icon=":material/content_paste:"), st.form("paste", border=False):
+        title = st.text_input(say("paste_title"), key="paste-title")
+        text = st.text_area(say("paste_text"), key="paste-text", height=180)
+        if st.form_submit_button(say("paste_go")):
+            if title.strip() and text.strip():
+                _start(lambda listen: bot.ingest_text(title.strip(), text))
+            st.warning(say("paste_both"))
+
+
+def _language(place: Any, key: str) -> str | None:
+    options: list[str | None] = [None, "en", "zh"]
+    chosen = place.selectbox(say("upload_language"), options, format_func=lambda name: say(f"lang_{name}"), key=key)
+    return str(chosen) if chosen else None
+
+
+def _start(work: Any) -> None:
+    st.session_state[JOB] = Job(work)
+    st.rerun()
+
+
+def _as_pairs(files: Sequence[Any]) -> list[tuple[str, bytes]]:
+    """Names without folders and contents, read before the thread starts: uploads die with the rerun."""
+    return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
+
+
+def _ingest(
+    bot: "ChatbotService", files: list[tuple[str, bytes]], kind: Any, language: str | None, listen: OnEvent
+) -> IngestReport:
+    with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
+        paths = []
+        for name, content in files:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            paths.append(path)
+        return bot.ingest(paths, kind=kind, language=language, on_event=listen)
+
+
+def _show(job: Job[IngestReport]) -> None:
+    with st.container(border=True, key="report"):
+        if job.error or job.result is None:
+            st.error(plain(say("unexpected") if job.error == "unexpected" else str(job.error)), icon=":material/error:")
+            return
+        report = job.result
+        columns = st.columns(4)
+        for column, name in zip(columns, ("added", "updated", "unchanged"), strict=False):
+            column.metric(say(f"report_{name}"), getattr(report, name))
+        columns[3].metric(say("report_problems"), len(report.problems))
+        if report.problems:
+            st.dataframe(
+                [
+                    {say("problem_file"): one.source, say("problem_line"): one.line, say("problem_why"): one.reason}
+                    for one in report.problems[:SHOWN_PROBLEMS]
+                ],
+                hide_index=True,
+            )

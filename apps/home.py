@@ -1,0 +1,84 @@
+"""The pages' shell: one theme, one language switch and the navigation over the leaves in ``APPS``.
+
+It knows of a leaf only its ``ui`` package: ``about(language)`` says what it is, ``pages(language)`` lists its pages.
+Run by ``trifolium ui`` through Streamlit.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import streamlit as st
+
+from apps import APPS
+
+LANGUAGE_KEY = "ui_language"  # every leaf's pages read the language of the interface here
+LANGUAGES = {"en": "English", "zh": "中文"}
+WORDS = {
+    "start": ("Start", "首页"),
+    "language": ("Language of the interface", "界面语言"),
+    "line": (
+        "Three text applications on one stem. Everything runs on this machine.",
+        "同一主干上的三个文本应用，全部在本机运行。",
+    ),
+}
+CLOVER = """<svg viewBox="0 0 64 64" aria-hidden="true"><g fill="#2f9e68">
+<path id="leaf" d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z"/>
+<path d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z" transform="rotate(120 32 31)"/>
+<path d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z" transform="rotate(240 32 31)"/></g>
+<path d="M32 32c0 12 1 20 6 29" fill="none" stroke="#1f7a4d" stroke-width="3.4" stroke-linecap="round"/></svg>"""
+
+
+def main() -> None:
+    """Draw the shell, then the page that was chosen."""
+    st.set_page_config(page_title="Trifolium", page_icon=":material/psychiatry:", layout="wide")
+    st.html(f"<style>{(Path(__file__).parent / 'home.css').read_text(encoding='utf-8')}</style>")
+    language = _choose_language()
+    leaves = {name: import_module(f"apps.{name}.ui") for name in APPS}
+    shown = {name: _pages(name, leaf, language) for name, leaf in leaves.items()}
+
+    def start() -> None:
+        _start(language, leaves, shown)
+
+    first = st.Page(start, title=_say("start", language), icon=":material/home:", url_path="start", default=True)
+    sections = {leaf.about(language)[0]: shown[name] for name, leaf in leaves.items()}
+    st.navigation({"": [first], **sections}).run()
+
+
+def _say(key: str, language: str) -> str:
+    return WORDS[key][language == "zh"]
+
+
+def _choose_language() -> str:
+    """The visitor's choice; at first the one in ``?lang=``, else the browser's."""
+    if LANGUAGE_KEY not in st.session_state:
+        wished = st.query_params.get("lang") or (st.context.locale or "en")
+        st.session_state[LANGUAGE_KEY] = "zh" if wished.lower().startswith("zh") else "en"
+    label = _say("language", st.session_state[LANGUAGE_KEY])
+    with st.sidebar:
+        st.segmented_control(
+            label, list(LANGUAGES), key=LANGUAGE_KEY, format_func=LANGUAGES.__getitem__, required=True, width="stretch"
+        )
+    return str(st.session_state[LANGUAGE_KEY])
+
+
+def _pages(name: str, leaf: ModuleType, language: str) -> list[st.Page]:
+    return [
+        st.Page(file, title=title, icon=icon, url_path=f"{name}-{Path(file).stem}")
+        for title, file, icon in leaf.pages(language)
+    ]
+
+
+def _start(language: str, leaves: dict[str, ModuleType], shown: dict[str, list[st.Page]]) -> None:
+    st.html(f'<div class="hero">{CLOVER}<div><h1>Trifolium</h1><p>{_say("line", language)}</p></div></div>')
+    for column, (name, leaf) in zip(st.columns(max(2, len(leaves))), leaves.items(), strict=False):
+        title, line, icon = leaf.about(language)
+        with column.container(border=True, key=f"leaf-{name}"):
+            st.subheader(f"{icon} {title}")
+            st.markdown(line)
+            for page in shown[name]:
+                st.page_link(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The insights page, clicked through."""
+
+import pytest
+
+from apps.chatbot.records import ConversationState, Role
+
+
+def texts(page) -> str:
+    return "\n".join(one.value for one in [*page.markdown, *page.caption, *page.info, *page.expander])
+
+
+def press(page, label):
+    return next(one for one in page.button if one.label == label).click().run()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", ["overview", "unanswered", "handovers", "thresholds"])
+def test_every_section_is_drawn_in_both_languages(open_page, section, language):
+    page = open_page("insights", language, insights_section=section)
+    assert not page.exception and not page.error
+
+
+def test_the_overview_shows_the_figures(open_page):
+    page = open_page("insights")
+    assert {one.label: one.value for one in page.metric} == {
+        "Conversations": "12", "Messages": "40", "Answered by the bot": "75%", "Thumbs up": "75%"}  # fmt: skip
+
+
+def test_an_unanswered_question_becomes_an_answer_with_its_wordings(open_page, bot):
+    page = open_page("insights", insights_section="unanswered")
+    page.text_area(key="cluster-answer-0").set_value("No shells, sorry.")
+    press(page, "Add to the knowledge")
+    added = bot.answers_["new"]
+    assert (added.answer, added.similar_questions) == ("No shells, sorry.", ("pay with cowries", "do you take shells"))
+
+
+def test_a_person_replies_and_gives_the_conversation_back(open_page, bot):
+    talk = bot.start_conversation()
+    bot.request_person(talk.id)
+    page = open_page("insights", insights_section="handovers")
+    page.text_area(key=f"reply-text-h-{talk.id}").set_value("Anna here.")
+    press(page, "Send")
+    assert (bot.said[talk.id][-1].role, bot.said[talk.id][-1].text) == (Role.AGENT, "Anna here.")
+    press(page, "Give back to the bot")
+    assert bot.talks[talk.id].state is ConversationState.BOT and "Nobody waits" in texts(page)
+
+
+def test_the_thresholds_are_shown_with_what_they_were_fitted_on(open_page):
+    row = open_page("insights", insights_section="thresholds").dataframe[0].value.iloc[0]
+    assert row["Threshold"] == 0.5 and row["Questions"] == 150 and row["Error rate"] == "10%"

@@ -1,0 +1,101 @@
+"""The knowledge page, clicked through."""
+
+from datetime import date
+
+from apps.chatbot.records import Status
+from apps.chatbot.ui.upload import JOB
+
+
+def texts(page) -> str:
+    return "\n".join(one.value for one in [*page.markdown, *page.caption, *page.info])
+
+
+def press(page, label):
+    return next(one for one in page.button if one.label == label).click().run()
+
+
+def finish_upload(page):
+    assert page.session_state[JOB].wait(30)
+    return page.run()
+
+
+def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot):
+    page = open_page("knowledge")
+    page.file_uploader[0].upload("../faq.csv", b"question,answer\na,b\n", "text/csv")
+    press(page, "Upload")
+    finish_upload(page)
+    assert bot.ingested == ["faq.csv"]
+    assert {one.label: one.value for one in page.metric} == {
+        "Added": "2", "Updated": "1", "Unchanged": "0", "Not taken": "1"}  # fmt: skip
+    assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", 3, "the answer is empty"]
+
+
+def test_pasted_text_becomes_a_document(open_page, bot):
+    page = open_page("knowledge")
+    page.text_input(key="paste-title").set_value("House rules")
+    page.text_area(key="paste-text").set_value("No shoes.")
+    press(page, "Add")
+    finish_upload(page)
+    assert bot.ingested == ["House rules"] and not page.exception
+
+
+def test_a_mined_answer_is_mended_and_approved(open_page, bot):
+    page = open_page("knowledge", knowledge_section="review")
+    page.text_area(key="review-a3-text").set_value("We do, in five days.")
+    press(page, "Approve")
+    assert (bot.answers_["a3"].status, bot.answers_["a3"].answer) == (Status.APPROVED, "We do, in five days.")
+    assert "Nothing waits" in texts(page)
+
+
+def test_a_mined_answer_is_rejected(open_page, bot):
+    press(open_page("knowledge", knowledge_section="review"), "Reject")
+    assert bot.answers_["a3"].status is Status.REJECTED
+
+
+def test_an_approved_answer_is_edited_with_validity(open_page, bot):
+    page = open_page("knowledge", knowledge_section="answers", **{"answer-a1": True})
+    page.text_input(key="answer-search").set_value("return").run()
+    page.date_input(key="edit-a1-until").set_value(date(2027, 1, 31))
+    next(one for one in page.button if one.label == "Save" and "edit-a1" in str(one.form_id)).click().run()
+    assert bot.answers_["a1"].valid_until == date(2027, 1, 31) and not page.exception
+
+
+def test_a_validity_that_ends_before_it_begins_is_one_sentence(open_page, bot):
+    page = open_page("knowledge", knowledge_section="answers", **{"answer-a1": True})
+    page.date_input(key="edit-a1-from").set_value(date(2027, 2, 1))
+    page.date_input(key="edit-a1-until").set_value(date(2027, 1, 31))
+    next(one for one in page.button if one.label == "Save" and "edit-a1" in str(one.form_id)).click().run()
+    assert len(page.error) == 1 and "valid" in page.error[0].value and not page.exception
+
+
+def test_a_new_answer_needs_both_question_and_answer(open_page, bot):
+    page = open_page("knowledge", knowledge_section="answers")
+    page.text_input(key="new0-answer-question").set_value("Do you gift-wrap?")
+    press(page, "Save")
+    assert len(page.error) == 1 and len(bot.answers_) == 4
+    page.text_area(key="new0-answer-text").set_value("Yes, for free.")
+    press(page, "Save")
+    assert [one.answer for one in bot.answers_.values()][-1] == "Yes, for free."
+
+
+def test_documents_open_to_their_passages_and_can_be_deleted(open_page, bot):
+    page = open_page("knowledge", knowledge_section="documents", **{"document-d1": True})
+    assert "Never above MAX" in texts(page)
+    page.button(key="delete-d1").click().run()
+    assert bot.documents_ == {} and "No documents yet" in texts(page)
+
+
+def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
+    page = open_page("knowledge", knowledge_section="hits")
+    page.text_input(key="hits-question").set_value("kettle")
+    press(page, "Test")
+    shown = texts(page)
+    assert shown.index("Words (BM25)") < shown.index("Meaning (vectors)") < shown.index("Fused")
+    assert "87%" in shown and "3 ms" in shown and not page.exception
+
+
+def test_a_refused_question_is_one_sentence(open_page):
+    page = open_page("knowledge", "zh", knowledge_section="hits")
+    page.text_input(key="hits-question").set_value("bad")
+    press(page, "测试")
+    assert "A question needs words" in page.error[0].value and not page.exception
