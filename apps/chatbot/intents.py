@@ -189,7 +189,8 @@ class IntentModel:
 def energy(scores: Floats) -> Floats:
     """(n,) log-sum-exp of the scores (n, labels): high when any intent claims the text.
 
-    Liu et al. 2020 (arXiv 2010.03759). On CLINC150's validation rows it told strangers better than the best score, the margin or the nearest neighbour.
+    Liu et al. 2020 (arXiv 2010.03759). On CLINC150's validation rows it told strangers better than the best score,
+    the margin or the nearest neighbour.
     """
     top = scores.max(1)
     return np.asarray(top + np.log(np.exp(scores - top[:, None]).sum(1)), np.float32)
@@ -239,7 +240,11 @@ def _vectors(embedder: Embedder, texts: Sequence[str]) -> Floats:
 
 
 def _as_record(one: LanguageHead) -> dict[str, Any]:
-    kept = {"languages": one.languages, "embedders": one.embedders, "calibration": one.calibration.as_record()}
+    kept: dict[str, Any] = {
+        "languages": one.languages,
+        "embedders": one.embedders,
+        "calibration": one.calibration.as_record(),
+    }
     kept |= {"threshold": one.threshold, "rejection": one.rejection, "fitted_on": one.fitted_on}
     return kept | {"sharpness": one.head.sharpness, "ridge": one.head.ridge}
 
