@@ -17,8 +17,9 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from core.events import Log, Metric, OnEvent, Progress
 from core.training.batches import FeatureSet, LengthGroups
-from core.training.objectives import Objective
+from core.training.objectives import Objective, Outcome
 from core.training.options import TrainingOptions
+from core.training.robustness import EmbeddingAttack, agreement
 
 
 class ObjectiveTrainer(Trainer):
@@ -34,6 +35,8 @@ class ObjectiveTrainer(Trainer):
         super().__init__(**trainer_arguments)
         self.objective, self.options, self.autocast_dtype = objective, options, autocast
         self.loss_is_scaled_for_ga = True
+        epsilon = options.adversarial_epsilon
+        self.attacker = EmbeddingAttack(self.model, epsilon) if epsilon else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """bf16 where planned. Not the Trainer's own, which also turns every output, logits first, into float32."""
@@ -55,45 +58,84 @@ class ObjectiveTrainer(Trainer):
         items = torch.tensor(sum(self.objective.count(batch) for batch in batches), device=device)
         return batches, self.accelerator.reduce(items, "sum") if self.args.world_size > 1 else items
 
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """The usual step; against an attacker a second one on the changed batch, whose gradients add up."""
+        if self.attacker is None:
+            return super().training_step(model, inputs, num_items_in_batch)
+        with self.attacker.record():
+            clean = super().training_step(model, dict(inputs), num_items_in_batch)
+        with self.attacker.attack():
+            super().training_step(model, inputs, num_items_in_batch)
+        return clean
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """This micro-batch's share of the mean over the step; processes' gradients are averaged, hence the factor."""
         with self.autocast():
-            losses = self.objective.losses(model, inputs).losses
+            losses = self._item_losses(model, inputs)
         items = losses.numel() if num_items_in_batch is None else num_items_in_batch
         return losses.sum() / items * self.args.world_size
+
+    def _item_losses(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        first = self.objective.losses(model, inputs)
+        if not self.options.r_drop:
+            return first.losses
+        second = self.objective.losses(model, inputs)
+        several = getattr(self.objective, "several", False)
+        apart = agreement(cast(torch.Tensor, first.predictions), cast(torch.Tensor, second.predictions), several)
+        return (first.losses + second.losses) / 2 + self.options.r_drop * apart
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """Validation loss per item and the objective's figures; each process measures the whole, so all agree."""
         data = eval_dataset if eval_dataset is not None else self.eval_dataset
-        figures = self._measure(cast(FeatureSet, data))
+        outcome = self.predictions(cast(FeatureSet, data))
+        figures = {"loss": float(outcome.losses.mean())}
+        if outcome.predictions is not None and outcome.targets is not None:
+            figures.update(self.objective.measure(outcome.predictions, outcome.targets))
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in figures.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _measure(self, data: FeatureSet) -> dict[str, float]:
+    def predictions(self, data: FeatureSet) -> Outcome:
+        """Losses, predictions and targets over a whole set, on the CPU, in order of length."""
         order = sorted(data.features, key=lambda feature: len(feature["input_ids"]))
         loader: DataLoader[Any] = DataLoader(
             FeatureSet(order), batch_size=self.args.per_device_eval_batch_size, collate_fn=self.data_collator
         )
         model = cast(torch.nn.Module, self.model)
         model.eval()
-        outcomes = []
+        parts = []
         with torch.no_grad(), self.autocast():
             for batch in loader:
-                outcomes.append(self.objective.losses(model, self._prepare_inputs(batch)))
+                parts.append(self.objective.losses(model, self._prepare_inputs(batch)))
         model.train()
-        losses = torch.cat([outcome.losses.float().cpu() for outcome in outcomes])
-        figures = {"loss": float(losses.mean())}
-        if outcomes[0].predictions is not None:
-            predictions = torch.cat([outcome.predictions.float().cpu() for outcome in outcomes])  # type: ignore[union-attr]  # all have them or none
-            targets = torch.cat([outcome.targets.cpu() for outcome in outcomes])  # type: ignore[union-attr]
-            figures.update(self.objective.measure(predictions, targets))
-        return figures
+        return Outcome(
+            torch.cat([part.losses.float().cpu() for part in parts]),
+            _joined([part.predictions for part in parts]),
+            _joined([part.targets for part in parts]),
+        )
+
+
+def _joined(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
+    there = [part.cpu() for part in parts if part is not None]
+    return torch.cat(there) if there else None
+
+
+def _agreed(cancelled: bool, late: bool, world_size: int) -> tuple[bool, bool]:
+    """Whether any process wants to stop: one stopping alone would leave the others waiting for its gradients."""
+    if world_size == 1:
+        return cancelled, late
+    votes = torch.tensor([cancelled, late], dtype=torch.int)
+    if torch.distributed.get_backend() == "nccl":
+        votes = votes.cuda()
+    torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX)
+    return bool(votes[0]), bool(votes[1])
 
 
 class Reporter(TrainerCallback):
@@ -127,16 +169,24 @@ class Reporter(TrainerCallback):
 class Stopper(TrainerCallback):
     """Stops at a time limit or when asked to, with a checkpoint, so that nothing learnt is lost."""
 
-    def __init__(self, time_limit_s: float, cancel: threading.Event | None) -> None:
-        self.until = time.monotonic() + time_limit_s if time_limit_s > 0 else float("inf")
-        self.cancel = cancel
+    def __init__(self, until: float, cancel: threading.Event | None) -> None:
+        self.until, self.cancel = until, cancel
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        cancelled = self.cancel is not None and self.cancel.is_set()
-        if cancelled or time.monotonic() > self.until:
+        cancelled, late = _agreed(
+            self.cancel is not None and self.cancel.is_set(), time.monotonic() > self.until, args.world_size
+        )
+        if cancelled or late:
             control.should_training_stop = True
             control.should_save = True
             control.should_evaluate = not cancelled and args.eval_strategy != "no"
+        return control
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        if control.should_training_stop and state.global_step < state.max_steps:  # done at the step, not twice
+            control.should_save = control.should_evaluate = False
         return control

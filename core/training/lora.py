@@ -11,21 +11,44 @@ import torch
 
 from core.training.options import TrainingOptions
 
+HEADS = {"classifier", "score", "lm_head"}  # names of output layers in transformers' models
+
 
 def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
     """The model with a fresh adapter that changes nothing yet; only the adapter (and a new head) is trainable."""
     from peft import LoraConfig, get_peft_model
 
-    targets = options.target_modules
+    targets = linear_names(model) if options.target_modules == "all-linear" else options.target_modules
     config = LoraConfig(
         task_type=task_type,
         r=options.rank,
         lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft types it int and computes with floats
         lora_dropout=options.dropout,
         use_rslora=True,
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        target_modules=list(targets),
     )
     return get_peft_model(model, config)
+
+
+def linear_names(model: Any) -> list[str]:
+    """Last names of all linear layers but the heads, which are trained whole or not at all.
+
+    PEFT's own ``all-linear`` takes a token classifier's head for a layer and then fails on it.
+    """
+    output = model.get_output_embeddings()
+    names = {
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and module is not output
+    }
+    return sorted(names - HEADS)
+
+
+def prepare_quantized(model: Any, checkpointing: bool) -> Any:
+    """A 4-/8-bit base made ready for an adapter: norms in float32, gradients let through the frozen weights."""
+    from peft import prepare_model_for_kbit_training
+
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=checkpointing)
 
 
 def lighten(model: Any, dtype: torch.dtype) -> None:
@@ -36,7 +59,9 @@ def lighten(model: Any, dtype: torch.dtype) -> None:
     runs through the layers (the residual) stays float32.
     """
     for module in model.modules():
-        if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
+        if not isinstance(module, torch.nn.Linear) or module.weight.requires_grad:
+            continue
+        if module.weight.is_floating_point():  # 4-/8-bit weights stay packed
             module.weight.data = module.weight.data.to(dtype)
     embeddings = model.get_input_embeddings()
     if embeddings.weight.dtype != torch.float32:  # tied to the head, which is linear

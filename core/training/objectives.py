@@ -1,7 +1,8 @@
-"""What each task learns: how it loads, encodes and batches, the loss of every item, and what validation measures.
+"""What a task is to the trainer, and which tasks there are.
 
-An objective knows one task and no trainer. ``losses`` returns one loss per item (token, text or pair), unreduced, so
-that the trainer can average over accumulated batches and processes exactly.
+An objective knows how its model loads, how examples are encoded and batched, the loss of every item, and what
+validation measures; it knows no trainer. ``losses`` is unreduced (one per token, text or pair), so that the trainer
+can average over accumulated batches and processes exactly.
 """
 
 from __future__ import annotations
@@ -9,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import torch
-import torch.nn.functional as F
-
-from core.errors import SettingsError
-from core.models import loading
-from core.training import examples as ex
-from core.training.batches import completion_batch, pad_id_of
+from core.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from core.models.device import DevicePlan
+    import torch
 
-Batch = dict[str, torch.Tensor]
+    from core.models.device import DevicePlan
+    from core.training.examples import Features
+
+Batch: TypeAlias = "dict[str, torch.Tensor]"
+TASKS = ("sft", "pretrain", "sequence", "multi_label", "token", "contrastive")
 
 
 @dataclass
 class Outcome:
-    """Losses (items,) and, where a metric needs them, predictions and targets with one row per item."""
+    """Losses (items,); and, where the task has a figure besides the loss, predictions with their targets."""
 
     losses: torch.Tensor
     predictions: torch.Tensor | None = None
@@ -42,68 +41,27 @@ class Objective(Protocol):
     best_is_highest: bool
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]: ...
-    def encode(self, tokenizer: Any, examples: Sequence[Any], max_tokens: int) -> list[ex.Features]: ...
-    def collate(self, tokenizer: Any, features: Sequence[ex.Features]) -> Batch: ...
+    def encode(self, tokenizer: Any, examples: Sequence[Any], max_tokens: int) -> list[Features]: ...
+    def collate(self, tokenizer: Any, features: Sequence[Features]) -> Batch: ...
     def count(self, batch: Batch) -> int: ...
     def losses(self, model: Any, batch: Batch) -> Outcome: ...
     def measure(self, predictions: torch.Tensor, targets: torch.Tensor) -> dict[str, float]: ...
 
 
-@dataclass
-class Sft:
-    """Causal language model, loss on the completion only; logits are computed there only.
-
-    With a vocabulary of 262,144 the head costs 1.7 times the body per token (Gemma 270M), so logits at prompt
-    positions would more than double the work and fill the memory.
-    """
-
-    task_type: str = "CAUSAL_LM"
-    best: str = "loss"
-    best_is_highest: bool = False
-
-    def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]:
-        return loading.load_causal_lm(base, plan, for_training=True)
-
-    def encode(self, tokenizer: Any, examples: Sequence[Any], max_tokens: int) -> list[ex.Features]:
-        return [ex.encode_sft(tokenizer, example, max_tokens) for example in examples]
-
-    def collate(self, tokenizer: Any, features: Sequence[ex.Features]) -> Batch:
-        return completion_batch(features, pad_id_of(tokenizer))
-
-    def count(self, batch: Batch) -> int:
-        return int(batch["labels"][:, 1:].ne(ex.IGNORED).sum())
-
-    def losses(self, model: Any, batch: Batch) -> Outcome:
-        labels = batch["labels"]
-        first = int(labels[:, 1:].ne(ex.IGNORED).any(0).nonzero()[0])  # the column before the first target
-        columns = torch.arange(first, labels.shape[1] - 1, device=labels.device)
-        logits = model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            position_ids=batch["position_ids"],
-            logits_to_keep=columns,
-            use_cache=False,
-        ).logits
-        wanted = labels[:, first + 1 :]
-        here = wanted.ne(ex.IGNORED)
-        return Outcome(F.cross_entropy(logits[here].float(), wanted[here], reduction="none"))
-
-    def measure(self, predictions: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-        return {}
-
-
-@dataclass
-class Pretrain(Sft):
-    """Continued pre-training on raw text: every token but the first is a target."""
-
-    def encode(self, tokenizer: Any, examples: Sequence[Any], max_tokens: int) -> list[ex.Features]:
-        return ex.encode_raw(tokenizer, examples, max_tokens)
-
-
-def objective(task: str, labels: Sequence[str] = ()) -> Objective:
+def objective(task: str, labels: Sequence[str] = (), label_smoothing: float = 0.0) -> Objective:
     """The objective of a task by its name; ``SettingsError`` for an unknown one, ``DataError`` for missing labels."""
-    if task == "sft":
-        return Sft()
-    if task == "pretrain":
-        return Pretrain()
-    raise SettingsError(f"Unknown training task '{task}'; known are sft, pretrain.")
+    from core.training.contrast import Contrastive
+    from core.training.labelling import MultiLabel, SequenceLabel, TokenLabel
+    from core.training.language import Pretrain, Sft
+
+    if task not in TASKS:
+        raise SettingsError(f"Unknown training task '{task}'; known are {', '.join(TASKS)}.")
+    if task in {"sft", "pretrain"}:
+        return Sft(label_smoothing) if task == "sft" else Pretrain(label_smoothing)
+    if task == "contrastive":
+        return Contrastive()
+    least = 1 if task == "multi_label" else 2
+    if len(set(labels)) < least:
+        raise DataError(f"Training a classifier needs at least {least} different labels, got {len(set(labels))}.")
+    kinds = {"sequence": SequenceLabel, "multi_label": MultiLabel, "token": TokenLabel}
+    return kinds[task](tuple(labels), label_smoothing)

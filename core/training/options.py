@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from core.errors import SettingsError
 
@@ -26,13 +27,14 @@ class TrainingOptions:
     rank: int = 16  # rsLoRA r 16-64 over all linear layers led PEFT's own comparison at equal cost
     alpha: float = 16.0  # with rsLoRA the update is scaled by alpha / sqrt(rank)
     dropout: float = 0.05
-    target_modules: str | tuple[str, ...] = "all-linear"
+    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
     eval_every: int = 0  # steps between validations (and checkpoints); 0 is once an epoch
     patience: int = 3  # validations without a better figure before stopping; 0 never stops early
     checkpointing: bool = False  # a third less memory for a third more time
     label_smoothing: float = 0.0
     adversarial_epsilon: float = 0.0  # FGM on the embedding output; 0 is off, 0.5-1 is usual
     r_drop: float = 0.0  # weight of the agreement between two dropout passes; 0 is off
+    calibration: str = "temperature"  # of a classifier, on the validation split: temperature, isotonic or auto
     seed: int = 13
     report_to: str = "none"
     keep_checkpoints: int = 2
@@ -51,6 +53,8 @@ class TrainingOptions:
         _require(self.patience >= 0, "patience", "at least 0", self.patience)
         _require(self.adversarial_epsilon >= 0, "adversarial_epsilon", "at least 0", self.adversarial_epsilon)
         _require(self.r_drop >= 0, "r_drop", "at least 0", self.r_drop)
+        _require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1", self.label_smoothing)
+        _require(self.time_limit_s >= 0, "time_limit_s", "at least 0", self.time_limit_s)
         _require(self.keep_checkpoints >= 1, "keep_checkpoints", "at least 1", self.keep_checkpoints)
 
 

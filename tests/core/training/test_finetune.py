@@ -12,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.errors import CancelledError_, DataError, ResourceError
+from core.errors import CancelledError_, ConflictError, DataError, ResourceError
 from core.events import Log, Metric, Progress
+from core.models.catalog import fingerprint
 from core.training import finetune as module
+from core.training.checkpoints import last_checkpoint
 from core.training.examples import SftExample
-from core.training.finetune import finetune, last_checkpoint
+from core.training.finetune import finetune
 from core.training.options import TrainingOptions
 from tests import tiny
 
@@ -81,12 +83,12 @@ def test_a_run_cut_off_resumes_to_the_same_weights(base: Path, tmp_path: Path) -
 
 def test_a_checkpoint_cut_off_while_written_is_not_resumed(tmp_path: Path) -> None:
     for step, state in ((4, '{"global_step": 4}'), (8, '{"global_st')):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
-    (tmp_path / "checkpoint-12").mkdir()
+        (tmp_path / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
+        (tmp_path / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoints" / "checkpoint-12").mkdir()
     found = last_checkpoint(tmp_path)
     assert found is not None and found.name == "checkpoint-4"
-    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-4"]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["checkpoint-4"]
 
 
 def test_accumulated_small_batches_give_the_weights_of_one_large_batch(base: Path, tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_accumulated_small_batches_give_the_weights_of_one_large_batch(base: Pat
 def test_out_of_memory_halves_the_batch_and_goes_on(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.training.objectives import Sft
+    from core.training.language import Sft
 
     real = Sft.losses
 
@@ -124,10 +126,9 @@ def test_one_example_that_will_not_fit_is_said_with_the_setting_to_change(base: 
 
 
 def test_the_memory_check_refuses_before_training(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.models import memory
-
-    monkeypatch.setattr(memory, "free_memory_bytes", lambda device="cpu": 10**9)
-    monkeypatch.setattr(module.device, "free_memory_bytes", lambda device="cpu": 1_000)
+    real = module.planning.device.free_memory_bytes
+    monkeypatch.setattr(module.planning.device, "free_memory_bytes", lambda device="cpu": 1_000)
+    assert real() > 1_000
     with pytest.raises(ResourceError, match=r"Training 'tiny-lm' needs about .* lower batch_size"):
         finetune("sft", base, TRAIN, [], QUICK, folder(tmp_path / "run"), plan=tiny.PLAN)
 
@@ -142,7 +143,7 @@ def test_cancelling_keeps_a_checkpoint_that_resumes(base: Path, tmp_path: Path) 
     run = folder(tmp_path / "run")
     with pytest.raises(CancelledError_, match="step 3"):
         finetune("sft", base, TRAIN, HELD, QUICK, run, press, plan=tiny.PLAN, cancel=cancel)
-    found = last_checkpoint(run.path / "checkpoints")
+    found = last_checkpoint(run.path)
     assert found is not None and found.name == "checkpoint-3"
 
 
@@ -174,3 +175,38 @@ def test_bfloat16_follows_float32(base: Path, tmp_path: Path) -> None:
 def test_no_examples_is_an_error(base: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training examples"):
         finetune("sft", base, [], [], QUICK, folder(tmp_path / "run"), plan=tiny.PLAN)
+
+
+def test_a_finished_run_returns_its_result_without_training_again(base: Path, tmp_path: Path) -> None:
+    run = folder(tmp_path / "run")
+    first = finetune("sft", base, TRAIN, HELD, QUICK, run, plan=tiny.PLAN)
+    events: list[object] = []
+    assert finetune("sft", base, TRAIN, HELD, QUICK, run, events.append, plan=tiny.PLAN) == first
+    assert events == []
+
+
+def test_a_folder_with_checkpoints_of_other_data_is_refused_unless_started_afresh(base: Path, tmp_path: Path) -> None:
+    run, short = folder(tmp_path / "run"), replace(QUICK, epochs=1)
+    finetune("sft", base, TRAIN, HELD, short, run, plan=tiny.PLAN)
+    with pytest.raises(ConflictError, match="other data or options"):
+        finetune("sft", base, TRAIN[1:], HELD, short, run, plan=tiny.PLAN)
+    assert finetune("sft", base, TRAIN[1:], HELD, short, run, resume=False, plan=tiny.PLAN).steps == 6
+
+
+def test_the_time_limit_stops_with_a_checkpoint_and_an_adapter(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, time_limit_s=1e-3)
+    result = finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "run"), plan=tiny.PLAN)
+    assert result.steps == 1 and (result.adapter / "adapter_model.safetensors").is_file()
+
+
+def test_the_run_folder_says_what_was_trained_on_what(base: Path, tmp_path: Path) -> None:
+    run = folder(tmp_path / "run")
+    result = finetune("sft", base, TRAIN, HELD, replace(QUICK, epochs=1), run, plan=tiny.PLAN)
+    data = json.loads((run.path / "data.json").read_text())
+    assert data["train"] == len(TRAIN) and len(data["train_hash"]) == 64
+    plan = json.loads((run.path / "plan.json").read_text())
+    assert plan["device"]["reason"] == "tiny models" and plan["options"]["rank"] == 4
+    task = json.loads((result.adapter / "task.json").read_text())
+    assert task["base_fingerprint"] == plan["base_fingerprint"] == fingerprint(base)
+    curve = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert {"eval_loss", "train_loss"} <= {name for row in curve for name in row}

@@ -1,0 +1,127 @@
+"""What a training run will do, settled before it starts: the Trainer's arguments, the memory it needs, its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ConflictError, SettingsError
+from core.models import device
+from core.models.catalog import fingerprint
+from core.models.files import write_json
+from core.training.batches import FeatureSet
+from core.training.examples import Example, data_hash
+from core.training.objectives import Objective
+from core.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from core.models.device import DevicePlan
+
+# changing one of these between a kill and a resume does not change what is learnt
+FREE_TO_CHANGE = ("time_limit_s", "batch_size", "accumulation", "report_to", "keep_checkpoints", "checkpointing")
+
+
+def trainer_arguments(
+    options: TrainingOptions, folder: Path, plan: DevicePlan, validated: bool, goal: Objective
+) -> TrainingArguments:
+    """The options in transformers' words; checkpoints go to ``folder / "checkpoints"``."""
+    from transformers import TrainingArguments
+
+    every = "steps" if options.eval_every else "epoch"
+    on_card = plan.device.startswith("cuda")
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=options.epochs,
+        max_steps=options.max_steps or -1,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type=options.schedule,
+        warmup_steps=options.warmup_share,  # below 1 it is a share of all steps
+        weight_decay=options.weight_decay,
+        per_device_train_batch_size=options.batch_size,
+        per_device_eval_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.accumulation,
+        activation_checkpointing=options.checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if options.checkpointing else None,
+        eval_strategy=every if validated else "no",
+        save_strategy=every,
+        eval_steps=options.eval_every or None,
+        save_steps=options.eval_every or 500,
+        save_total_limit=options.keep_checkpoints,
+        load_best_model_at_end=validated,
+        metric_for_best_model=f"eval_{goal.best}" if validated else None,
+        greater_is_better=goal.best_is_highest if validated else None,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=10,
+        seed=options.seed,
+        use_cpu=plan.device == "cpu",
+        fp16=plan.dtype == "float16" and on_card,
+        dataloader_pin_memory=on_card,
+        report_to=options.report_to,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        log_level="error",
+        ddp_find_unused_parameters=False,
+    )
+
+
+def check_memory(base: Path, plan: DevicePlan, options: TrainingOptions, data: FeatureSet, trainable: int) -> float:
+    """GB that training needs by estimate; ``ResourceError`` with the setting to change when they are not free."""
+    needed = device.estimate_training_gb(
+        device.ModelShape.read(base),
+        plan.dtype,
+        batch=options.batch_size,
+        tokens=max(len(feature["input_ids"]) for feature in data.features),
+        target_tokens=max(_target_tokens(feature) for feature in data.features),
+        trainable=trainable,
+        quantize=plan.quantize if plan.quantize in {"4bit", "8bit"} else "none",
+        checkpointing=options.checkpointing,
+    )
+    advice = "lower batch_size or max_tokens, or set checkpointing"
+    device.require_memory(needed, device.free_memory_bytes(plan.device) / 1e9, f"Training '{base.name}'", advice)
+    return needed
+
+
+def check_options(task: str, options: TrainingOptions) -> None:
+    """Refuse combinations that would silently do nothing."""
+    if options.r_drop and task not in {"sequence", "multi_label", "token"}:
+        raise SettingsError(f"Training option 'r_drop' needs a classification task, the task is '{task}': set it to 0.")
+
+
+def record_start(
+    task: str,
+    base: Path,
+    labels: Sequence[str],
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    options: TrainingOptions,
+    plan: DevicePlan,
+    folder: Path,
+    has_checkpoint: bool,
+) -> None:
+    """Write plan.json and data.json; ``ConflictError`` when the folder's checkpoints are of another run."""
+    data = {"train_hash": data_hash(examples), "validation_hash": data_hash(validation)}
+    data |= {"train": len(examples), "validation": len(validation)}  # type: ignore[dict-item]
+    effective = options.batch_size * options.accumulation
+    learnt = {name: value for name, value in asdict(options).items() if name not in FREE_TO_CHANGE}
+    identity = [task, fingerprint(base), list(labels), data, effective, learnt]
+    signature = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    file = folder / "plan.json"
+    if has_checkpoint and file.exists() and json.loads(file.read_text(encoding="utf-8")).get("signature") != signature:
+        raise ConflictError(
+            f"Run '{folder.name}' has checkpoints of other data or options: resume it as it was, or start a new run."
+        )
+    record = {"task": task, "base": base.name, "base_fingerprint": identity[1], "labels": list(labels)}
+    write_json(file, {**record, "options": asdict(options), "device": asdict(plan), "signature": signature})
+    write_json(folder / "data.json", data)
+
+
+def _target_tokens(feature: dict[str, Any]) -> int:
+    """Positions whose logits are computed; a classifier's are as many as its texts and weigh nothing."""
+    labels = feature.get("labels")
+    return sum(label != -100 for label in labels) if isinstance(labels, list) else 1
