@@ -45,13 +45,14 @@ def test_guesses_are_what_followed_the_same_words_before():
     assert lookup.draft(3) == []
 
 
-def test_guesses_grow_after_success_and_shrink_after_failure():
+def test_guesses_grow_after_success_and_shrink_after_failure_by_the_size_of_the_match():
     lookup = PromptLookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2])
-    assert len(lookup.draft(7)) == 3
-    lookup.learn(3, 3)
-    assert len(lookup.draft(7)) == 6
-    lookup.learn(6, 0)
+    assert len(lookup.draft(7)) == 4
+    lookup.learn(4, 4)
+    assert len(lookup.draft(7)) == 7
+    lookup.learn(7, 0)
     assert len(lookup.draft(7)) == 1
+    assert lookup.lengths[3] == 7
 
 
 @pytest.mark.parametrize(
