@@ -64,4 +64,4 @@ class ChatbotSettings(CoreSettings):
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> ChatbotSettings:
     """Defaults < ``trifolium.toml`` < environment < ``overrides``; ``SettingsError`` names a wrong or unknown key."""
-    return load(ChatbotSettings, file=file, overrides=overrides, siblings=APPS)
+    return load(ChatbotSettings, file=file, overrides=overrides, siblings=[name for name in APPS if name != "chatbot"])

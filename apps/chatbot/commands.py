@@ -1,0 +1,209 @@
+"""Door 1, `trifolium chatbot …`: ask and chat, fill the knowledge, train, evaluate, export, and the team's desk.
+
+Light to import: the service is imported when a command runs. Errors are raised; ``apps.__main__`` shows the sentence.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from apps import terminal
+from apps.chatbot import commands_desk
+from apps.chatbot.commands_show import show_evaluation, show_hits, show_ingest, show_thresholds, show_turn
+from apps.chatbot.settings import load_settings
+from core.errors import DataError
+
+if TYPE_CHECKING:
+    from apps.chatbot.service import ChatbotService
+
+app = typer.Typer(help="The customer-service chatbot.", no_args_is_help=True)
+commands_desk.add(app)
+Language = Annotated[Literal["en", "zh"] | None, typer.Option(help="en or zh; told from the text if left out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+HELP = "/new starts anew, /person asks for a person, /quit leaves; Ctrl-C stops an answer."
+
+
+@contextmanager
+def opened(ctx: typer.Context) -> Iterator["ChatbotService"]:
+    """The service by this command line's settings, closed at the end."""
+    from apps.chatbot.service import open_service
+
+    service = open_service(terminal.settings_of(ctx, load_settings))
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@app.command()
+def ask(
+    ctx: typer.Context,
+    question: str,
+    language: Language = None,
+    conversation: Annotated[str | None, typer.Option(help="Go on with this conversation.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask one question; the answer streams, its sources and the decision stand below."""
+    if not question.strip():
+        raise DataError("The question is empty: write it in quotes after 'ask'.")
+    with opened(ctx) as service, terminal.stopping() as cancel:
+        _wait_for_generator(service)
+        known = conversation or service.start_conversation(language or _language(question)).id
+        stopped = show_turn(service.answer(known, question, cancel=cancel), known, as_json) and cancel.is_set()
+    if stopped:
+        raise typer.Exit(terminal.INTERRUPTED)
+
+
+@app.command()
+def chat(ctx: typer.Context, language: Language = None) -> None:
+    """Talk with the chatbot; it keeps the history. Ctrl-C stops an answer, Ctrl-D or /quit leaves."""
+    with opened(ctx) as service:
+        _wait_for_generator(service)
+        terminal.say(HELP, style="dim")
+        current: str | None = None
+        while (text := _line()) is not None:
+            if not text:
+                continue
+            if text == "/new":
+                current = None
+                continue
+            current = current or service.start_conversation(language or _language(text)).id
+            if text == "/person":
+                terminal.say(service.request_person(current).text)
+                continue
+            with terminal.stopping() as cancel:
+                show_turn(service.answer(current, text, cancel=cancel), current)
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: csv, xlsx, jsonl, md, txt, html, pdf, docx.")],
+    kind: Annotated[Literal["auto", "faq", "documents", "dialogues"], typer.Option(help="What they are.")] = "auto",
+    language: Language = None,
+    as_json: Json = False,
+) -> None:
+    """Take in FAQ files, documents and past dialogues; rows not taken are listed by line with the reason."""
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"There is no file or folder '{path}'.")
+    with opened(ctx) as service, terminal.progress(quiet=as_json) as on_event:
+        report = service.ingest(paths, kind=kind, language=language, on_event=on_event)
+    show_ingest(report, as_json)
+
+
+@app.command()
+def hit(
+    ctx: typer.Context,
+    question: str,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many rows.")] = 10,
+    language: Language = None,
+    as_json: Json = False,
+) -> None:
+    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow."""
+    with opened(ctx) as service:
+        show_hits(service.hit_test(question, k=k, language=language), as_json)
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    what: Annotated[Literal["generator", "intents"], typer.Argument(help="Which model.")] = "generator",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
+    ] = None,
+) -> None:
+    """Fine-tune on the team's own data with LoRA; Ctrl-C stops it and the run can be resumed."""
+    from apps.chatbot.training import finetune
+
+    settings = terminal.settings_of(ctx, load_settings)
+    options = {key: _value(text) for key, text in terminal.parse_overrides(option or ()).items()}
+    with terminal.progress() as on_event:
+        run = finetune(settings, what, on_event, **options)
+    terminal.say(f"Done: {run.path}", style="bold")
+
+
+@app.command()
+def evaluate(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Option(help="sample, or a public set such as banking77.")] = "sample",
+    folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure ours beside the baselines on questions nobody trained on."""
+    from apps.chatbot.evaluation import evaluate as measure
+
+    settings = terminal.settings_of(ctx, load_settings)
+    with terminal.progress() as on_event:
+        report = measure(settings, dataset, folder=folder, on_event=on_event, limit=limit)
+    show_evaluation(report)
+    if json_path is not None:
+        report.write_json(json_path)
+
+
+@app.command()
+def fit(
+    ctx: typer.Context,
+    questions: Annotated[list[Path], typer.Argument(help="Labelled questions, jsonl.")],
+    error_rate: Annotated[
+        float | None, typer.Option(min=0.001, max=0.5, help="Share of wrong answers allowed.")
+    ] = None,
+) -> None:
+    """Fit the thresholds to an error rate on labelled questions, and use them from now on."""
+    from apps.chatbot.dataset import read_questions
+
+    labelled = [one for path in questions for one in read_questions(path)]
+    with opened(ctx) as service:
+        show_thresholds(service.fit_thresholds(labelled, error_rate=error_rate))
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    folder: Path,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="Leave personal data as it is.")] = False,
+) -> None:
+    """Write dialogues, answers and feedback to files; personal data is masked unless you say otherwise."""
+    with opened(ctx) as service:
+        for path in service.export(folder, masked=not unmasked):
+            terminal.say(str(path))
+
+
+def _line() -> str | None:
+    try:
+        text = typer.prompt("you", prompt_suffix="> ", default="", show_default=False).strip()
+    except (typer.Abort, EOFError, KeyboardInterrupt):
+        return None
+    return None if text in ("/quit", "/exit") else text
+
+
+def _language(text: str) -> Literal["en", "zh"]:
+    from core.text import language
+
+    return "zh" if language(text) == "zh" else "en"
+
+
+def _wait_for_generator(service: Any) -> None:
+    """A terminal asks at once what a page asks a minute later: give the model loading behind us time to come up."""
+    wait = getattr(service, "wait_until_ready", None)
+    if wait is not None:
+        with terminal.err().status("Loading the models …"):
+            wait()
+
+
+def _value(text: object) -> Any:
+    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
+    word = str(text)
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word

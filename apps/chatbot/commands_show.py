@@ -1,0 +1,89 @@
+"""How the chatbot's results look in a terminal; takes what the service gives, decides nothing."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from apps import terminal
+from apps.chatbot.records import Decision, IngestReport, Outcome, as_json
+from core.events import Token
+
+if TYPE_CHECKING:
+    from apps.chatbot.reply import ReplyEvent
+
+MOST_PROBLEMS = 50
+
+
+def show_turn(events: "Iterator[ReplyEvent]", conversation_id: str, json_wanted: bool = False) -> bool:
+    """The answer as it comes, then sources and decision; True when something was shown or stored."""
+    from apps.chatbot.reply import Finished
+
+    shown = ""
+    for event in events:
+        if isinstance(event, Token) and not json_wanted:
+            sys.stdout.write(terminal.plain(event.text))
+            sys.stdout.flush()
+            shown += event.text
+        elif isinstance(event, Finished):
+            if json_wanted:
+                terminal.say_json(as_json(event.message))
+            else:
+                _end(event.message.text, shown, event.message.decision, conversation_id)
+    return True
+
+
+def _end(text: str, shown: str, decision: Decision | None, conversation_id: str) -> None:
+    rest = text[len(shown) :] if text.startswith(shown) else f"\n{text}"
+    sys.stdout.write(terminal.plain(rest) + "\n")
+    if decision is None:
+        return
+    for one in decision.evidence:
+        if decision.outcome is Outcome.ANSWER or f"[{one.number}]" in text:
+            terminal.say(f"  [{one.number}] {one.title}", style="cyan")
+    how = f"  {decision.outcome.value} · {decision.reason.value} · {decision.confidence:.0%} · {conversation_id}"
+    terminal.say(how, style="dim")
+
+
+def show_ingest(report: IngestReport, json_wanted: bool) -> None:
+    """What was taken in and what was not."""
+    if json_wanted:
+        terminal.say_json(as_json(report))
+        return
+    terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
+    for one in report.problems[:MOST_PROBLEMS]:
+        terminal.say(f"  {one.source}:{one.line}: {one.reason}", style="yellow")
+    if len(report.problems) > MOST_PROBLEMS:
+        terminal.say(f"  … and {len(report.problems) - MOST_PROBLEMS} more (--json shows all)", style="yellow")
+
+
+def show_hits(found: Any, json_wanted: bool) -> None:
+    """Both sides of search and the fused order."""
+    if json_wanted:
+        terminal.say_json(as_json(found))
+        return
+    if found.standalone and found.standalone != found.question:
+        terminal.say(f"searched for: {found.standalone}", style="dim")
+    names = ("fused_rank", "kind", "title", "score", "lexical_rank", "lexical_score", "vector_rank", "vector_score")
+    rows = [[_cell(getattr(row, name)) for name in names] for row in found.rows]
+    terminal.table(("#", "kind", "title", "score", "bm25 #", "bm25", "vector #", "cosine"), rows)
+    decision = found.decision
+    terminal.say(f"{decision.outcome.value} · {decision.reason.value} · {decision.confidence:.0%}", style="bold")
+
+
+def show_thresholds(sets: Sequence[Any]) -> None:
+    """Thresholds with the error rate each was fitted to."""
+    columns = ("language", "kind", "error_rate", "threshold", "fitted_on")
+    terminal.table(columns, [[_cell(getattr(one, column)) for column in columns] for one in sets], empty="none fitted")
+
+
+def show_evaluation(report: Any) -> None:
+    """Ours beside the baselines, then the notes."""
+    columns = list(dict.fromkeys(key for row in report.rows for key in row))
+    rows = [[_cell(row.get(column)) for column in columns] for row in report.rows]
+    terminal.table(columns, rows, title=report.name)
+    for note in report.notes:
+        terminal.say(note, style="dim")
+
+
+def _cell(value: object) -> object:
+    return f"{value:.3f}" if isinstance(value, float) else value

@@ -1,0 +1,179 @@
+"""What every command of the terminal shares: settings given on the line, one-sentence errors, progress, Ctrl-C.
+
+Knows rich and typer, and no app: an app's commands import this, never the other way round.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from core.errors import MissingExtraError, ResourceError, SettingsError, TrifoliumError
+from core.events import Event, Log, Metric, OnEvent
+from core.events import Progress as Done
+
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What stood before the command: a settings file and single settings with dotted keys."""
+
+    config: Path | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The same settings for a process that we start: ``chatbot.top=3`` becomes ``TRIFOLIUM_CHATBOT__TOP=3``."""
+        values = {f"TRIFOLIUM_{key.replace('.', '__').upper()}": str(value) for key, value in self.overrides.items()}
+        return values | ({"TRIFOLIUM_CONFIG": str(self.config.absolute())} if self.config else {})
+
+
+def parse_overrides(pairs: Sequence[str]) -> dict[str, object]:
+    """``["a.b=c"]`` -> ``{"a.b": "c"}``; raises ``SettingsError`` for one without a key or an equals sign."""
+    values: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"--set wants key=value, for example models.device=cpu, got '{pair}'.")
+        values[key.strip()] = value.strip()
+    return values
+
+
+def given(ctx: typer.Context) -> Given:
+    """What stood before the command, also in a nested one."""
+    found = ctx.find_object(Given)
+    return found if isinstance(found, Given) else Given()
+
+
+def settings_of(ctx: typer.Context, load: Callable[[Path | None, Mapping[str, object]], S]) -> S:
+    """The settings that this command line asks for, by an app's ``load_settings``."""
+    line = given(ctx)
+    return load(line.config, line.overrides)
+
+
+def out() -> Console:
+    """Where results go; made anew each time, for tests and pages may replace ``sys.stdout``."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def err() -> Console:
+    """Where progress and errors go, so that results can be piped."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """The text without control characters, so that a customer's words cannot steer the team's terminal."""
+    return "".join(sign for sign in text if sign in "\n\t" or (ord(sign) >= 32 and not 127 <= ord(sign) < 160))
+
+
+def say(text: str, style: str = "") -> None:
+    """A line for the person, control characters taken out and rich markup left as it is written."""
+    out().print(Text(plain(text), style=style))
+
+
+def say_json(value: Any) -> None:
+    """JSON-ready values as JSON that a program can read."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "", empty: str = "nothing") -> None:
+    """A table, or one word when there are no rows."""
+    if not rows:
+        say(f"{title}: {empty}" if title else empty, style="dim")
+        return
+    grid = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        grid.add_row(*(Text(plain("–" if cell is None else str(cell))) for cell in row))
+    out().print(grid)
+
+
+def sentence(error: BaseException) -> str:
+    """What a door shows of an error: one line, ending in a full stop."""
+    text = " ".join(plain(str(error)).split())
+    if not isinstance(error, TrifoliumError):
+        text = f"Something unexpected went wrong ({type(error).__name__}{': ' + text if text else ''})"
+        text += "; --debug shows where"
+    return text if text.endswith((".", "!", "?", "。")) else text + "."
+
+
+def exit_code(error: BaseException) -> int:
+    """2 for what the user can mend (a wrong setting, file or id, a missing extra), else 1."""
+    mendable = isinstance(error, TrifoliumError) and (
+        error.status < 500 or isinstance(error, MissingExtraError | ResourceError)
+    )
+    return USER_ERROR if mendable else FAILURE
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Inside, the first Ctrl-C sets the event and work ends by itself; a second one breaks off at once."""
+    cancel = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+        yield cancel
+        return
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[OnEvent]:
+    """A listener for long work: bars with the time left, sentences and numbers above them, all on stderr."""
+    if quiet:
+        yield lambda event: None
+        return
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeRemainingColumn(),
+        console=err(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with bars:
+        yield lambda event: _show(bars, tasks, event)
+
+
+def _show(bars: Progress, tasks: dict[str, TaskID], event: Event) -> None:
+    if isinstance(event, Done):
+        if event.stage not in tasks:
+            tasks[event.stage] = bars.add_task(event.stage, total=event.total or None)
+        bars.update(tasks[event.stage], completed=event.done, total=event.total or None)
+    elif isinstance(event, Log):
+        bars.console.print(Text(plain(event.text)))
+    elif isinstance(event, Metric):
+        step = "" if event.step is None else f"step {event.step}  "
+        bars.console.print(Text(f"{step}{event.name} {event.value:.4g}", style="dim"))
+
+
+def utf8_streams() -> None:
+    """Chinese can be printed whatever the locale says; what a terminal cannot show becomes a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and (stream.encoding or "").lower().replace("-", "") != "utf8":
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
+def quiet_pipe() -> None:
+    """After the reader of our output has gone: no complaint at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
