@@ -1,0 +1,76 @@
+"""Rules that look at the customer's words alone: follow-ups, small talk, slots, calling a person."""
+
+import pytest
+
+from apps.chatbot.followup import standalone
+from apps.chatbot.handover import called_for
+from apps.chatbot.records import Reason, Role, Turn
+from apps.chatbot.smalltalk import slots_in, small_talk
+
+
+def asked(*texts):
+    turns = []
+    for text in texts:
+        turns += [Turn(Role.CUSTOMER, text), Turn(Role.ASSISTANT, "Sure.")]
+    return turns
+
+
+@pytest.mark.parametrize(
+    ("earlier", "text"),
+    [
+        ("How much is express delivery?", "And to Malaysia?"),
+        ("How long is the kettle's warranty?", "what about the grinder"),
+        ("寄马来西亚要几天", "台北呢"),
+        ("加急要几点前下单？", "那这样要加多少钱？"),
+        ("Can I return tea?", "Even if it is unopened?"),
+    ],
+)
+def test_a_follow_up_is_put_behind_the_question_it_leans_on(earlier, text):
+    assert standalone(text, asked(earlier)) == f"{earlier} {text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What are the opening hours of the Katong store on public holidays?",
+        "Do you deliver pans and kettles to Hong Kong by express?",
+        "热水壶显示E1错误代码应该怎么处理才能恢复正常",
+    ],
+)
+def test_a_question_that_stands_alone_is_left_as_it_is(text):
+    assert standalone(text, asked("How much is express delivery?")) is None
+
+
+def test_nothing_is_put_before_the_first_question():
+    assert standalone("And to Malaysia?", []) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I want to talk to a real person", "can you get me a human agent", "转人工", "给我接人工客服", "stop, I don't want a bot"],
+)
+def test_asking_for_a_person_calls_one(text):
+    assert called_for(text) is Reason.ASKED_FOR_PERSON
+
+
+@pytest.mark.parametrize("text", ["I will call my lawyer", "This is a scam!", "我要投诉你们", "再不退款我就报警", "delete all my personal data now"])
+def test_complaints_and_threats_call_a_person(text):
+    assert called_for(text) is Reason.COMPLAINT
+
+
+@pytest.mark.parametrize(
+    "text", ["When is customer service open?", "客服电话是多少", "How many people fit the workshop?", "What is the personal voucher worth?"]
+)
+def test_asking_about_service_calls_nobody(text):
+    assert called_for(text) is None
+
+
+def test_small_talk_is_only_small_talk():
+    assert small_talk("Hello!") == "greeting" and small_talk("您好") == "greeting"
+    assert small_talk("thanks a lot") == "thanks" and small_talk("谢谢啦") == "thanks" and small_talk("拜拜") == "goodbye"
+    assert small_talk("Hello, where is my parcel?") is None and small_talk("谢谢，那运费呢") is None
+
+
+def test_an_order_number_fills_its_slot_and_prices_do_not():
+    assert slots_in("my order is LL204817, please check") == {"order_number": "LL204817"}
+    assert slots_in("it costs S$60 or 120 dollars") == {}
