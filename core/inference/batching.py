@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import torch
 
 from core.errors import BusyError, CancelledError_, ModelError, TrifoliumError
+from core.inference.answering import Request, pending_tokens
 from core.inference.passes import Passes
-from core.inference.requests import Request, pending_tokens
 from core.inference.rows import PromptStore
 from core.inference.sampling import pick
 

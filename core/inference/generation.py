@@ -26,7 +26,7 @@ from core.inference.messages import (
 from core.models import chat
 
 if TYPE_CHECKING:
-    from core.inference.requests import TokenStream
+    from core.inference.answering import TokenStream
     from core.models.catalog import ModelDescription
     from core.models.device import DevicePlan
     from core.models.merging import Adapter
@@ -112,7 +112,7 @@ class LocalGenerator:
 
         Raises at the call: ``BusyError`` when the queue is full, ``DataError`` for a prompt that is too long.
         """
-        from core.inference.requests import TokenStream
+        from core.inference.answering import TokenStream
 
         request = self._request(self.encode(messages), options, cancel or threading.Event())
         self._scheduler.submit(request)
@@ -171,8 +171,8 @@ class LocalGenerator:
     def _request(self, ids: list[int], options: GenerationOptions, cancel: threading.Event) -> Any:
         from dataclasses import replace
 
+        from core.inference.answering import Request
         from core.inference.drafting import PromptLookup
-        from core.inference.requests import Request
         from core.inference.sampling import random_state
         from core.inference.streaming import TextStream
 
