@@ -1,0 +1,44 @@
+"""evaluate(): one data set by name, ours beside the baselines, on rows nobody trained on.
+
+Only the table of names lives here; each measure is a function of its own in ``measures``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from apps.chatbot.measures import intent_sets
+from apps.chatbot.report import Report
+from apps.chatbot.settings import ChatbotSettings
+from core.errors import NotFoundError, known_names
+from core.events import OnEvent, ignore
+
+__all__ = ["MEASURES", "Report", "evaluate"]
+
+Measure: TypeAlias = Callable[[ChatbotSettings, Path | None, OnEvent, int | None], Report]
+
+MEASURES: dict[str, Measure] = {
+    "banking77": intent_sets.banking77,
+    "banking77_10shot": intent_sets.banking77_10shot,
+    "clinc150": intent_sets.clinc150,
+    "hwu64": intent_sets.hwu64,
+    "intents": intent_sets.all_sets,
+}
+
+
+def evaluate(
+    settings: ChatbotSettings,
+    dataset: str = "sample",
+    folder: Path | None = None,
+    on_event: OnEvent = ignore,
+    limit: int | None = None,
+) -> Report:
+    """The report of one data set; ``folder`` holds its files, ``limit`` cuts the test rows for a quick look.
+
+    Raises ``NotFoundError`` for an unknown set (naming the known ones) or when its files are nowhere to be found.
+    """
+    if dataset not in MEASURES:
+        raise NotFoundError(f"No data set '{dataset}' to evaluate on; {known_names(dataset, MEASURES)}.")
+    return MEASURES[dataset](settings, folder, on_event, limit)
