@@ -211,7 +211,7 @@ def test_the_chat_page_fits_a_phone(suite: dict[str, str], browser: Any) -> None
 
 
 def test_the_same_question_over_http_has_the_same_outcome(suite: dict[str, str]) -> None:
-    said = {"model": "chatbot", "messages": [{"role": "user", "content": "how long does standard delivery take"}]}
+    said = {"model": "trifolium-chatbot", "messages": [{"role": "user", "content": "how long does standard delivery take"}]}
     request = urllib.request.Request(
         f"{suite['api']}/v1/chat/completions", json.dumps(said).encode(), {"Content-Type": "application/json"}
     )
