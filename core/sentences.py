@@ -35,15 +35,19 @@ _BLOCK_START = re.compile(
 )
 
 # titles and marks after which a sentence never ends
-_NEVER = word_set("""mr mrs ms dr prof st mt vs fig figs eq sec ch vol pp e.g i.e cf ca approx est dept tel ext no nos art max min
-    blk gen col capt rev hon messrs mme sgt lt gov sen rep incl excl""")
+_NEVER = word_set(
+    """mr mrs ms dr prof st mt vs fig figs eq sec ch vol pp e.g i.e cf ca approx est dept tel ext no nos art max min
+    blk gen col capt rev hon messrs mme sgt lt gov sen rep incl excl"""
+)
 # abbreviations that may also end a sentence: they do when a capital follows
 _MAY = word_set("etc inc ltd co corp llc plc pte bhd sdn jr sr a.m p.m am pm ph.d m.d b.sc al rd ave blvd hr hrs")
 _CALENDAR = word_set("""jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun""")
 _DAYS = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:mon|tue|wed|thu|fri|sat|sun)\b", re.IGNORECASE)
 # after an initial or U.S. only a word that opens sentences proves that a new one begins
-_OPENERS = word_set("""the a an it he she they we you i this that these those there in on at if when but and or so our your my his her
-    their its for however please what why how is are do does can""")
+_OPENERS = word_set(
+    """the a an it he she they we you i this that these those there in on at if when but and or so our your my his her
+    their its for however please what why how is are do does can"""
+)
 
 
 def sentences(text: str) -> list[Span]:

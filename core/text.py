@@ -36,8 +36,8 @@ _OTHER_SCRIPT = re.compile(r"[^\W\d_a-zA-ZÀ-ɏ" + HAN + r"]")
 _CODE = re.compile(r"https?://\S+|www\.\S+|\S+@\S+")
 _ENGLISH = word_set(
     """the a an and or of to in is are was were be been it this that these those i you he she we they my your our their
-    me him her us them for with on at by from as not do does did can could will would should have has had what when where
-    why how who which if but so there here no yes please about any more than after before because just get got"""
+    me him her us them for with on at by from as not do does did can could will would should have has had what when
+    where why how who which if but so there here no yes please about any more than after before because just get got"""
 )
 # frequent little words of languages written in Latin letters; none of them is a common English word
 _FOREIGN = word_set(
