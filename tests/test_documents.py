@@ -78,7 +78,9 @@ def test_every_documented_command_exists_with_its_options(where: str, line: str)
     known = {name for one in group.params for name in one.opts}
     while hasattr(context.command, "resolve_command"):
         rest = [*context._protected_args, *context.args]
-        name, command, rest = context.command.resolve_command(context, rest)  # an unknown one raises, with its name
+        assert rest, f"{where}: no command is named"
+        name, command, rest = context.command.resolve_command(context, rest)
+        assert command is not None, f"{where}: there is no such command"
         context = command.make_context(name, list(rest), parent=context, resilient_parsing=True)
     known |= {name for one in context.command.params for name in (*one.opts, *one.secondary_opts)}
     used = {word.partition("=")[0] for word in words if word.startswith("--")}
