@@ -37,6 +37,7 @@ from apps.chatbot.records import (
     Reason,
     Role,
     Status,
+    Turn,
     utc_now,
 )
 from apps.chatbot.reply import Finished, ReplyEvent
@@ -95,9 +96,12 @@ class ChatbotService:
 
     # Conversations
 
-    def start_conversation(self, language: str = "en") -> Conversation:
-        """A new conversation with the bot."""
-        return self._store.create_conversation(uuid4().hex, "zh" if language == "zh" else "en", utc_now())
+    def start_conversation(self, language: str = "en", history: Sequence[Turn] = ()) -> Conversation:
+        """A new conversation with the bot; ``history`` is what was said elsewhere before."""
+        made = self._store.create_conversation(uuid4().hex, "zh" if language == "zh" else "en", utc_now())
+        for turn in history:
+            self._store.add_message(Message(uuid4().hex, made.id, turn.role, turn.text, utc_now(), made.language))
+        return made
 
     def conversation(self, conversation_id: str) -> Conversation:
         """``NotFoundError`` for an unknown id."""

@@ -1,0 +1,36 @@
+"""Probabilities and thresholds with a stated error rate."""
+
+import numpy as np
+import pytest
+
+from apps.chatbot.calibration import fit, risk_coverage_curve, threshold_at
+from core.errors import DataError
+
+
+def test_the_curve_counts_wrong_answers_from_the_surest_down():
+    curve = risk_coverage_curve(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, True]))
+    assert [(point.coverage, point.risk) for point in curve] == [(0.25, 0), (0.5, 0), (0.75, 0.3333), (1.0, 0.25)]
+
+
+def test_the_threshold_is_the_lowest_that_keeps_the_rate():
+    curve = risk_coverage_curve(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, True]))
+    assert threshold_at(curve, 0.1) == 0.8 and threshold_at(curve, 0.25) == 0.6
+
+
+def test_nothing_is_answered_when_no_threshold_keeps_the_rate():
+    curve = risk_coverage_curve(np.array([0.9, 0.8]), np.array([False, False]))
+    assert threshold_at(curve, 0.1) > 1
+
+
+def test_a_fit_keeps_its_promise_on_fresh_questions():
+    draw = np.random.default_rng(0)
+    right = draw.random(600) < 0.6
+    features = np.stack([right + draw.normal(0, 0.6, 600), draw.normal(0, 1, 600)], axis=1)
+    fitted = fit(features[:300].tolist(), right[:300].tolist(), ("a", "b"), error_rate=0.1)
+    given = np.array([fitted.calibrator.probability(row) >= fitted.threshold for row in features[300:]])
+    assert given.mean() > 0.3 and (~right[300:][given]).mean() < 0.18
+
+
+def test_too_few_labels_are_refused_in_one_sentence():
+    with pytest.raises(DataError, match="at least 5 questions answered right and 5 wrong, got 3 and 2"):
+        fit([[0.1]] * 5, [True, True, True, False, False], ("a",), 0.1)
