@@ -23,7 +23,7 @@ SUITE = {
     "api": ("apps.serving", "Start the HTTP API alone."),
     "ui": ("apps.serving", "Start the pages alone."),
     "models": ("apps.upkeep", "List the models: name, kind, size, licence, source, ready or not."),
-    "adapters": ("apps.upkeep", "List, add, check, promote, roll back or remove LoRA adapters."),
+    "adapters": ("apps.adapter_desk", "List, add, check, promote, roll back or remove LoRA adapters."),
     "doctor": ("apps.upkeep", "Show what this machine will run with, and why."),
     "settings": ("apps.upkeep", "Show the settings in effect."),
 }
@@ -73,7 +73,7 @@ def _load(name: str) -> Any:
     if name in APPS:
         return typer.main.get_command(importlib.import_module(f"apps.{name}.commands").app)
     group: Any = typer.main.get_command(importlib.import_module(SUITE[name][0]).app)
-    return group.commands[name]
+    return group.commands.get(name, group)  # a module with several of our commands, or one that is a group itself
 
 
 root = typer.Typer(cls=LazyGroup, name="trifolium", no_args_is_help=True, add_completion=True)

@@ -97,6 +97,10 @@ def _watch(ctx: typer.Context, settings: CoreSettings, commands: Mapping[str, Se
     try:
         for name, command in commands.items():
             running[name] = subprocess.Popen(command, env=os.environ | _paths() | terminal.given(ctx).environment())
+        if "API" in running:  # it fills an empty home; the pages should not do the same beside it
+            api_address = _address(server.host, server.port)
+            terminal.say("Starting; the first start converts the models and takes a minute or two.", style="dim")
+            _wait_for(f"{api_address}/health", running)
         _wait_for(f"{page}/_stcore/health", running)
         terminal.say(f"Pages: {page}", style="bold")
         if browser and _has_screen():
@@ -137,7 +141,7 @@ def _wait_for(url: str, running: Mapping[str, "subprocess.Popen[bytes]"]) -> Non
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
         if time.monotonic() > until:
-            raise TrifoliumError(f"The pages did not answer at {url} within {START_S} seconds.")
+            raise TrifoliumError(f"Nothing answered at {url} within {START_S} seconds.")
 
 
 def _check_free(host: str, port: int, setting: str) -> None:

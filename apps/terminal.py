@@ -41,13 +41,13 @@ class Given:
         return values | ({"TRIFOLIUM_CONFIG": str(self.config.absolute())} if self.config else {})
 
 
-def parse_overrides(pairs: Sequence[str]) -> dict[str, object]:
+def parse_overrides(pairs: Sequence[str], option: str = "--set") -> dict[str, object]:
     """``["a.b=c"]`` -> ``{"a.b": "c"}``; raises ``SettingsError`` for one without a key or an equals sign."""
     values: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise SettingsError(f"--set wants key=value, for example models.device=cpu, got '{pair}'.")
+            raise SettingsError(f"{option} wants key=value, got '{pair}'.")
         values[key.strip()] = value.strip()
     return values
 
@@ -82,6 +82,11 @@ def plain(text: str) -> str:
 def say(text: str, style: str = "") -> None:
     """A line for the person, control characters taken out and rich markup left as it is written."""
     out().print(Text(plain(text), style=style))
+
+
+def warn(text: str) -> None:
+    """A line beside the results, on stderr."""
+    err().print(Text(" ".join(plain(text).split()), style="yellow"))
 
 
 def say_json(value: Any) -> None:

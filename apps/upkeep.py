@@ -1,4 +1,4 @@
-"""Commands that look after the suite: models, adapters, doctor, settings."""
+"""Commands that tell what the suite has and runs with: models, doctor, settings."""
 
 import platform
 import shutil
@@ -11,11 +11,10 @@ import typer
 
 from apps import APPS, terminal
 from apps.serving import core_settings
+from core.setting_sources import gather
 from core.settings import CoreSettings, home, public
 
 app = typer.Typer()
-adapters = typer.Typer(help="List, add, check, promote, roll back or remove LoRA adapters.", no_args_is_help=True)
-app.add_typer(adapters, name="adapters")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 PACKAGES = ("torch", "transformers", "peft", "streamlit", "fastapi", "faiss-cpu", "scikit-learn", "sqlalchemy")
 
@@ -61,21 +60,22 @@ def _shown(value: object) -> str:
 
 @app.command()
 def settings(ctx: typer.Context, as_json: Json = False) -> None:
-    """Show the settings in effect; * marks those that are not the default. Keys and passwords are stars."""
+    """Show the settings in effect and where each value comes from. Keys and passwords are stars."""
     line = terminal.given(ctx)
     values: dict[str, Any] = {}
-    defaults: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     core_settings(line.config, line.overrides)
     for name in APPS:
         loaded = import_module(f"apps.{name}.settings").load_settings(line.config, line.overrides)
         values |= public(loaded)
-        defaults |= public(type(loaded)())
+        siblings = [other for other in APPS if other != name]
+        _, found = gather(type(loaded), line.config, line.overrides, siblings)
+        origins |= {".".join(key): origin for key, origin in found.items()}
     if as_json:
         terminal.say_json(values)
         return
-    before = flat(defaults)
-    rows = [("*" if before.get(key) != value else "", key, value) for key, value in flat(values).items()]
-    terminal.table(("", "setting", "value"), rows)
+    rows = [(key, value, origins.get(key, "default")) for key, value in flat(values).items()]
+    terminal.table(("setting", "value", "from"), rows)
 
 
 def flat(tree: Mapping[str, Any], at: str = "") -> dict[str, Any]:

@@ -110,3 +110,57 @@ def test_doctor_says_what_it_will_run_with_and_why(capsys):
 
 def test_what_customers_write_cannot_steer_the_terminal():
     assert plain("ok\x1b[2J\x9b31m\r\n\ttext 你好") == "ok[2J31m\n\ttext 你好"
+
+
+def test_settings_say_where_each_value_comes_from(capsys, monkeypatch):
+    monkeypatch.setenv("TRIFOLIUM_SERVER__PORT", "8123")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(["--set", "chatbot.retrieval.passages=7", "settings"]) == 0
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert lines["chatbot.retrieval.passages"][1:] == ["7", "given"]
+    assert lines["server.port"][1:] == ["8123", "in", "TRIFOLIUM_SERVER__PORT"]
+    assert lines["server.host"][1:] == ["127.0.0.1", "default"]
+
+
+def test_an_adapter_is_added_checked_promoted_rolled_back_and_removed(tmp_path, home, capsys):
+    from tests import tiny
+
+    base = tiny.causal_lm(tmp_path / "base")
+    use = ["--set", f"models.generator={base}"]
+    versions = []
+    for seed in (1, 2):
+        folder = tiny.adapter(base, tmp_path / f"adapter{seed}", seed=seed)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        (folder / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "base"}))
+        capsys.readouterr()
+        assert run([*use, "adapters", "add", "faq", str(folder)]) == 0, capsys.readouterr().err
+        versions.append(capsys.readouterr().out.split()[1])
+    assert run([*use, "adapters", "check", "faq", versions[0]]) == 0
+    assert "is sound" in capsys.readouterr().out
+    for version in versions:
+        assert run([*use, "adapters", "promote", "faq", version]) == 0
+    assert run([*use, "adapters", "remove", "faq", versions[1]]) == 2  # live
+    assert run(["adapters", "rollback", "faq"]) == 0
+    capsys.readouterr()
+    assert run(["adapters", "list", "faq", "--json"]) == 0
+    assert {one["version"]: one["live"] for one in json.loads(capsys.readouterr().out)} == {
+        versions[0]: True,
+        versions[1]: False,
+    }
+    assert run([*use, "adapters", "remove", "faq", versions[1]]) == 0
+    assert run([*use, "adapters", "check", "faq", versions[1]]) == 2
+    assert run(["adapters", "list"]) == 0
+
+
+def test_a_hostile_adapter_is_refused_in_one_sentence(tmp_path, capsys):
+    from tests import tiny
+
+    base = tiny.causal_lm(tmp_path / "base")
+    folder = tiny.adapter(base, tmp_path / "adapter")
+    (folder / "adapter_model.bin").write_bytes(b"\x80\x04")
+    capsys.readouterr()
+    assert run(["--set", f"models.generator={base}", "adapters", "add", "faq", str(folder)]) == 2
+    shown = capsys.readouterr().err
+    assert "adapter_model.bin" in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert run(["adapters", "promote", "../../etc", "v1"]) == 2

@@ -12,7 +12,7 @@ import typer
 
 from apps import terminal
 from apps.chatbot import commands_desk
-from apps.chatbot.commands_show import show_evaluation, show_hits, show_ingest, show_thresholds, show_turn
+from apps.chatbot.commands_show import show_hits, show_ingest, show_problems, show_thresholds, show_turn
 from apps.chatbot.settings import load_settings
 from core.errors import DataError
 
@@ -49,11 +49,12 @@ def ask(
     """Ask one question; the answer streams, its sources and the decision stand below."""
     if not question.strip():
         raise DataError("The question is empty: write it in quotes after 'ask'.")
-    with opened(ctx) as service, terminal.stopping() as cancel:
-        _wait_for_generator(service)
+    with opened(ctx) as service:
         known = conversation or service.start_conversation(language or _language(question)).id
-        stopped = show_turn(service.answer(known, question, cancel=cancel), known, as_json) and cancel.is_set()
-    if stopped:
+        _wait_for_generator(service)
+        with terminal.stopping() as cancel:
+            show_turn(service.answer(known, question, cancel=cancel), known, as_json)
+    if cancel.is_set():
         raise typer.Exit(terminal.INTERRUPTED)
 
 
@@ -61,7 +62,6 @@ def ask(
 def chat(ctx: typer.Context, language: Language = None) -> None:
     """Talk with the chatbot; it keeps the history. Ctrl-C stops an answer, Ctrl-D or /quit leaves."""
     with opened(ctx) as service:
-        _wait_for_generator(service)
         terminal.say(HELP, style="dim")
         current: str | None = None
         while (text := _line()) is not None:
@@ -74,6 +74,7 @@ def chat(ctx: typer.Context, language: Language = None) -> None:
             if text == "/person":
                 terminal.say(service.request_person(current).text)
                 continue
+            _wait_for_generator(service)
             with terminal.stopping() as cancel:
                 show_turn(service.answer(current, text, cancel=cancel), current)
 
@@ -88,8 +89,7 @@ def ingest(
 ) -> None:
     """Take in FAQ files, documents and past dialogues; rows not taken are listed by line with the reason."""
     for path in paths:
-        if not path.exists():
-            raise DataError(f"There is no file or folder '{path}'.")
+        _existing(path)
     with opened(ctx) as service, terminal.progress(quiet=as_json) as on_event:
         report = service.ingest(paths, kind=kind, language=language, on_event=on_event)
     show_ingest(report, as_json)
@@ -111,17 +111,20 @@ def hit(
 @app.command()
 def train(
     ctx: typer.Context,
-    what: Annotated[Literal["generator", "intents"], typer.Argument(help="Which model.")] = "generator",
+    what: Annotated[Literal["generator", "intents"], typer.Option(help="Which model.")] = "generator",
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
     ] = None,
 ) -> None:
     """Fine-tune on the team's own data with LoRA; Ctrl-C stops it and the run can be resumed."""
+    settings = terminal.settings_of(ctx, load_settings)
+    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    if max_steps is not None:
+        options["max_steps"] = max_steps
     from apps.chatbot.training import finetune
 
-    settings = terminal.settings_of(ctx, load_settings)
-    options = {key: _value(text) for key, text in terminal.parse_overrides(option or ()).items()}
     with terminal.progress() as on_event:
         run = finetune(settings, what, on_event, **options)
     terminal.say(f"Done: {run.path}", style="bold")
@@ -136,12 +139,12 @@ def evaluate(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
     """Measure ours beside the baselines on questions nobody trained on."""
+    settings = terminal.settings_of(ctx, load_settings)
     from apps.chatbot.evaluation import evaluate as measure
 
-    settings = terminal.settings_of(ctx, load_settings)
     with terminal.progress() as on_event:
         report = measure(settings, dataset, folder=folder, on_event=on_event, limit=limit)
-    show_evaluation(report)
+    terminal.say(report.to_table())
     if json_path is not None:
         report.write_json(json_path)
 
@@ -157,7 +160,9 @@ def fit(
     """Fit the thresholds to an error rate on labelled questions, and use them from now on."""
     from apps.chatbot.dataset import read_questions
 
-    labelled = [one for path in questions for one in read_questions(path)]
+    read = [read_questions(_existing(path)) for path in questions]
+    show_problems([problem for _, problems in read for problem in problems])
+    labelled = [one for rows, _ in read for one in rows]
     with opened(ctx) as service:
         show_thresholds(service.fit_thresholds(labelled, error_rate=error_rate))
 
@@ -174,6 +179,12 @@ def export(
             terminal.say(str(path))
 
 
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise DataError(f"There is no file or folder '{path}'.")
+    return path
+
+
 def _line() -> str | None:
     try:
         text = typer.prompt("you", prompt_suffix="> ", default="", show_default=False).strip()
@@ -188,12 +199,13 @@ def _language(text: str) -> Literal["en", "zh"]:
     return "zh" if language(text) == "zh" else "en"
 
 
-def _wait_for_generator(service: Any) -> None:
+def _wait_for_generator(service: "ChatbotService") -> None:
     """A terminal asks at once what a page asks a minute later: give the model loading behind us time to come up."""
-    wait = getattr(service, "wait_until_ready", None)
-    if wait is not None:
-        with terminal.err().status("Loading the models …"):
-            wait()
+    with terminal.err().status("Loading the models …"):
+        ready = service.wait_until_ready()
+    if not ready:
+        state = str(service.status()["generator"]).rstrip(".")
+        terminal.warn(f"Answers are quoted, not composed; generator {state}.")
 
 
 def _value(text: object) -> Any:

@@ -44,7 +44,6 @@ def conversations(ctx: typer.Context, limit: Limit = 20, as_json_: Json = False)
 def messages(ctx: typer.Context, conversation: str, as_json_: Json = False) -> None:
     """Show a conversation."""
     with _opened(ctx) as service:
-        service.conversation(conversation)
         found = service.messages(conversation)
     if as_json_:
         terminal.say_json(as_json(found))

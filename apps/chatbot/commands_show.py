@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apps import terminal
-from apps.chatbot.records import Decision, IngestReport, Outcome, as_json
+from apps.chatbot.records import Decision, IngestReport, Outcome, RowProblem, as_json
 from core.events import Token
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 50
 
 
-def show_turn(events: "Iterator[ReplyEvent]", conversation_id: str, json_wanted: bool = False) -> bool:
-    """The answer as it comes, then sources and decision; True when something was shown or stored."""
+def show_turn(events: "Iterator[ReplyEvent]", conversation_id: str, json_wanted: bool = False) -> None:
+    """The answer as it comes, then its sources and the decision."""
     from apps.chatbot.reply import Finished
 
     shown = ""
@@ -29,7 +29,6 @@ def show_turn(events: "Iterator[ReplyEvent]", conversation_id: str, json_wanted:
                 terminal.say_json(as_json(event.message))
             else:
                 _end(event.message.text, shown, event.message.decision, conversation_id)
-    return True
 
 
 def _end(text: str, shown: str, decision: Decision | None, conversation_id: str) -> None:
@@ -50,10 +49,15 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         terminal.say_json(as_json(report))
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
-    for one in report.problems[:MOST_PROBLEMS]:
+    show_problems(report.problems)
+
+
+def show_problems(problems: Sequence[RowProblem]) -> None:
+    """Rows that were not taken, by line, with the reason."""
+    for one in problems[:MOST_PROBLEMS]:
         terminal.say(f"  {one.source}:{one.line}: {one.reason}", style="yellow")
-    if len(report.problems) > MOST_PROBLEMS:
-        terminal.say(f"  … and {len(report.problems) - MOST_PROBLEMS} more (--json shows all)", style="yellow")
+    if len(problems) > MOST_PROBLEMS:
+        terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
 
 
 def show_hits(found: Any, json_wanted: bool) -> None:
@@ -63,9 +67,9 @@ def show_hits(found: Any, json_wanted: bool) -> None:
         return
     if found.standalone and found.standalone != found.question:
         terminal.say(f"searched for: {found.standalone}", style="dim")
-    names = ("fused_rank", "kind", "title", "score", "lexical_rank", "lexical_score", "vector_rank", "vector_score")
+    names = ("fused_rank", "kind", "title", "score", "lexical_rank", "overlap", "vector_rank", "cosine")
     rows = [[_cell(getattr(row, name)) for name in names] for row in found.rows]
-    terminal.table(("#", "kind", "title", "score", "bm25 #", "bm25", "vector #", "cosine"), rows)
+    terminal.table(("#", "kind", "title", "score", "BM25 #", "overlap", "vector #", "cosine"), rows)
     decision = found.decision
     terminal.say(f"{decision.outcome.value} · {decision.reason.value} · {decision.confidence:.0%}", style="bold")
 
@@ -74,15 +78,6 @@ def show_thresholds(sets: Sequence[Any]) -> None:
     """Thresholds with the error rate each was fitted to."""
     columns = ("language", "kind", "error_rate", "threshold", "fitted_on")
     terminal.table(columns, [[_cell(getattr(one, column)) for column in columns] for one in sets], empty="none fitted")
-
-
-def show_evaluation(report: Any) -> None:
-    """Ours beside the baselines, then the notes."""
-    columns = list(dict.fromkeys(key for row in report.rows for key in row))
-    rows = [[_cell(row.get(column)) for column in columns] for row in report.rows]
-    terminal.table(columns, rows, title=report.name)
-    for note in report.notes:
-        terminal.say(note, style="dim")
 
 
 def _cell(value: object) -> object:

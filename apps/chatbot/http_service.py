@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from apps.chatbot.turns_http import Known
 from core.errors import BusyError
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     Service = ChatbotService
 else:  # FastAPI reads the annotation at run time, when importing the service would load half the stem
     Service = Annotated[Any, Depends(_service)]
+
+
+def _known(request: Request) -> "Known":
+    state = request.app.state
+    if not hasattr(state, "chatbot_known"):
+        state.chatbot_known = Known()
+    found: Known = state.chatbot_known
+    return found
+
+
+KnownConversations = Annotated[Known, Depends(_known)]
 Metrics = Annotated[Any, Depends(_metrics)]
 
 

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from apps.chatbot.http_service import Metrics, Service
+from apps.chatbot.http_service import KnownConversations, Metrics, Service
 from apps.chatbot.records import Role
 from apps.chatbot.records import Turn as Said
 from apps.chatbot.reply import Decided, ReplyEvent
-from apps.chatbot.turns_http import Turn, events, watching
+from apps.chatbot.turns_http import Known, Turn, events, watching
 from apps.chatbot.wire import (
     MODEL,
     AnswerMessage,
@@ -48,7 +48,9 @@ def models() -> ModelList:
     response_model=ChatAnswer,
     responses={200: {"content": {"text/event-stream": {"example": SAMPLE_STREAM}}}},
 )
-async def complete(body: ChatRequest, request: Request, service: Service, metrics: Metrics) -> Any:
+async def complete(
+    body: ChatRequest, request: Request, service: Service, metrics: Metrics, known: KnownConversations
+) -> Any:
     """A turn with the chatbot. Without ``trifolium.conversation_id`` the messages sent are the whole history.
 
     With ``stream`` the answer comes as server-sent events and ends with ``[DONE]``; decision and citations are in the
@@ -56,9 +58,9 @@ async def complete(body: ChatRequest, request: Request, service: Service, metric
     """
     if body.model != MODEL:
         raise NotFoundError(f"There is no model '{body.model}' here: send model '{MODEL}'.")
-    conversation_id = await run_in_threadpool(_conversation, service, body)
+    conversation_id = await run_in_threadpool(_conversation, service, body, known)
     cancel, turn = threading.Event(), Turn(metrics)
-    reply = Reply(body, conversation_id)
+    reply = Reply(body, conversation_id, known)
 
     def work(stop: threading.Event) -> Iterator[ReplyEvent]:
         return service.answer(conversation_id, body.messages[-1].words, cancel=stop, slots=body.trifolium.slots)
@@ -74,12 +76,15 @@ async def complete(body: ChatRequest, request: Request, service: Service, metric
     return reply.whole(turn)
 
 
-def _conversation(service: Any, body: ChatRequest) -> str:
-    """The conversation named, or a new one that begins with the messages sent."""
+def _conversation(service: Any, body: ChatRequest, known: Known) -> str:
+    """The conversation named, the one that these messages were answered in, or a new one that begins with them."""
     from core.text import language
 
     if body.trifolium.conversation_id:
         return str(service.conversation(body.trifolium.conversation_id).id)
+    found = known.take(body.history)
+    if found is not None:
+        return found
     roles = {"user": Role.CUSTOMER, "assistant": Role.ASSISTANT}
     before = [Said(roles[one.role], one.words) for one in body.messages[:-1] if one.role in roles and one.words.strip()]
     spoken = body.trifolium.language or ("zh" if language(body.messages[-1].words) == "zh" else "en")
@@ -89,18 +94,25 @@ def _conversation(service: Any, body: ChatRequest) -> str:
 class Reply:
     """Builds what is sent for one request: chunks, or the whole."""
 
-    def __init__(self, body: ChatRequest, conversation_id: str) -> None:
+    def __init__(self, body: ChatRequest, conversation_id: str, known: Known) -> None:
         self.id = f"chatcmpl-{uuid4().hex}"
         self.created = int(time.time())
         self.body = body
         self.conversation_id = conversation_id
+        self.known = known
 
     def whole(self, turn: Turn) -> ChatAnswer:
         """The answer in one piece."""
         text = turn.finished.message.text if turn.finished else turn.text
+        self.remember(text)
         choice = Choice(message=AnswerMessage(content=text))
         extra = self.extra(turn)
         return ChatAnswer(id=self.id, created=self.created, choices=[choice], usage=self.usage(text), trifolium=extra)
+
+    def remember(self, text: str) -> None:
+        """Let a caller who keeps the history himself go on in the same conversation."""
+        last = self.body.messages[-1]
+        self.known.put([*self.body.history, (last.role, last.words), ("assistant", text)], self.conversation_id)
 
     def extra(self, turn: Turn) -> TrifoliumAnswer:
         """Our field, as much of it as is known by now."""
@@ -144,6 +156,7 @@ async def _lines(
                     yield reply.chunk({}, trifolium=reply.extra(turn).model_dump(mode="json"))
             if turn.rest:
                 yield reply.chunk({"content": turn.rest})
+            reply.remember(turn.finished.message.text if turn.finished else turn.text)
             yield reply.chunk({}, "stop", trifolium=reply.extra(turn).model_dump(mode="json"))
             if reply.body.stream_options and reply.body.stream_options.include_usage:
                 text = turn.finished.message.text if turn.finished else turn.text

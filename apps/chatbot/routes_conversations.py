@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from apps.chatbot.http_service import Metrics, Service
 from apps.chatbot.insights import Insights
 from apps.chatbot.records import Conversation, Handover, LabelledQuestion, Message
+from apps.chatbot.tuning import ThresholdSet
 from apps.chatbot.turns_http import Turn, events, watching
 from apps.chatbot.wire import FeedbackBody, FitBody, NewConversation, NewMessage, TurnAnswer
 from core.errors import DataError
@@ -37,7 +38,6 @@ def conversation(conversation_id: str, service: Service) -> Conversation:
 @router.get("/conversations/{conversation_id}/messages", tags=["conversations"])
 def messages(conversation_id: str, service: Service) -> list[Message]:
     """Every message, the bot's with decision, evidence and time per stage."""
-    service.conversation(conversation_id)
     return list(service.messages(conversation_id))
 
 
@@ -96,13 +96,13 @@ def insights(service: Service, days: int = Query(30, ge=1, le=3650)) -> Insights
 
 
 @router.get("/thresholds", tags=["insights"])
-def thresholds(service: Service) -> Any:
+def thresholds(service: Service) -> list[ThresholdSet]:
     """The thresholds in use, with the risk-coverage curve each was fitted on."""
     return service.thresholds()
 
 
 @router.post("/thresholds", tags=["insights"])
-def fit(body: FitBody, service: Service) -> Any:
+def fit(body: FitBody, service: Service) -> list[ThresholdSet]:
     """Fit the thresholds on labelled questions to an error rate, and use them."""
     return service.fit_thresholds([_labelled(row) for row in body.questions], error_rate=body.error_rate)
 

@@ -4,10 +4,13 @@ One thread per turn reads the service; the event loop only hands on. Knows nothi
 """
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from hashlib import sha256
 from typing import Any
 
 from apps.chatbot.reply import Decided, Finished, ReplyEvent
@@ -65,6 +68,33 @@ async def watching(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+class Known:
+    """Finds the conversation again when a caller without its id sends the whole history.
+
+    Each history leads to one conversation once: what is found holds exactly the words that were sent, and nobody else
+    gets into it afterwards. So a hand-over stays in force for such callers too.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._ids: OrderedDict[str, str] = OrderedDict()
+        self._most, self._lock = most, threading.Lock()
+
+    def put(self, history: Sequence[tuple[str, str]], conversation_id: str) -> None:
+        """Remember that a conversation now consists of these (role, text) turns."""
+        with self._lock:
+            self._ids[self._key(history)] = conversation_id
+            while len(self._ids) > self._most:
+                self._ids.popitem(last=False)
+
+    def take(self, history: Sequence[tuple[str, str]]) -> str | None:
+        """The conversation of exactly these turns, given away once; None when there is none or no turn."""
+        with self._lock:
+            return self._ids.pop(self._key(history), None) if history else None
+
+    def _key(self, history: Sequence[tuple[str, str]]) -> str:
+        return sha256(json.dumps([list(turn) for turn in history]).encode()).hexdigest()
 
 
 class Turn:

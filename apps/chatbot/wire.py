@@ -97,6 +97,11 @@ class ChatRequest(BaseModel):
         return self
 
     @property
+    def history(self) -> list[tuple[str, str]]:
+        """What customer and assistant said before the last message, as (role, text)."""
+        return [(one.role, one.words) for one in self.messages[:-1] if one.role in ("user", "assistant")]
+
+    @property
     def ignored(self) -> list[str]:
         """Names of parameters that were accepted and have no effect here."""
         names = [name for name, value in (self.model_extra or {}).items() if value is not None and name not in REFUSED]

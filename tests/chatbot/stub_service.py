@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
+from apps.chatbot.calibration import Calibrator
 from apps.chatbot.insights import Insights
 from apps.chatbot.records import (
     ApprovedAnswer,
@@ -28,6 +29,7 @@ from apps.chatbot.records import (
     utc_now,
 )
 from apps.chatbot.reply import Decided, Finished, Stage
+from apps.chatbot.tuning import ThresholdSet
 from core.errors import BusyError, ConflictError, ModelError, NotFoundError
 from core.events import Progress, Token, ignore
 
@@ -73,6 +75,7 @@ class StubService:
         return list(self.known.values())[:limit]
 
     def messages(self, conversation_id):
+        self.conversation(conversation_id)
         return list(self.said[conversation_id])
 
     def _store(self, conversation_id, role, text, decision=None):
@@ -152,10 +155,10 @@ class StubService:
             raise NotFoundError(f"No answer has the id '{answer_id}'.")
 
     def approve(self, answer_id):
-        self.rows[answer_id] = replace(self.rows[answer_id], status=Status.APPROVED)
+        return self.save_answer(replace(self.rows[answer_id], status=Status.APPROVED))
 
     def reject(self, answer_id):
-        self.rows[answer_id] = replace(self.rows[answer_id], status=Status.REJECTED)
+        return self.save_answer(replace(self.rows[answer_id], status=Status.REJECTED))
 
     def documents(self):
         return [Document("d1", "Shipping", "Standard delivery …")]
@@ -176,7 +179,11 @@ class StubService:
         return []
 
     def fit_thresholds(self, questions, error_rate=None):
-        return [{"fitted_on": len(questions), "error_rate": error_rate}]
+        calibrator = Calibrator(("cosine",), (1.0,), 0.0)
+        return [ThresholdSet("en", "answer", error_rate or 0.1, 0.7, (), len(questions), utc_now(), calibrator)]
+
+    def wait_until_ready(self, wait_s=120.0):
+        return False
 
     def add_from_cluster(self, question, answer, similar, language):
         return self.save_answer(ApprovedAnswer("c1", question, answer, tuple(similar), language=language))

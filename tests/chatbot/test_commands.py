@@ -1,0 +1,176 @@
+"""`trifolium chatbot …` with a stub of the service: what is shown, exit codes, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from apps.__main__ import run
+from tests.chatbot.stub_service import StubService
+
+ROOT = Path(__file__).parents[2]
+WITH_STUB = """
+import sys, types
+from tests.chatbot.stub_service import StubService
+stub = StubService()
+sys.modules["apps.chatbot.service"] = types.SimpleNamespace(open_service=lambda settings: stub)
+from apps.__main__ import run
+code = run(sys.argv[1:])
+print("CANCELLED" if stub.cancelled.is_set() else "", "CLOSED" if stub.closed else "")
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    made = StubService()
+    monkeypatch.setitem(sys.modules, "apps.chatbot.service", types.SimpleNamespace(open_service=lambda settings: made))
+    return made
+
+
+def test_ask_streams_the_answer_and_shows_cited_sources_and_the_decision(stub, capsys):
+    assert run(["chatbot", "ask", "运费多少？"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Standard delivery takes 2 to 4 工作日 [1] (0 before)\n")
+    assert "[1] Shipping" in shown.out
+    assert "[2]" not in shown.out
+    assert "compose · grounded_passages · 90%" in shown.out
+    assert "failed: /secret/path is broken" in shown.err  # why answers are only quoted
+    assert next(iter(stub.known.values())).language == "zh"
+    assert stub.closed
+
+
+def test_ask_as_json_is_one_message_a_program_can_read(stub, capsys):
+    assert run(["chatbot", "ask", "--json", "How long?"]) == 0
+    message = json.loads(capsys.readouterr().out)
+    assert message["text"].endswith("[1] (0 before)")
+    assert message["decision"]["outcome"] == "compose"
+
+
+def test_ask_goes_on_with_a_conversation(stub, capsys):
+    known = stub.start_conversation("en").id
+    assert run(["chatbot", "ask", "--conversation", known, "One"]) == 0
+    assert run(["chatbot", "ask", "--conversation", known, "Two"]) == 0
+    assert "(2 before)" in capsys.readouterr().out
+    assert run(["chatbot", "ask", "--conversation", "none", "Two"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "No conversation has the id 'none'."
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (["ask", "  "], 2, "The question is empty"),
+        (["ask"], 2, "Missing argument"),
+        (["ask", "busy"], 1, "Too many are waiting"),
+        (["ask", "break"], 1, "The generator gave up."),
+        (["ask", "crash"], 1, "Something unexpected went wrong (ZeroDivisionError"),
+        (["ingest", "nowhere.csv"], 2, "There is no file or folder 'nowhere.csv'."),
+        (["ingest", "--kind", "poems", "x"], 2, "poems"),
+        (["release", "none"], 2, "No conversation has the id 'none'."),
+        (["train", "--option", "epochs"], 2, "--option wants key=value"),
+        (["asc", "x"], 2, "asc"),
+    ],
+)
+def test_an_error_is_one_sentence_with_the_right_exit_code(stub, capsys, line, code, words):
+    assert run(["chatbot", *line]) == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in last
+    assert last.endswith(".")
+
+
+def test_chat_keeps_one_conversation_until_a_new_one_is_wanted(stub, capsys, monkeypatch):
+    typed = iter(["One", "", "Two", "/person", "/new", "Three", "/quit"])
+    monkeypatch.setattr("typer.prompt", lambda *args, **more: next(typed))
+    assert run(["chatbot", "chat"]) == 0
+    shown = capsys.readouterr().out
+    assert "(0 before)" in shown
+    assert "(2 before)" in shown
+    assert "A person will take over." in shown
+    assert len(stub.known) == 2
+
+
+def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
+    path = tmp_path / "faq.csv"
+    path.write_text("question,answer\n")
+    assert run(["chatbot", "ingest", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 added, 0 updated, 0 unchanged" in shown
+    assert "faq.csv:3: The answer is empty." in shown
+    assert run(["chatbot", "ingest", "--json", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out)["added"] == 1
+
+
+def test_export_masks_unless_told_otherwise(stub, capsys, tmp_path):
+    assert run(["chatbot", "export", str(tmp_path / "out")]) == 0
+    assert run(["chatbot", "export", str(tmp_path / "out"), "--unmasked"]) == 0
+    assert [Path(line).name for line in capsys.readouterr().out.split()] == ["masked.jsonl", "unmasked.jsonl"]
+
+
+def test_the_desk_from_review_to_release(stub, capsys):
+    assert run(["chatbot", "review"]) == 0
+    assert "Hours?" in capsys.readouterr().out
+    assert run(["chatbot", "approve", "a1"]) == 0
+    assert stub.rows["a1"].status == "approved"
+    known = stub.start_conversation("en").id
+    stub.request_person(known)
+    assert run(["chatbot", "handovers", "--json"]) == 0
+    assert known in capsys.readouterr().out
+    assert run(["chatbot", "reply", known, "Here I am."]) == 0
+    assert run(["chatbot", "release", known]) == 0
+    assert run(["chatbot", "release", known]) == 2
+    message = stub.messages(known)[0].id
+    assert run(["chatbot", "rate", message, "down", "--reason", "late"]) == 0
+    assert stub.noted[0].reason == "late"
+    for line in (["conversations"], ["messages", known], ["insights"], ["status"], ["hit", "tea?"]):
+        assert run(["chatbot", *line]) == 0
+
+
+def test_words_of_a_customer_cannot_steer_the_teams_terminal(stub, capsys):
+    known = stub.start_conversation("en").id
+    stub.agent_reply(known, "\x1b[2Jgone [bold]markup[/bold]")
+    assert run(["chatbot", "messages", known]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "[bold]markup[/bold]" in shown
+
+
+def test_ctrl_c_stops_the_answer_keeps_what_was_said_and_closes_the_service(home):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITH_STUB, "chatbot", "ask", "slow"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    said = b""
+    while b"more" not in said and process.poll() is None:
+        said += os.read(process.stdout.fileno(), 4096)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors.decode()
+    assert "cancelled" in (said + rest).decode()
+    assert "CANCELLED CLOSED" in rest.decode()
+    assert "Traceback" not in errors.decode()
+
+
+def test_a_reader_who_leaves_the_pipe_is_no_error(home):
+    line = f"{sys.executable} -c '{WITH_STUB}' chatbot ask slow | head -c 20"
+    began = time.monotonic()
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert time.monotonic() - began < 60
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
