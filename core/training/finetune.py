@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -31,14 +31,8 @@ from core.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
+    from core.runs import Run
     from core.training.examples import Example
-
-
-class RunFolder(Protocol):
-    """What is needed of ``core.runs.Run``: a folder of its own."""
-
-    @property
-    def path(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class _Job:
     examples: Sequence[Any]
     validation: Sequence[Any]
     labels: tuple[str, ...]
-    folder: Path
+    run: Run
     plan: DevicePlan
     on_event: OnEvent
     cancel: threading.Event | None
@@ -76,7 +70,7 @@ def finetune(
     examples: Sequence[Example],
     validation: Sequence[Example],
     options: TrainingOptions,
-    run: RunFolder,
+    run: Run,
     on_event: OnEvent = ignore,
     resume: bool = True,
     *,
@@ -87,11 +81,12 @@ def finetune(
     """Train a LoRA adapter for ``task`` (see ``objectives.TASKS``) on the model folder ``base``.
 
     The adapter lies in ``run.path / "adapter"`` with ``task.json`` beside it: task, labels, base fingerprint and, for
-    classifiers, the calibration fitted on ``validation``. With ``resume`` a killed run goes on from its last whole
-    checkpoint, to the same weights, and a finished one returns its result. Out of memory halves the batch and doubles
-    the accumulation, which leaves the arithmetic as it was. Raises ``DataError`` without examples, ``ConflictError``
-    when the folder belongs to another run, ``ResourceError`` when one example at a time will not fit and
-    ``CancelledError_`` when ``cancel`` was set.
+    classifiers, the calibration fitted on ``validation``; curves, plan and report are kept by the run. With
+    ``resume`` a killed run goes on from its last whole checkpoint, to the same weights, and a finished one returns its
+    result. Out of memory halves the batch and doubles the accumulation, which leaves the arithmetic as it was.
+
+    Raises ``DataError`` without examples, ``ConflictError`` when the folder belongs to another run, ``ResourceError``
+    when one example at a time will not fit and ``CancelledError_`` when ``cancel`` was set.
     """
     if not examples:
         raise DataError("There are no training examples.")
@@ -99,12 +94,13 @@ def finetune(
     plan = plan or _default_plan()
     device.apply(plan)
     until = time.monotonic() + (options.time_limit_s or float("inf"))
+    listener = run.listener(on_event) if planning.is_first_process() else ignore
     goal = objective(task, labels, options.label_smoothing)
-    job = _Job(task, goal, base, examples, validation, tuple(labels), run.path, plan, on_event, cancel, until)
+    job = _Job(task, goal, base, examples, validation, tuple(labels), run, plan, listener, cancel, until)
     if not resume:
         checkpoints.forget(run.path)
     started = checkpoints.last_checkpoint(run.path) is not None
-    planning.record_start(task, base, labels, examples, validation, options, plan, run.path, started)
+    planning.record_start(task, base, labels, examples, validation, options, plan, run, started)
     if started and (run.path / checkpoints.RESULT).exists():
         return _finished(run.path)
     return _with_back_off(job, options)
@@ -131,7 +127,7 @@ def _attempt(job: _Job, options: TrainingOptions) -> FinetuneResult:
     held = FeatureSet(job.goal.encode(tokenizer, job.validation, options.max_tokens))
     model, autocast = _with_adapter(model, job, options, data)
     callbacks = [
-        Reporter(job.on_event, lambda figures: _append(job.folder, figures)),
+        Reporter(job.on_event),
         Stopper(job.until, job.cancel),
         *([EarlyStoppingCallback(options.patience)] if len(held) and options.patience else []),
     ]
@@ -140,7 +136,7 @@ def _attempt(job: _Job, options: TrainingOptions) -> FinetuneResult:
         options,
         autocast,
         model=model,
-        args=planning.trainer_arguments(options, job.folder, job.plan, bool(len(held)), job.goal),
+        args=planning.trainer_arguments(options, job.run.path, job.plan, bool(len(held)), job.goal),
         train_dataset=data,
         eval_dataset=held if len(held) else None,
         data_collator=lambda features: job.goal.collate(tokenizer, features),
@@ -163,19 +159,21 @@ def _with_adapter(model: Any, job: _Job, options: TrainingOptions, data: Feature
 
 def _train(job: _Job, trainer: ObjectiveTrainer, options: TrainingOptions) -> FinetuneResult:
     validated = trainer.eval_dataset is not None
-    checkpoint = checkpoints.last_checkpoint(job.folder)
-    before = _before(trainer, job.folder, checkpoint) if validated else {}
+    checkpoint = checkpoints.last_checkpoint(job.run.path)
+    before = _before(trainer, job.run.path, checkpoint) if validated else {}
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if job.cancel is not None and job.cancel.is_set():
         raise CancelledError_(f"Training was stopped at step {trainer.state.global_step}; it can be resumed.")
     after = _plain(trainer.evaluate()) if validated else {}
     steps = trainer.state.global_step
     best = trainer.state.best_global_step or steps
-    result = FinetuneResult(job.folder / "adapter", before, after, best, steps, trainer.args.world_size)
+    result = FinetuneResult(job.run.path / "adapter", before, after, best, steps, trainer.args.world_size)
     if trainer.is_world_process_zero():
         lora.save(trainer.model, result.adapter, job.base.name)
         write_json(result.adapter / "task.json", _task_record(job, trainer, options))
-        write_json(job.folder / checkpoints.RESULT, {**asdict(result), "adapter": "adapter"})
+        write_json(job.run.path / checkpoints.RESULT, {**asdict(result), "adapter": "adapter"})
+        figures = {"before": before, "after": after, "best_step": best, "steps": steps}
+        job.run.write("report", {**job.run.report, "training": figures})
     trainer.accelerator.wait_for_everyone()
     return result
 
@@ -224,11 +222,6 @@ def _smaller(options: TrainingOptions, error: BaseException) -> TrainingOptions:
         raise ResourceError("Training ran out of memory with one example at a time: lower max_tokens.") from error
     smaller = next(part for part in range(size // 2, 0, -1) if size % part == 0)
     return replace(options, batch_size=smaller, accumulation=options.accumulation * (size // smaller))
-
-
-def _append(folder: Path, figures: dict[str, float]) -> None:
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(figures) + "\n")
 
 
 def _plain(metrics: dict[str, float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
@@ -141,8 +141,8 @@ def _agreed(cancelled: bool, late: bool, world_size: int) -> tuple[bool, bool]:
 class Reporter(TrainerCallback):
     """Turns the Trainer's calls into events: steps done with the time left, and every logged figure."""
 
-    def __init__(self, on_event: OnEvent, record: Callable[[dict[str, float]], None]) -> None:
-        self.on_event, self.record = on_event, record
+    def __init__(self, on_event: OnEvent) -> None:
+        self.on_event = on_event
         self.began, self.first_step = 0.0, 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -160,10 +160,9 @@ class Reporter(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
-        figures = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, (int, float))}
-        for name, value in figures.items():
-            self.on_event(Metric(name, value, state.global_step))
-        self.record({"step": state.global_step, **figures})
+        for name, value in (logs or {}).items():
+            if isinstance(value, int | float) and name != "epoch":
+                self.on_event(Metric(name, float(value), state.global_step))
 
 
 class Stopper(TrainerCallback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ConflictError, SettingsError
 from core.models import device
 from core.models.catalog import fingerprint
-from core.models.files import write_json
 from core.training.batches import FeatureSet
 from core.training.examples import Example, data_hash
 from core.training.objectives import Objective
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from core.models.device import DevicePlan
+    from core.runs import Run
 
 # changing one of these between a kill and a resume does not change what is learnt
 FREE_TO_CHANGE = ("time_limit_s", "batch_size", "accumulation", "report_to", "keep_checkpoints", "checkpointing")
@@ -101,24 +102,31 @@ def record_start(
     validation: Sequence[Example],
     options: TrainingOptions,
     plan: DevicePlan,
-    folder: Path,
+    run: Run,
     has_checkpoint: bool,
 ) -> None:
-    """Write plan.json and data.json; ``ConflictError`` when the folder's checkpoints are of another run."""
+    """Write the run's plan, and data if nobody has; ``ConflictError`` when its checkpoints are of another run."""
     data = {"train_hash": data_hash(examples), "validation_hash": data_hash(validation)}
-    data |= {"train": len(examples), "validation": len(validation)}  # type: ignore[dict-item]
     effective = options.batch_size * options.accumulation
     learnt = {name: value for name, value in asdict(options).items() if name not in FREE_TO_CHANGE}
     identity = [task, fingerprint(base), list(labels), data, effective, learnt]
     signature = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    file = folder / "plan.json"
-    if has_checkpoint and file.exists() and json.loads(file.read_text(encoding="utf-8")).get("signature") != signature:
+    if has_checkpoint and (run.read("plan") or {}).get("signature", signature) != signature:
         raise ConflictError(
-            f"Run '{folder.name}' has checkpoints of other data or options: resume it as it was, or start a new run."
+            f"Run '{run.id}' has checkpoints of other data or options: resume it as it was, or start a new run."
         )
-    record = {"task": task, "base": base.name, "base_fingerprint": identity[1], "labels": list(labels)}
-    write_json(file, {**record, "options": asdict(options), "device": asdict(plan), "signature": signature})
-    write_json(folder / "data.json", data)
+    if not is_first_process():
+        return
+    record = {"task": task, "base": base.name, "base_fingerprint": identity[1], "labels": list(labels), **data}
+    run.write("plan", {**record, "options": asdict(options), "device": asdict(plan), "signature": signature})
+    if run.read("data") is None:
+        counts = {"train": len(examples), "validation": len(validation)}
+        run.write_data(data["train_hash"], counts, "given to the training")
+
+
+def is_first_process() -> bool:
+    """Whether this process keeps the run folder; torchrun numbers its processes in RANK."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _target_tokens(feature: dict[str, Any]) -> int:

@@ -6,7 +6,6 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 from core.errors import CancelledError_, ConflictError, DataError, ResourceError
 from core.events import Log, Metric, Progress
 from core.models.catalog import fingerprint
+from core.runs import Run
 from core.training import finetune as module
 from core.training.checkpoints import last_checkpoint
 from core.training.examples import SftExample
@@ -41,9 +41,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.causal_lm(tmp_path_factory.mktemp("base") / "tiny-lm")
 
 
-def folder(path: Path) -> SimpleNamespace:
+def folder(path: Path) -> Run:
     path.mkdir(parents=True, exist_ok=True)
-    return SimpleNamespace(path=path)
+    return Run(path)
 
 
 def weights(adapter: Path) -> dict[str, torch.Tensor]:
@@ -203,10 +203,11 @@ def test_the_run_folder_says_what_was_trained_on_what(base: Path, tmp_path: Path
     run = folder(tmp_path / "run")
     result = finetune("sft", base, TRAIN, HELD, replace(QUICK, epochs=1), run, plan=tiny.PLAN)
     data = json.loads((run.path / "data.json").read_text())
-    assert data["train"] == len(TRAIN) and len(data["train_hash"]) == 64
+    assert data["counts"] == {"train": len(TRAIN), "validation": len(HELD)} and len(data["hash"]) == 64
     plan = json.loads((run.path / "plan.json").read_text())
     assert plan["device"]["reason"] == "tiny models" and plan["options"]["rank"] == 4
     task = json.loads((result.adapter / "task.json").read_text())
     assert task["base_fingerprint"] == plan["base_fingerprint"] == fingerprint(base)
-    curve = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
-    assert {"eval_loss", "train_loss"} <= {name for row in curve for name in row}
+    assert {"eval_loss", "train_loss"} <= {row["name"] for row in run.metrics}
+    assert run.report["training"]["after"] == result.after
+    assert run.status["progress"]["done"] == result.steps

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from core.errors import SettingsError
+from core.runs import Run
 from core.training import lora
 from core.training.examples import LabelledText, SftExample
 from core.training.finetune import finetune
@@ -55,7 +55,7 @@ def test_training_under_attack_gives_another_adapter_than_without(base: Path, tm
     def weights(name: str, epsilon: float) -> dict[str, torch.Tensor]:
         (tmp_path / name).mkdir()
         options = replace(OPTIONS, adversarial_epsilon=epsilon)
-        run = SimpleNamespace(path=tmp_path / name)
+        run = Run(tmp_path / name)
         result = finetune("sft", base, ROWS * 2, ROWS, options, run, plan=replace(tiny.PLAN, dtype="bfloat16"))
         return load_file(result.adapter / "adapter_model.safetensors")
 
@@ -79,12 +79,12 @@ def test_agreement_of_two_passes_trains_a_classifier(tmp_path: Path) -> None:
     data = [LabelledText.of("yes 是", "A"), LabelledText.of("no 否", "B")] * 4
     options = replace(OPTIONS, r_drop=1.0, dropout=0.3)
     (tmp_path / "run").mkdir()
-    run = SimpleNamespace(path=tmp_path / "run")
+    run = Run(tmp_path / "run")
     result = finetune("sequence", encoder, data, data, options, run, labels=("A", "B"), plan=tiny.PLAN)
     assert result.steps == 2
 
 
 def test_agreement_is_refused_where_it_would_do_nothing(base: Path, tmp_path: Path) -> None:
-    run = SimpleNamespace(path=tmp_path)
+    run = Run(tmp_path)
     with pytest.raises(SettingsError, match="'r_drop' needs a classification task, the task is 'sft'"):
         finetune("sft", base, ROWS, [], replace(OPTIONS, r_drop=1.0), run, plan=tiny.PLAN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import torch
 
 from core.errors import DataError, SettingsError
 from core.models.loading import load_tokenizer
+from core.runs import Run
 from core.training import examples as ex
 from core.training.batches import LengthGroups
 from core.training.contrast import Contrastive, _same_meaning
@@ -41,7 +41,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(task: str, base: Path, data: list, folder: Path, **more: object) -> FinetuneResult:
     folder.mkdir()
     options = replace(QUICK, **more.pop("options", {}))
-    return finetune(task, base, data, data, options, SimpleNamespace(path=folder), plan=tiny.PLAN, **more)
+    return finetune(task, base, data, data, options, Run(folder), plan=tiny.PLAN, **more)
 
 
 def opinions(times: int = 3) -> list[ex.LabelledText]:

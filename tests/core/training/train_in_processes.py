@@ -3,9 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 from core.models.device import DevicePlan
+from core.runs import Run
 from core.training.examples import SftExample
 from core.training.finetune import finetune
 from core.training.options import TrainingOptions
@@ -22,7 +22,7 @@ def main(base: str, folder: str, batch_size: str) -> None:
 
     import torch
 
-    run = SimpleNamespace(path=Path(folder))
+    run = Run(Path(folder))
     options = replace(OPTIONS, batch_size=int(batch_size))
     result = finetune("sft", Path(base), DATA, DATA[:5], options, run, plan=PLAN)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
