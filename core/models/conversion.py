@@ -15,7 +15,8 @@ from core.errors import ModelError
 from core.events import OnEvent, Progress, ignore
 from core.models.catalog import ModelDescription, package_folder
 from core.models.files import file_sha256, is_complete, mark_complete
-from core.models.loading import load_gguf, quietly
+from core.models.loading import load_gguf, load_tokenizer, quietly
+from core.models.quick_tokenizer import note_down
 
 
 def convert_gguf(description: ModelDescription, target: Path, on_event: OnEvent = ignore) -> Path:
@@ -102,3 +103,4 @@ def _dequantise(source: Path, made: Path) -> None:
     with quietly():
         model.to(torch.bfloat16).save_pretrained(made)
         tokenizer.save_pretrained(made)
+        note_down(made, load_tokenizer(made))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelError, ResourceError
-from core.models import memory
+from core.models import memory, quick_tokenizer
 from core.models.chat import give_chat_template
 from core.models.files import refuse_pickles
 
@@ -74,7 +74,7 @@ def load_tokenizer(path: Path) -> Any:
     """The fast tokenizer of a folder."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
+    return quick_tokenizer.read(path) or AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
 
 
 def load_gguf(file: Path) -> tuple[Any, Any]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.errors import ModelError, ResourceError
-from core.models import chat, loading, memory
+from core.models import chat, loading, memory, quick_tokenizer
 from core.models.device import DevicePlan
 from tests import tiny
 
@@ -97,3 +97,22 @@ def test_a_model_too_large_for_the_machine_is_refused_before_loading(tiny_lm, mo
     monkeypatch.setattr(memory, "free_memory_bytes", lambda device: 1000)
     with pytest.raises(ResourceError, match="choose a smaller model"):
         loading.load_causal_lm(tiny_lm, tiny.PLAN)
+
+
+def test_the_quick_tokenizer_is_the_same_and_is_used_only_where_it_was_tried(tiny_lm, tmp_path):
+    folder = shutil.copytree(tiny_lm, tmp_path / "m")
+    slow = loading.load_tokenizer(folder)
+    assert quick_tokenizer.read(folder) is None
+    slow.padding_side = "left"
+    assert quick_tokenizer.note_down(folder, slow)
+    quick = loading.load_tokenizer(folder)
+    assert quick.padding_side == "left"
+    assert quick("Where? 在哪里<end_of_turn>") == slow("Where? 在哪里<end_of_turn>")
+    assert chat.stop_token_ids(quick) == chat.stop_token_ids(slow)
+    assert chat.control_marks(quick) == chat.control_marks(slow)
+
+
+def test_a_tokenizer_that_differs_is_not_noted_down(tiny_lm, tiny_encoder, tmp_path):
+    folder = shutil.copytree(tiny_lm, tmp_path / "m")
+    assert not quick_tokenizer.note_down(folder, loading.load_tokenizer(tiny_encoder))
+    assert quick_tokenizer.read(folder) is None
