@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from apps import APPS
@@ -24,6 +25,7 @@ from apps.gate import Gate, Metrics, error_body, error_type
 from core.errors import BusyError, TrifoliumError
 from core.settings import CoreSettings
 
+EXAMPLE_ERROR: dict[str, Any] = {**error_body("No conversation has the id 'c1'.", "not_found_error", "not_found")}
 Openers = Mapping[str, Callable[[], Any]]
 
 
@@ -39,9 +41,7 @@ class ErrorBody(BaseModel):
     """The body of every answer that is not a success."""
 
     error: ErrorDetail
-    model_config = {
-        "json_schema_extra": {"example": error_body("No conversation has the id 'c1'.", "not_found_error", "not_found")}
-    }
+    model_config = ConfigDict(json_schema_extra={"example": dict(EXAMPLE_ERROR)})
 
 
 class Health(BaseModel):
@@ -54,7 +54,7 @@ class Health(BaseModel):
 
 def openers(config: Path | None = None, overrides: Mapping[str, object] | None = None) -> Openers:
     """For each app the call that loads its settings and opens its service; nothing is opened yet."""
-    return {name: lambda name=name: open_app(name, config, overrides) for name in APPS}
+    return {name: partial(open_app, name, config, overrides) for name in APPS}
 
 
 def open_app(name: str, config: Path | None, overrides: Mapping[str, object] | None) -> Any:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -142,10 +142,10 @@ class Reply:
 
 
 async def _lines(
-    reply: Reply, turn: Turn, stream: AsyncIterator[ReplyEvent], first: ReplyEvent | None
+    reply: Reply, turn: Turn, stream: AsyncGenerator[ReplyEvent, None], first: ReplyEvent | None
 ) -> AsyncIterator[str]:
     """The server-sent events of a turn; an error after the first of them is an event of its own."""
-    async with aclosing(stream):  # type: ignore[type-var]  # an asynchronous generator has aclose
+    async with aclosing(stream):
         try:
             yield reply.chunk({"role": "assistant", "content": ""})
             async for event in _chain(first, stream):

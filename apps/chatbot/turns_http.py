@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any
@@ -20,7 +20,7 @@ END = object()
 Work = Callable[[threading.Event], Iterator[ReplyEvent]]
 
 
-async def events(work: Work, cancel: threading.Event) -> AsyncIterator[ReplyEvent]:
+async def events(work: Work, cancel: threading.Event) -> AsyncGenerator[ReplyEvent, None]:
     """What ``work(cancel)`` yields, as it comes; its error is raised here.
 
     Left early (the caller closed the connection), ``cancel`` is set, and the thread reads the service to its end, so
