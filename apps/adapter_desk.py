@@ -13,7 +13,9 @@ from core.settings import CoreSettings, home
 if TYPE_CHECKING:
     from core.models.adapters import AdapterRegistry
 
-app = typer.Typer(help="List, add, check, promote, roll back or remove LoRA adapters.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, add, check, promote, roll back or remove LoRA adapters.", no_args_is_help=True, add_completion=False
+)
 Base = Annotated[str | None, typer.Option(help="The model it belongs to; told from its manifest if left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 

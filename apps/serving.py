@@ -23,7 +23,7 @@ from apps import APPS, terminal
 from core.errors import SettingsError, TrifoliumError
 from core.settings import CoreSettings, home, load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the pages in the browser.")]
 START_S = 300  # the first start dequantises the generator; later ones take seconds
 

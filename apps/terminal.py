@@ -24,6 +24,7 @@ from core.errors import MissingExtraError, ResourceError, SettingsError, Trifoli
 from core.events import Event, Log, Metric, OnEvent
 from core.events import Progress as Done
 
+PIPED_WIDTH = 160  # columns of a table that goes to a file or another program
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 S = TypeVar("S")
 
@@ -66,7 +67,10 @@ def settings_of(ctx: typer.Context, load: Callable[[Path | None, Mapping[str, ob
 
 def out() -> Console:
     """Where results go; made anew each time, for tests and pages may replace ``sys.stdout``."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    piped = not sys.stdout.isatty()
+    return Console(
+        highlight=False, soft_wrap=piped, width=PIPED_WIDTH if piped and "COLUMNS" not in os.environ else None
+    )
 
 
 def err() -> Console:
@@ -99,7 +103,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     if not rows:
         say(f"{title}: {empty}" if title else empty, style="dim")
         return
-    grid = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")  # a name cut short cannot be typed again
     for row in rows:
         grid.add_row(*(Text(plain("–" if cell is None else str(cell))) for cell in row))
     out().print(grid)

@@ -14,7 +14,7 @@ from apps.serving import core_settings
 from core.setting_sources import gather
 from core.settings import CoreSettings, home, public
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 PACKAGES = ("torch", "transformers", "peft", "streamlit", "fastapi", "faiss-cpu", "scikit-learn", "sqlalchemy")
 

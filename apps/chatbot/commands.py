@@ -19,8 +19,7 @@ from core.errors import DataError
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
 
-app = typer.Typer(help="The customer-service chatbot.", no_args_is_help=True)
-commands_desk.add(app)
+app = typer.Typer(help="The customer-service chatbot.", no_args_is_help=True, add_completion=False)
 Language = Annotated[Literal["en", "zh"] | None, typer.Option(help="en or zh; told from the text if left out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 HELP = "/new starts anew, /person asks for a person, /quit leaves; Ctrl-C stops an answer."
@@ -219,3 +218,6 @@ def _value(text: object) -> Any:
         except ValueError:
             continue
     return word
+
+
+commands_desk.add(app)

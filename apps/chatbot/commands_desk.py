@@ -26,7 +26,7 @@ def add(app: typer.Typer) -> None:
         insights,
         status,
     ):
-        app.command()(command)
+        app.command(rich_help_panel="The service team's desk")(command)
 
 
 def _opened(ctx: typer.Context) -> Any:
