@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from core.errors import AdapterError, ConflictError, NotFoundError, known_names
 from core.models.adapter_check import (
@@ -65,6 +66,21 @@ def check(folder: Path, base: Path) -> Manifest:
     return manifest
 
 
+def check_trained(folder: Path, base: Path) -> dict[str, Any]:
+    """As ``check`` for an adapter just trained, which has no manifest yet; its task.json, {} when there is none."""
+    if (folder / MANIFEST).is_file():
+        check(folder, base)
+    else:
+        check_files(folder)
+        check_weights(folder, check_config(folder), shapes_of(base))
+    task = read_object(folder / TASK) if (folder / TASK).is_file() else {}
+    if task.get("base_fingerprint", fingerprint(base)) != fingerprint(base):
+        raise AdapterError(
+            f"Adapter '{folder.name}' was trained on '{task.get('base')}', which is not '{base.name}': load its base."
+        )
+    return task
+
+
 class AdapterRegistry:
     """Adapters under one home folder. Names are checked wherever they come in: they become paths."""
 
@@ -85,12 +101,7 @@ class AdapterRegistry:
     ) -> Version:
         """Check a freshly trained adapter against its base and keep a copy; adding the same twice gives the same."""
         _require_name(name)
-        check_files(folder)
-        config = check_config(folder)
-        check_weights(folder, config, shapes_of(base))
-        task = read_object(folder / TASK) if (folder / TASK).is_file() else {}
-        if task.get("base_fingerprint", fingerprint(base)) != fingerprint(base):
-            raise AdapterError(f"Adapter '{name}' was trained on '{task.get('base')}', which is not '{base.name}'.")
+        task = check_trained(folder, base)
         manifest = Manifest(
             name=name,
             base=base.name,

@@ -22,6 +22,7 @@ from core.events import Log, OnEvent, ignore
 from core.models import device
 from core.models.catalog import fingerprint
 from core.models.files import write_json
+from core.models.precision import lighten
 from core.training import checkpoints, lora, planning
 from core.training.batches import FeatureSet
 from core.training.labelling import SequenceLabel, calibrated
@@ -153,7 +154,7 @@ def _with_adapter(model: Any, job: _Job, options: TrainingOptions, data: Feature
     planning.check_memory(job.base, job.plan, options, data, lora.trainable_parameters(model.parameters()))
     autocast = torch.bfloat16 if job.plan.dtype == "bfloat16" else None
     if autocast is not None:
-        lora.lighten(model, autocast)
+        lighten(model, autocast)
     return model, autocast
 
 

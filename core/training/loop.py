@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import torch
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from core.events import Log, Metric, OnEvent, Progress
+from core.models.precision import autocast
 from core.training.batches import FeatureSet, LengthGroups
 from core.training.objectives import Objective, Outcome
 from core.training.options import TrainingOptions
@@ -30,19 +31,17 @@ class ObjectiveTrainer(Trainer):
     autocast_dtype: torch.dtype | None
 
     def __init__(
-        self, objective: Objective, options: TrainingOptions, autocast: torch.dtype | None, **trainer_arguments: Any
+        self, objective: Objective, options: TrainingOptions, dtype: torch.dtype | None, **trainer_arguments: Any
     ) -> None:
         super().__init__(**trainer_arguments)
-        self.objective, self.options, self.autocast_dtype = objective, options, autocast
+        self.objective, self.options, self.autocast_dtype = objective, options, dtype
         self.loss_is_scaled_for_ga = True
         epsilon = options.adversarial_epsilon
         self.attacker = EmbeddingAttack(self.model, epsilon) if epsilon else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """bf16 where planned. Not the Trainer's own, which also turns every output, logits first, into float32."""
-        if self.autocast_dtype is None:
-            return nullcontext()
-        return torch.autocast(self.args.device.type, dtype=self.autocast_dtype)
+        return autocast(str(self.args.device), self.autocast_dtype)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
         features = self.train_dataset.features  # type: ignore[union-attr]
