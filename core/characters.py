@@ -6,7 +6,10 @@ Knows characters only, neither words nor sentences. The tables load at first use
 import re
 import unicodedata
 from functools import lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from core.errors import TrifoliumError
 
 HAN = r"\u3007\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
@@ -30,6 +33,14 @@ _ZHU = re.compile(r"(?<![名原显编论专巨土昭卓])著(?![名作称述者�
 def word_set(words: str) -> frozenset[str]:
     """The blank-separated words as a set."""
     return frozenset(words.split())
+
+
+def package_folder(name: str) -> Path:
+    """The folder of an installed package whose data files are wanted, found without importing it."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise TrifoliumError(f"The package {name} is missing: install this program again with pip.")
+    return Path(spec.origin).parent
 
 
 def normalise(text: str) -> str:
@@ -77,7 +88,7 @@ def _without_accents(match: re.Match[str]) -> str:
 @lru_cache(maxsize=1)
 def _simplified() -> dict[int, str]:
     """OpenCC's character table (4,100 rows); its own converter reads the same rows far more slowly."""
-    rows = (files("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
+    rows = (package_folder("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
     pairs = (row.split("\t") for row in rows if "\t" in row)
     table = {ord(old): new.split()[0] for old, new in pairs if len(old) == 1 and len(new.split()[0]) == 1}
     return table | {ord(old): new for old, new in zip("瞭藉祇衹", "了借只只", strict=True)}

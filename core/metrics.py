@@ -1,4 +1,4 @@
-"""Measures of classification, calibration and selective answering, and where ranking and text measures are imported from.
+"""Measures of classification, calibration and selective answering; ranking and text measures are re-exported.
 
 Pure: arrays in, numbers out; predictions come before labels. Wrong shapes raise ``DataError``.
 """
@@ -101,8 +101,8 @@ def macro_f1(predictions: ArrayLike, labels: ArrayLike, classes: Sequence[object
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width bins, in [0, 1]; lower is better.
 
-    ``probabilities`` is (n, classes) with rows summing to 1, ``labels`` is (n,) of class numbers. 15 bins as in Guo et al.
-    2017 (arXiv 1706.04599), each open to the left. Raises ``DataError`` when n is 0 or the lengths differ.
+    ``probabilities`` is (n, classes) with rows summing to 1, ``labels`` is (n,) of class numbers. 15 bins as in Guo et
+    al. 2017 (arXiv 1706.04599), each open to the left. Raises ``DataError`` when n is 0 or the lengths differ.
     """
     rows, labels = _distributions(probabilities, labels)
     confidence, right = rows.max(axis=1), rows.argmax(axis=1) == labels
@@ -132,7 +132,7 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """For each threshold, from strictest to loosest: part answered at or above it, and the part of these that is wrong."""
+    """For each threshold, from strictest to loosest: the part answered, and the part of that which is wrong."""
 
     thresholds: Array  # (m,) falling
     coverage: Array  # (m,) rising to 1
@@ -165,7 +165,7 @@ def threshold_for_risk(confidence: ArrayLike, correct: ArrayLike, risk: float) -
 
 
 def threshold_for_rejection(scores: ArrayLike, rate: float) -> float:
-    """The highest threshold below which at most ``rate`` of these wanted cases fall; unwanted ones are hoped to be below."""
+    """The highest threshold below which at most ``rate`` of these wanted cases fall."""
     if not 0 <= rate < 1:
         raise DataError(f"The rejection rate must be from 0 to below 1, got {rate}.")
     ordered = np.sort(_numbers(scores, "scores"))

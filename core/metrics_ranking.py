@@ -1,4 +1,4 @@
-"""Measures of ranked lists: ``…_of`` for one query, the others the mean over queries. Import them from ``core.metrics``."""
+"""Measures of ranked lists: ``…_of`` for one query, the others the mean over queries; import from ``core.metrics``."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
@@ -20,7 +20,7 @@ def reciprocal_rank_of(ranked: Sequence[Hashable], relevant: Collection[Hashable
 def ndcg_of(ranked: Sequence[Hashable], relevant: Collection[Hashable] | Mapping[Hashable, float], k: int) -> float:
     """Discounted gain of the first ``k`` against the best order, in [0, 1] (Järvelin & Kekäläinen 2002).
 
-    ``relevant`` maps things to gains, or lists things with gain 1; gains count as they are, places by 1 / log2(place + 1).
+    ``relevant`` maps things to gains, or lists things of gain 1; gains count plainly, places by 1 / log2(place + 1).
     """
     gains = relevant if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
     found = _discounted([gains.get(thing, 0.0) for thing in ranked[:k]])
@@ -35,7 +35,7 @@ def recall_at_k(rankings: Sequence[Sequence[Hashable]], relevant: Sequence[Colle
 
 
 def hit_at_k(rankings: Sequence[Sequence[Hashable]], relevant: Sequence[Collection[Hashable]], k: int) -> float:
-    """Part of the queries with at least one relevant thing among the first ``k``; for answers of which one is enough."""
+    """Part of the queries with a relevant thing among the first ``k``; for answers of which one is enough."""
     _check(rankings, relevant, k)
     hits = [any(thing in wanted for thing in ranked[:k]) for ranked, wanted in zip(rankings, relevant, strict=True)]
     return float(np.mean(hits))

@@ -2,35 +2,38 @@
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from core.errors import DataError
 
-# the punctuation that CMRC 2018's cmrc2018_evaluate.py leaves out, with the half-width marks and brackets it lists
-_ZH_MARKS = frozenset("-:_*^/\\~`+=，。：？！“”；’《》……·、「」（）－～『』‘【】[]{}()<>|@#$%&,.?!;'\"—…〈〉　 ")
+_MEANINGFUL = frozenset("%‰$€£¥#@&+")  # marks that tell answers apart: 5% is not 5
 _EN_MARKS = frozenset(string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
-_ASCII_WORD = re.compile(r"[a-z0-9]+|[^a-z0-9]")
+_ZH_TOKEN = re.compile(r"[a-z0-9]+(?:[.,]\d+)*|\S")
 
 
 def exact_match(prediction: str, golds: Sequence[str], language: str = "en") -> float:
-    """1.0 when the prediction equals a right answer but for case, punctuation, blanks and English articles, else 0.0."""
+    """1.0 when the prediction equals a right answer but for case, punctuation, blanks and articles, else 0.0."""
     return float(any(_plain(prediction, language) == _plain(gold, language) for gold in _given(golds)))
 
 
 def token_f1(prediction: str, golds: Sequence[str], language: str = "en") -> float:
     """F1 of the tokens shared with the best fitting right answer, in [0, 1].
 
-    English as SQuAD 1.1: bag of words without articles and punctuation. Chinese as CMRC 2018: characters (English words
-    and numbers whole), the longest common run counts. An empty gold means "no answer" and is met by an empty prediction.
+    English as SQuAD 1.1: bag of words without articles and punctuation. Chinese as CMRC 2018: characters (English
+    words and numbers whole), the longest common run counts. An empty gold means "no answer": predict nothing.
     """
     return max(_f1(prediction, gold, language) for gold in _given(golds))
 
 
 def rouge_l(prediction: str, golds: Sequence[str], language: str = "en") -> float:
-    """ROUGE-L F1, best over the right answers, in [0, 1] (Lin 2004): longest common subsequence of words, for Chinese of
-    characters; English as in the package rouge-score without stemming."""
+    """ROUGE-L F1 with the best fitting right answer, in [0, 1] (Lin 2004).
+
+    Longest common subsequence of words, for Chinese of characters; English as the package rouge-score without stemming.
+    """
     tokens = _rouge_tokens(prediction, language)
     return max(_rouge(tokens, _rouge_tokens(gold, language)) for gold in _given(golds))
 
@@ -42,7 +45,7 @@ def bleu(predictions: Sequence[str], golds: Sequence[Sequence[str]], language: s
     if len(predictions) != len(golds) or not predictions:
         raise DataError(f"Each prediction needs its right answers, got {len(predictions)} and {len(golds)}.")
     most = max(len(_given(answers)) for answers in golds)
-    streams = [[answers[n] if n < len(answers) else None for answers in golds] for n in range(most)]
+    streams: list[Any] = [[answers[n] if n < len(answers) else None for answers in golds] for n in range(most)]
     return float(corpus_bleu(list(predictions), streams, tokenize="zh" if language == "zh" else "13a").score)
 
 
@@ -54,7 +57,7 @@ def _given(golds: Sequence[str]) -> Sequence[str]:
 
 def _plain(text: str, language: str) -> str:
     if language == "zh":
-        return "".join(c for c in text.lower() if c not in _ZH_MARKS and not c.isspace())
+        return "".join(_zh_tokens(text))
     text = "".join(c for c in text.lower() if c not in _EN_MARKS)
     return " ".join(_ARTICLES.sub(" ", text).split())
 
@@ -72,11 +75,12 @@ def _f1(prediction: str, gold: str, language: str) -> float:
 
 
 def _zh_tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    for piece in _ASCII_WORD.findall(text.lower().strip()):
-        if piece not in _ZH_MARKS and not piece.isspace():
-            tokens.append(piece)
-    return tokens
+    """Characters without punctuation; English words and numbers whole."""
+    return [token for token in _ZH_TOKEN.findall(unicodedata.normalize("NFKC", text).lower()) if not _is_mark(token)]
+
+
+def _is_mark(token: str) -> bool:
+    return len(token) == 1 and token not in _MEANINGFUL and unicodedata.category(token)[0] in "PSZC"
 
 
 def _longest_run(first: Sequence[str], second: Sequence[str]) -> int:
@@ -99,7 +103,7 @@ def _rouge(said: Sequence[str], right: Sequence[str]) -> float:
 
 
 def _longest_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence, one machine word of places at a time (Hyyrö 2004): linear in practice."""
+    """Length of the longest common subsequence; a bit per place, so a step per token (Hyyrö 2004)."""
     places: dict[str, int] = {}
     for place, token in enumerate(first):
         places[token] = places.get(token, 0) | (1 << place)

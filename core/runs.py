@@ -1,7 +1,7 @@
-"""A run folder: everything about one piece of long work in plain JSON files, written so that a crash loses at most a line.
+"""A run folder: everything about one piece of long work in plain JSON files; a crash loses at most a line.
 
-Layout: ``home/runs/<app>/<time>-<kind>-<random>/`` with settings.json, data.json, versions.json, plan.json, metrics.jsonl, report.json
-and status.json. Knows nothing of what the work does.
+``home/runs/<app>/<time>-<kind>-<random>/`` holds settings.json, data.json, versions.json, plan.json, metrics.jsonl,
+report.json and status.json. Knows nothing of what the work does.
 """
 
 import json
@@ -10,7 +10,6 @@ import platform
 import secrets
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from pydantic import BaseModel
 
 from core.errors import CancelledError_, ConflictError, NotFoundError
 from core.events import Event, Metric, OnEvent, Progress, ignore
+from core.json_files import append_row, read_json, read_rows, write_json
 from core.settings import public
 
 State: TypeAlias = Literal["running", "done", "failed", "killed", "interrupted"]
@@ -79,13 +79,7 @@ class Run:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """Each ``{"name", "value", "step", "at"}`` written so far; a line that a crash cut short is left out."""
-        rows = []
-        for line in _lines(self.path / "metrics.jsonl"):
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return rows
+        return read_rows(self.path / "metrics.jsonl")
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The file ``<name>.json``, None when it is not there."""
@@ -102,8 +96,7 @@ class Run:
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
         """Append one measured number."""
         row = {"name": name, "value": value, "step": step, "at": _now()}
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        append_row(self.path / "metrics.jsonl", row)
 
     def listener(self, then: OnEvent = ignore) -> OnEvent:
         """A listener that keeps metrics and progress in the folder and passes every event on."""
@@ -147,7 +140,7 @@ class Run:
 
 
 def create(home: Path, app: str, kind: str, settings: Mapping[str, Any] | BaseModel) -> Run:
-    """A new run folder with settings (secrets left out) and versions written, its status ``running`` by this process."""
+    """A new run folder with settings (secrets left out) and versions written, ``running`` by this process."""
     parent = home / "runs" / app
     parent.mkdir(parents=True, exist_ok=True)
     path = parent / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{kind}-{secrets.token_hex(2)}"
@@ -197,7 +190,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def versions() -> dict[str, str]:
-    """Versions that decide what a run gives: Python, the platform and the packages that compute; nothing is imported."""
+    """Versions that decide what a run gives: Python, platform and the packages that compute; nothing is imported."""
     found = {"python": sys.version.split()[0], "platform": platform.platform()}
     for package in _PACKAGES:
         try:
@@ -205,34 +198,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file so that a reader, or a crash, meets the old or the new content and never a part."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON table in a file, None when the file is missing or no table."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
 
 
 def _now() -> str:

@@ -36,7 +36,7 @@ _BLOCK_START = re.compile(
 
 # titles and marks after which a sentence never ends
 _NEVER = word_set(
-    """mr mrs ms dr prof st mt vs fig figs eq sec ch vol pp e.g i.e cf ca approx est dept tel ext no nos art max min
+    """mr mrs ms dr prof st mt vs fig figs eq sec ch vol p pp e.g i.e cf ca approx est dept tel ext no nos art max min
     blk gen col capt rev hon messrs mme sgt lt gov sen rep incl excl"""
 )
 # abbreviations that may also end a sentence: they do when a capital follows

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -81,10 +81,10 @@ class Database:
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back when anything is raised.
 
-        On SQLite it holds the write lock from its start (BEGIN IMMEDIATE), so that read-then-write cannot meet a
-        changed database; keep it short and generate no text inside. Database errors leave as one-sentence errors:
-        ``BusyError`` when another writer does not finish, ``ConflictError`` for a broken constraint. Objects stay
-        readable afterwards.
+        On SQLite it holds the write lock from its first statement (BEGIN IMMEDIATE), so that read-then-write cannot
+        meet a changed database; keep it short, generate no text inside, open no second one inside. Database errors
+        leave as one-sentence errors: ``BusyError`` when another writer does not finish, ``ConflictError`` for a broken
+        constraint. Objects stay readable afterwards.
         """
         with _sentences(self), sessionmaker(self.engine, expire_on_commit=False).begin() as session:
             yield session
@@ -145,9 +145,8 @@ def _sqlite_engine(address: URL) -> Engine:
         try:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingsError(
-                f"The folder of database '{address.database}' cannot be made: {error.strerror}."
-            ) from error
+            found = f"'{address.database}': {error.strerror}"
+            raise SettingsError(f"Setting 'database_url' must name a file that can be made, got {found}.") from error
     arguments = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
     engine = create_engine(address, connect_args=arguments, json_serializer=_to_json, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -180,6 +179,8 @@ def _sentences(database: Database) -> Iterator[None]:
 
 
 def _translated(error: SQLAlchemyError, address: str) -> TrifoliumError | None:
+    if isinstance(error, StatementError) and isinstance(error.orig, TrifoliumError):
+        return error.orig  # raised by a column type of ours
     if not isinstance(error, DBAPIError):
         return None
     reason = str(error.orig).strip().split("\n")[0]

@@ -7,10 +7,9 @@ jieba's dictionary is read: jieba itself logs to the terminal and trusts a cache
 import math
 import re
 from functools import lru_cache
-from importlib.resources import files
 from threading import Lock
 
-from core.characters import HAN, fold
+from core.characters import HAN, fold, package_folder
 
 _OTHER_PAIRS = r"\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af"  # kana and hangul: no word list here, pairs only
 _LETTER = rf"[^\W_{HAN}{_OTHER_PAIRS}]"
@@ -29,7 +28,7 @@ def lexical_tokens(text: str) -> list[str]:
     """The folded text's tokens in order; queries and passages are cut alike, so equal words meet in any spelling.
 
     >>> lexical_tokens("Refunded 1,299.00 for 2 kettles")
-    ['refund', '1299', 'for', '2', 'ketl']
+    ['refund', '1299', 'for', '2', 'kettl']
     >>> lexical_tokens("怎麼退貨")
     ['怎么', '退货', '怎么', '么退', '退货']
     """
@@ -150,7 +149,7 @@ def _dictionary() -> tuple[dict[str, float], float]:
 
 
 def _read_dictionary() -> tuple[dict[str, float], float]:
-    rows = (files("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines()
+    rows = (package_folder("jieba") / "dict.txt").read_text(encoding="utf-8").splitlines()
     counts = {word: int(count) for word, count, *_ in (row.split(" ") for row in rows)}
     log_total = math.log(sum(counts.values()))
     scores = {word: math.log(count or 1) - log_total for word, count in counts.items()}

@@ -15,14 +15,15 @@ LOCAL = ("127.", "::1", "localhost", "0.0.0.0")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ``TRIFOLIUM_HOME`` of this test; the machine's own variables and settings file stay unseen."""
     for name in [name for name in os.environ if name.startswith("TRIFOLIUM_")]:
         monkeypatch.delenv(name)
-    folder = tmp_path / "home"
+    place = tmp_path_factory.mktemp("trifolium")  # not in tmp_path, which a test may want empty
+    folder = place / "home"
     folder.mkdir()
     monkeypatch.setenv("TRIFOLIUM_HOME", str(folder))
-    empty = tmp_path / "trifolium.toml"
+    empty = place / "trifolium.toml"
     empty.write_text("")
     monkeypatch.setenv("TRIFOLIUM_CONFIG", str(empty))
     return folder
