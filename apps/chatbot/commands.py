@@ -111,7 +111,10 @@ def hit(
 def train(
     ctx: typer.Context,
     what: Annotated[Literal["generator", "intents"], typer.Option(help="Which model.")] = "generator",
+    reading: Annotated[list[Path] | None, typer.Option(help="A reading-comprehension file in SQuAD's layout.")] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
+    promote: Annotated[bool, typer.Option(help="Make the adapter live when it is better.")] = True,
+    resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
@@ -120,13 +123,31 @@ def train(
     """Fine-tune on the team's own data with LoRA; Ctrl-C stops it and the run can be resumed."""
     settings = terminal.settings_of(ctx, load_settings)
     options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
-    if max_steps is not None:
-        options["max_steps"] = max_steps
+    options |= {"max_steps": max_steps} if max_steps else {}
+    options |= {"promote": promote} if not promote else {}
+    options |= {"resume": resume} if resume else {}
+    options |= {"reading": ";".join(str(_existing(path)) for path in reading)} if reading else {}
     from apps.chatbot.training import finetune
 
     with terminal.progress() as on_event:
         run = finetune(settings, what, on_event, **options)
     terminal.say(f"Done: {run.path}", style="bold")
+    figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
+    terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])
+
+
+@app.command("runs")
+def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
+    """List training runs side by side: what differs in their settings, and what they measured."""
+    from core import runs
+
+    table = runs.compare(runs.list_runs(terminal.settings_of(ctx, load_settings).home, "chatbot"))
+    if as_json:
+        terminal.say_json(list(table.rows))
+        return
+    terminal.table(
+        table.columns, [[row.get(column) for column in table.columns] for row in table.rows], empty="no runs"
+    )
 
 
 @app.command()

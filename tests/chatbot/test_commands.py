@@ -174,3 +174,45 @@ def test_a_reader_who_leaves_the_pipe_is_no_error(home):
     assert time.monotonic() - began < 60
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+def test_runs_are_listed_also_when_there_are_none(capsys, home):
+    from core import runs
+
+    assert run(["chatbot", "runs"]) == 0
+    assert "no runs" in capsys.readouterr().out
+    made = runs.create(home, "chatbot", "generator", {"epochs": 2})
+    made.finish("done")
+    assert run(["chatbot", "runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["run"] == made.id
+    assert run(["chatbot", "runs"]) == 0
+
+
+def test_train_hands_its_options_over_and_shows_the_figures(capsys, home, monkeypatch):
+    from core import runs
+
+    taken = {}
+
+    def finetune(settings, what, on_event, **options):
+        taken.update(options, what=what)
+        made = runs.create(home, "chatbot", what, {})
+        made.write("report", {"loss": 0.25})
+        return made
+
+    monkeypatch.setitem(sys.modules, "apps.chatbot.training", types.SimpleNamespace(finetune=finetune))
+    line = [
+        "chatbot",
+        "train",
+        "--what",
+        "generator",
+        "--max-steps",
+        "3",
+        "--no-promote",
+        "-o",
+        "rank=8",
+        "-o",
+        "learning_rate=2e-4",
+    ]
+    assert run(line) == 0
+    assert taken == {"what": "generator", "max_steps": 3, "promote": False, "rank": 8, "learning_rate": 0.0002}
+    assert "0.25" in capsys.readouterr().out
