@@ -32,7 +32,7 @@ def leaf(name: str) -> Path:
 
 def sources() -> list[Path]:
     return sorted(
-        path for top in ("core", "apps") for path in (ROOT / top).rglob("*.py") if "versions" not in path.parts
+        path for top in ("core", "apps") for path in (ROOT / top).rglob("*.py") if "migrations" not in path.parts
     )
 
 

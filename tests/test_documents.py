@@ -44,7 +44,7 @@ def files_of_ours() -> set[str]:
     return {
         path.relative_to(ROOT).as_posix()
         for path in kept
-        if path.name != "__init__.py" and "versions" not in path.parts
+        if path.name != "__init__.py" and "migrations" not in path.parts
     }
 
 
