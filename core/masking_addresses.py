@@ -20,7 +20,10 @@ _TAIL = (
     rf"(?: \d{{1,2}}(?![\d.:]))?(?:[ ,]+{_UNIT})?(?:[ ,]+(?:Apt|Apartment|Unit|Suite|Flat|Floor)\.? ?[\w-]{{1,6}})?"
     rf"(?:(?:, *{_PROPER}(?: {_PROPER}){{0,2}}){{0,2}},? *{_POSTCODE})?"
 )
-_HEAD = r"(?<![\d.,$#/-])(?<![A-Za-z])(?:(?:Blk|Block|Apt|Unit|Flat|No)\.? ?)?\d{1,5}[A-Za-z]?,? +"
+_HEAD = (
+    r"(?<![\d.,$#/-])(?<![$¥€£] )(?<!Rs )(?<!Rs\. )(?<![A-Za-z])"
+    r"(?:(?:Blk|Block|Apt|Unit|Flat|No)\.? ?)?\d{1,5}[A-Za-z]?,? +"
+)
 _ENGLISH = [
     re.compile(
         _HEAD + rf"{_WORD}(?: {_WORD}){{0,3}} (?:street|road|avenue|boulevard|crescent|terrace)\b" + _TAIL,
@@ -46,7 +49,7 @@ _PARTS = [
 ]
 
 # characters that lead to an address but are hardly ever part of a place's name
-_PLACE = rf"(?![我你您他她它住在到寄送是的给请把去至址货件了吗和与及从往发改])[{HAN}]"
+_PLACE = rf"(?:(?![我你您他她它住在到寄送是的给请把去至址货件了吗和与及从往发改位于为该])[{HAN}])"
 _NUMBER = r"(?:\d{1,5}(?:-\d{1,4})?|[一二三四五六七八九十百]{1,5})"
 _REGION = "".join(
     rf"(?:{_PLACE}{{1,8}}?(?:{ends}) ?)?" for ends in ("省|自治区|特别行政区", "市|自治州|盟", "区|县|旗", "镇|乡|街道")
@@ -59,14 +62,14 @@ _INSIDE = (
 )
 _STREET = re.compile(
     rf"{_REGION}(?P<road>{_PLACE}{{1,8}}?"
-    rf"(?:大道|大街|路|街|巷|弄|胡同))(?:[东西南北中]段)? ?{_NUMBER} ?(?:号院|号|弄|巷)(?!线){_INSIDE}"
+    rf"(?:大道|大街|路|街|巷|弄|胡同))(?:[东西南北中]?[一二三四五六七八九]?段)? ?{_NUMBER} ?(?:号院|号|弄|巷)(?!线){_INSIDE}"
 )
 _ESTATE_FIRST = re.compile(
     rf"{_REGION}{_PLACE}{{2,10}}?{_ESTATE} ?{_NUMBER} ?"
     rf"(?:号楼|号院|栋|幢|座|单元|号)(?!线){_INSIDE}"
 )
 _ANCHOR = re.compile(rf"(?:路|街|大道|巷|弄|胡同|段|{_ESTATE}) ?{_NUMBER}")
-_NO_ROAD = re.compile(r".*(?:线路|网路|电路|铁路|思路|半路|一路|出路|套路|问路|迷路|走路|上路|赶路|带路|逛街|上街)$")
+_NO_ROAD = re.compile(r".*(?:线路|网路|电路|铁路|思路|半路|出路|套路|问路|迷路|走路|上路|赶路|带路|逛街|上街)$|一路$")
 
 
 def find_addresses(text: str) -> Iterator[tuple[int, int, str]]:

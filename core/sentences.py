@@ -28,6 +28,7 @@ _SHUT = re.compile(
 )
 _SPEECH = re.compile(rf"[ ]?(?:[{HAN}]{{0,6}}?(?:说|道|问|喊|答|表示|称|写|嚷)|[的地这那等，,、；;：:])|[ ]?[a-z]")
 _LAST_WORD = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z|[^\W\d_]+\Z")
+_WORDLIKE = re.compile(r"[^\W_]")
 _NEXT_WORD = re.compile(r"[^\w\n]{0,20}([^\W_]{1,30})")
 _LIST_MARK = re.compile(r"[\s>]*(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})")
 _BLOCK_START = re.compile(
@@ -150,6 +151,10 @@ def _is_han(character: str) -> bool:
 def _add(spans: list[Span], text: str, start: int, end: int) -> None:
     piece = text[start:end]
     body = piece.strip()
-    if body:
+    if spans and start == spans[-1].end and body and not _WORDLIKE.search(body) and "\n" not in piece:
+        spans[-1] = Span(
+            spans[-1].start, start + len(piece.rstrip()), text[spans[-1].start : start + len(piece.rstrip())]
+        )
+    elif body:
         start += len(piece) - len(piece.lstrip())
         spans.append(Span(start, start + len(body), body))
