@@ -224,7 +224,9 @@ def _groups(embedders: Sequence[Embedder], languages: Sequence[str]) -> list[lis
 
 
 def _reads(embedder: Embedder, language: str) -> bool:
-    return language in embedder.languages or (language == "other" and len(embedder.languages) != 1)
+    """Whether an embedder is to read a language; one that does not say which it knows reads all."""
+    several = len(embedder.languages) != 1
+    return not embedder.languages or language in embedder.languages or (language == "other" and several)
 
 
 def _evenly(rows: Sequence[int], labels: Sequence[str], most: int) -> list[int]:

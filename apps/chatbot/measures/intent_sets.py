@@ -107,7 +107,6 @@ def fit_ours(train: Rows, settings: ChatbotSettings, on_event: OnEvent) -> Inten
 def cached_embedders(settings: ChatbotSettings, on_event: OnEvent) -> list[Embedder]:
     """The encoder and the multilingual encoder of the settings; vectors are kept in ``home/vectors``."""
     from core.inference.embedding import load_embedder
-
     from core.models import device
 
     plan = device.plan(settings.models)
@@ -193,14 +192,18 @@ def _report(name: str, rows: list[dict[str, Any]], notes: list[str]) -> Report:
 
 def _notes(train: Rows, test: Rows, model: IntentModel) -> list[str]:
     head = model.heads[0].head
-    seen = {fold(text) for text in train.texts}
-    both = sum(fold(text) in seen for text in test.texts)
+    seen = {_bare(text) for text in train.texts}
+    both = sum(_bare(text) in seen for text in test.texts)
     return [
         f"{len(train.texts)} training, {len(test.texts)} test rows; {both} test texts also stand in the training rows.",
         f"Sharpness {head.sharpness:g} and ridge {head.ridge:g} by leave-one-out on training rows; encoders frozen: "
         + ", ".join(model.heads[0].embedders)
         + ".",
     ]
+
+
+def _bare(text: str) -> str:
+    return "".join(letter for letter in fold(text) if letter.isalnum())
 
 
 def _english(rows: Rows) -> list[str]:
