@@ -22,11 +22,6 @@ WORDS = {
         "同一主干上的三个文本应用，全部在本机运行。",
     ),
 }
-CLOVER = """<svg viewBox="0 0 64 64" aria-hidden="true"><g fill="#2f9e68">
-<path id="leaf" d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z"/>
-<path d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z" transform="rotate(120 32 31)"/>
-<path d="M32 31C20 27 16 18 21 12c4-5 9-3 11 2 2-5 7-7 11-2 5 6 1 15-11 19z" transform="rotate(240 32 31)"/></g>
-<path d="M32 32c0 12 1 20 6 29" fill="none" stroke="#1f7a4d" stroke-width="3.4" stroke-linecap="round"/></svg>"""
 
 
 def main() -> None:
@@ -70,7 +65,7 @@ def _pages(name: str, leaf: ModuleType, language: str) -> list[st.Page]:
 
 
 def _start(language: str, leaves: dict[str, ModuleType], shown: dict[str, list[st.Page]]) -> None:
-    st.html(f'<div class="hero">{CLOVER}<div><h1>Trifolium</h1><p>{_say("line", language)}</p></div></div>')
+    st.html(f'<div class="hero"><div><h1>Trifolium</h1><p>{_say("line", language)}</p></div></div>')
     for column, (name, leaf) in zip(st.columns(max(2, len(leaves))), leaves.items(), strict=False):
         title, line, icon = leaf.about(language)
         with column.container(border=True, key=f"leaf-{name}"):

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from apps.chatbot.calibration import CurvePoint
 from apps.chatbot.records import Outcome
 
 COLOURS = {
@@ -14,7 +15,8 @@ COLOURS = {
     Outcome.CLARIFY: "#e0a13a",
     Outcome.HAND_OVER: "#d4616b",
 }
-LEGEND = alt.Legend(orient="top", title=None)
+DECADES = [0.1, 1, 10, 100, 1000, 10_000, 100_000]  # milliseconds
+LEGEND = alt.Legend(orient="top", title=None, columns=2)
 
 
 def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: str, count: str) -> alt.Chart:
@@ -24,10 +26,9 @@ def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: 
     )
     return (
         alt.Chart(table, height=260)
-        .mark_bar(size=14)
+        .mark_bar()
         .encode(
-            x=alt.X("day:T", title=None, axis=alt.Axis(format="%d.%m.", tickCount={"interval": "day", "step": 1})
-                    if table["day"].nunique() <= 14 else alt.Axis(format="%d.%m.")),
+            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8)),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
             tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N"), alt.Tooltip("n:Q", title=count)],
@@ -52,10 +53,10 @@ def bars(counts: Mapping[str, int], label: str) -> alt.Chart:
     """Counts by name, most frequent first."""
     table = pd.DataFrame(list(counts.items()), columns=["name", "n"])
     return (
-        alt.Chart(table, height=max(80, 26 * len(table)))
+        alt.Chart(table, height=26 * len(table) + 60)
         .mark_bar(color=COLOURS[Outcome.ANSWER])
         .encode(x=alt.X("n:Q", title=label, axis=alt.Axis(tickMinStep=1)),
-                y=alt.Y("name:N", title=None, sort="-x", axis=alt.Axis(labelLimit=240)))
+                y=alt.Y("name:N", title=None, sort="-x", axis=alt.Axis(labelLimit=240, labelOverlap=False)))
     )  # fmt: skip
 
 
@@ -65,14 +66,18 @@ def latency(stages: Mapping[str, Mapping[str, float]], names: Mapping[str, str],
         [(names[stage], max(one["p50"], 0.1), max(one["p95"], 0.1)) for stage, one in stages.items()],
         columns=["stage", "p50", "p95"],
     )
-    base = alt.Chart(table, height=max(90, 34 * len(table))).encode(
-        y=alt.Y("stage:N", title=None, sort=list(names.values()))
+    base = alt.Chart(table, height=34 * len(table) + 100).encode(
+        y=alt.Y("stage:N", title=None, sort=list(names.values()), axis=alt.Axis(labelOverlap=False))
     )
-    axis = alt.X("p50:Q", title=label, scale=alt.Scale(type="log"))
+    axis = alt.X(
+        "p50:Q", title=label, scale=alt.Scale(type="log"), axis=alt.Axis(values=DECADES, format="~s", grid=True)
+    )
     rule = base.mark_rule(strokeWidth=3, color="#9fb3a6").encode(x=axis, x2="p95:Q")
     points = base.transform_fold(["p50", "p95"], as_=["what", "ms"]).mark_circle(size=110, opacity=1)
     shown = points.encode(
-        x=alt.X("ms:Q", title=label, scale=alt.Scale(type="log")),
+        x=alt.X(
+            "ms:Q", title=label, scale=alt.Scale(type="log"), axis=alt.Axis(values=DECADES, format="~s", grid=True)
+        ),
         color=alt.Color("what:N", legend=LEGEND, scale=alt.Scale(range=["#2f9e68", "#d4616b"])),
         tooltip=["stage:N", "what:N", alt.Tooltip("ms:Q", format=".1f")],
     )
@@ -80,10 +85,10 @@ def latency(stages: Mapping[str, Mapping[str, float]], names: Mapping[str, str],
 
 
 def risk_coverage(
-    curves: Mapping[str, Sequence[tuple[float, float, float]]], marks: Mapping[str, float], coverage: str, risk: str
+    curves: Mapping[str, Sequence[CurvePoint]], marks: Mapping[str, float], coverage: str, risk: str
 ) -> alt.Chart:
     """Share of questions answered against share of wrong answers; a dot where each threshold stands."""
-    rows = [(name, *point) for name, curve in curves.items() for point in curve]
+    rows = [(name, one.coverage, one.risk, one.threshold) for name, curve in curves.items() for one in curve]
     table = pd.DataFrame(rows, columns=["set", "coverage", "risk", "threshold"])
     axis = alt.Axis(format="%")
     base = alt.Chart(table, height=300).encode(

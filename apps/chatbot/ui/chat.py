@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.chatbot.records import Conversation, ConversationState, Message, Rating, Role, Status
-from apps.chatbot.ui.messages import draw_candidates, draw_message, draw_partial
+from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial
 from apps.chatbot.ui.shared import language, one_sentence, plain, say, service, shorten
 from core.errors import NotFoundError
+import contextlib
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -24,7 +25,7 @@ def draw() -> None:
     """The page, top to bottom."""
     bot = service()
     conversation = _current(bot)
-    pending = _pending(bot) if conversation else None
+    pending = _pending(bot, conversation.id) if conversation else None
     messages = bot.messages(conversation.id) if conversation else []
     with st.container(key="chat"):
         if not messages and not pending:
@@ -64,31 +65,26 @@ def _remember(conversation_id: str) -> None:
 def _forget() -> None:
     for key in ("conversation", "pending", "asked"):
         st.session_state.pop(key, None)
-    for key in ("c", "p"):
-        st.query_params.pop(key, None)
+    st.query_params.pop("c", None)
 
 
-def _pending(bot: "ChatbotService") -> str | None:
-    """The answer being written, if there is one; it too survives a reload (``?p=``)."""
-    known = st.session_state.get("pending") or st.query_params.get("p")
-    if not known:
-        return None
-    try:
-        view = bot.pending(known)
-    except NotFoundError:
-        view = None
-    if view is None or view.done:
-        if view is not None and view.error:
-            st.session_state["failed"] = view.error
-        _drop_pending()
-        return None
-    return str(known)
+def _pending(bot: "ChatbotService", conversation_id: str) -> str | None:
+    """The answer being written, if there is one; it too survives a reload. How a failed one failed is kept to show."""
+    open_one = bot.pending_in(conversation_id)
+    if open_one is not None:
+        st.session_state["pending"] = open_one.id
+        return open_one.id
+    known = st.session_state.get("pending")
+    _drop_pending()
+    if known:
+        with contextlib.suppress(NotFoundError):
+            st.session_state["failed"] = bot.pending(known).error
+    return None
 
 
 def _drop_pending() -> None:
     st.session_state.pop("pending", None)
     st.session_state.pop("asked", None)
-    st.query_params.pop("p", None)
 
 
 def _ask(bot: "ChatbotService", conversation: Conversation | None, text: str) -> None:
@@ -96,13 +92,13 @@ def _ask(bot: "ChatbotService", conversation: Conversation | None, text: str) ->
     _remember(conversation.id)
     pending = bot.submit(conversation.id, text)
     st.session_state["asked"] = text
-    st.session_state["pending"] = st.query_params["p"] = pending.id
+    st.session_state["pending"] = pending.id
     st.rerun()
 
 
 def _opening(bot: "ChatbotService") -> None:
     """Greeting and a few questions the team has answered, of different subjects."""
-    with st.chat_message(":material/psychiatry:"):
+    with bubble(Role.ASSISTANT):
         st.markdown(say("opener"))
         chosen: dict[str | None, str] = {}
         for answer in bot.answers(status=Status.APPROVED, limit=400):
@@ -133,7 +129,7 @@ def _growing(bot: "ChatbotService", conversation_id: str, pending: str, messages
     asked = st.session_state.get("asked")
     last_said = next((message.text for message in reversed(messages) if message.role is Role.CUSTOMER), None)
     if asked and (not messages or messages[-1].role is not Role.CUSTOMER or last_said != asked):
-        with st.chat_message("user"):
+        with bubble(Role.CUSTOMER):
             st.markdown(plain(asked))
 
     @st.fragment(run_every=LOOK_S)

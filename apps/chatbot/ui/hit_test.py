@@ -30,25 +30,22 @@ def hit_test(bot: "ChatbotService") -> None:
     rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
     st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))
     lists = st.columns(3)
-    _side(lists[0], say("side_lexical"), found.rows, "lexical")
-    _side(lists[1], say("side_vector"), found.rows, "vector")
-    _side(lists[2], say("side_fused"), found.rows, "fused")
+    _side(lists[0], say("side_lexical"), found.rows, "lexical_rank", "overlap")
+    _side(lists[1], say("side_vector"), found.rows, "vector_rank", "cosine")
+    _side(lists[2], say("side_fused"), found.rows, "fused_rank", "score")
     st.subheader(say("hits_texts"))
     for row in sorted(found.rows, key=lambda one: one.fused_rank):
         with st.expander(f"{row.fused_rank} · {plain(shorten(row.title, 80))}"):
             st.markdown(plain(row.text))
 
 
-def _side(place: Any, title: str, rows: Sequence[Any], side: str) -> None:
-    ranked = sorted(
-        (row for row in rows if getattr(row, f"{side}_rank") is not None), key=lambda row: getattr(row, f"{side}_rank")
-    )
+def _side(place: Any, title: str, rows: Sequence[Any], order: str, score: str) -> None:
+    ranked = sorted((row for row in rows if getattr(row, order) is not None), key=lambda row: getattr(row, order))
     with place.container(border=True):
         st.markdown(f"**{title}**")
         if not ranked:
             st.caption(say("side_none"))
         for row in ranked:
-            score = row.score if side == "fused" else getattr(row, f"{side}_score")
             kind = ":material/quick_reference:" if row.kind == EvidenceKind.ANSWER else ":material/description:"
-            shown = "" if score is None else f"  :gray[{score:.3f}]"
-            st.markdown(f"{getattr(row, f'{side}_rank')}. {kind} {plain(shorten(row.title, 46))}{shown}")
+            shown = f"  :gray[{getattr(row, score):.3f}]"
+            st.markdown(f"{getattr(row, order)}. {kind} {plain(shorten(row.title, 46))}{shown}")

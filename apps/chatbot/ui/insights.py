@@ -1,6 +1,7 @@
 """The insights page: what happened, what stayed unanswered, who waits for a person, how sure the bot must be."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -20,28 +21,36 @@ def draw() -> None:
     said()
     st.title(say("page_insights"))
     waiting = len(bot.handovers(open_only=True))
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
-        chosen = choose(
-            "insights_section",
-            {
-                "overview": say("section_overview"),
-                "unanswered": say("section_unanswered"),
-                "handovers": f"{say('section_handovers')} ({waiting})" if waiting else say("section_handovers"),
-                "thresholds": say("section_thresholds"),
-            },
-        )
-        days = st.segmented_control(
-            say("span"), DAYS, default=30, required=True, format_func=lambda n: say("days", n=n), key="insights-days",
-            label_visibility="collapsed",
-        )  # fmt: skip
+    chosen = choose(
+        "insights_section",
+        {
+            "overview": say("section_overview"),
+            "unanswered": say("section_unanswered"),
+            "handovers": f"{say('section_handovers')} ({waiting})" if waiting else say("section_handovers"),
+            "thresholds": say("section_thresholds"),
+        },
+    )
     if chosen == "overview":
-        _overview(bot, int(days or 30))
+        _overview(bot, _span())
     elif chosen == "unanswered":
-        _unanswered(bot, int(days or 30))
+        _unanswered(bot, _span())
     elif chosen == "handovers":
         _handovers(bot)
     else:
         _thresholds(bot)
+
+
+def _span() -> int:
+    days = st.pills(
+        say("span"),
+        DAYS,
+        default=30,
+        required=True,
+        format_func=lambda n: say("days", n=n),
+        key="insights-days",
+        label_visibility="collapsed",
+    )
+    return int(days or 30)
 
 
 def _names() -> dict[str, str]:
@@ -52,7 +61,8 @@ def _overview(bot: "ChatbotService", days: int) -> None:
     seen = bot.insights(days=days)
     total = sum(seen.outcomes.values())
     solved = sum(seen.outcomes.get(kind, 0) for kind in (Outcome.ANSWER, Outcome.COMPOSE))
-    up, down = seen.feedback.get("up", 0), seen.feedback.get("down", 0)
+    thumbs: Mapping[str, Any] = seen.feedback
+    up, down = thumbs.get("up", 0), thumbs.get("down", 0)
     figures = (
         (say("conversations"), f"{seen.conversations:,}"),
         (say("messages"), f"{seen.messages:,}"),
@@ -83,7 +93,7 @@ def _overview(bot: "ChatbotService", days: int) -> None:
             st.altair_chart(charts.latency(seen.latency, names, say("ms_axis")))
     with st.container(border=True):
         st.markdown(f"**{say('feedback')}** · :material/thumb_up: {up} · :material/thumb_down: {down}")
-        why = dict(seen.feedback.get("reasons") or {})
+        why = dict(thumbs.get("reasons") or {})
         if why:
             st.altair_chart(charts.bars({say(f"feedback_{k}"): n for k, n in why.items()}, say("feedback_axis")))
 
@@ -150,7 +160,7 @@ def _thresholds(bot: "ChatbotService") -> None:
         [
             {
                 say("language_column"): say(f"lang_{one.language}"),
-                say("kind_column"): one.kind,
+                say("kind_column"): say(f"kind_{one.kind}"),
                 say("error_column"): percent(one.error_rate),
                 say("threshold_column"): round(one.threshold, 3),
                 say("fitted_column"): one.fitted_on,
@@ -160,7 +170,7 @@ def _thresholds(bot: "ChatbotService") -> None:
         ],
         hide_index=True,
     )
-    names = {id(one): f"{one.language} · {one.kind}" for one in fitted}
+    names = {id(one): f"{say(f'lang_{one.language}')} · {say(f'kind_{one.kind}')}" for one in fitted}
     drawn = charts.risk_coverage(
         {names[id(one)]: one.curve for one in fitted},
         {names[id(one)]: one.threshold for one in fitted},

@@ -5,7 +5,7 @@ Knows neither the flow of a conversation nor the store; ``Pick`` and ``Rate`` sa
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from apps.chatbot.ui.shared import decision_line, moment, plain, say, shorten
 Pick = Callable[[str], None]
 Rate = Callable[[str, Rating, str | None, str | None], None]
 AVATARS = {
-    Role.CUSTOMER: "user",
+    Role.CUSTOMER: ":material/person:",
     Role.ASSISTANT: ":material/psychiatry:",
     Role.AGENT: ":material/support_agent:",
 }
@@ -23,9 +23,14 @@ REASONS = ("wrong", "incomplete", "off_topic", "outdated", "unclear")
 _CITATION = re.compile(r"\\\[(\d{1,2})\\\]")
 
 
+def bubble(role: Role) -> Any:
+    """The place of one message, with its speaker's sign."""
+    return st.chat_message("user" if role is Role.CUSTOMER else "assistant", avatar=AVATARS[role])
+
+
 def draw_message(message: Message, rate: Rate) -> None:
     """A message with everything that belongs to it."""
-    with st.chat_message(AVATARS[message.role]):
+    with bubble(message.role):
         if message.role is Role.AGENT:
             st.caption(f"{say('role_agent')} · {moment(message.created_at)}")
         st.markdown(with_citations(message.text))
@@ -37,7 +42,7 @@ def draw_message(message: Message, rate: Rate) -> None:
 
 def draw_partial(text: str, decision: Decision | None) -> None:
     """An answer still being written."""
-    with st.chat_message(AVATARS[Role.ASSISTANT]):
+    with bubble(Role.ASSISTANT):
         if decision is not None:
             decision_line(decision)
         st.markdown(with_citations(text) + " ▌" if text else f"*{plain(say('thinking'))}*")

@@ -1,102 +1,70 @@
 """What the training page sees of run folders and adapters: a reading of ``core.runs`` and ``core.models.adapters``."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from core import runs
+from core.models import catalog
+from core.models.adapters import BUNDLED, AdapterRegistry
+from core.runs import Run
 
-APP = "chatbot"
 SHOWN_POINTS = 400
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A run as the page shows it; ``fraction`` in [0, 1], ``left_s`` None when unknown."""
+class Progress:
+    """How far a running run is: ``fraction`` in [0, 1], ``left_s`` None when unknown."""
 
-    name: str
-    path: Path
-    state: str
     stage: str
     fraction: float
     left_s: float | None
-    error: str
-    started: datetime | None
-
-    def curve(self) -> list[tuple[str, int, float]]:
-        """(metric, step, value) of the losses and other metrics with steps, thinned for drawing."""
-        rows = [
-            (str(one["name"]), int(one["step"]), float(one["value"]))
-            for one in _lines(self.path / "metrics.jsonl")
-            if one.get("step") is not None and "loss" in str(one.get("name"))
-        ]
-        return rows[:: max(1, len(rows) // SHOWN_POINTS)]
-
-    def figures(self) -> dict[str, float]:
-        """The report's numbers, flat."""
-        return dict(_flat(_json(self.path / "report.json")))
 
 
 @dataclass(frozen=True)
 class AdapterRow:
-    """A version of an adapter; ``own`` when it was trained here and can be promoted."""
+    """A version of an adapter; ``can_return`` when an earlier version can be made live again."""
 
     name: str
     version: str
     live: bool
-    own: bool
-    created: str | None
-    metrics: dict[str, float]
+    can_return: bool
+    created: str
+    metrics: Mapping[str, float]
 
 
-def see_runs(home: Path) -> list[Seen]:
-    """All runs of this app, the newest first."""
-    return sorted((_seen(run) for run in runs.list_runs(home, APP)), key=lambda one: one.name, reverse=True)
+def progress(run: Run) -> Progress:
+    """The last progress the run wrote down."""
+    seen = run.status.get("progress") or {}
+    total = seen.get("total") or 0
+    fraction = min(1.0, seen.get("done", 0) / total) if total else 0.0
+    return Progress(str(seen.get("stage") or ""), fraction, seen.get("left_s"))
 
 
-def _seen(run: Any) -> Seen:
-    status = _json(run.path / "status.json")
-    progress = status.get("progress") or {}
-    total = progress.get("total") or 0
-    return Seen(
-        name=run.path.name,
-        path=run.path,
-        state=str(run.state),
-        stage=str(progress.get("stage") or ""),
-        fraction=min(1.0, progress.get("done", 0) / total) if total else 0.0,
-        left_s=progress.get("left_s"),
-        error=str(status.get("error") or ""),
-        started=datetime.fromtimestamp(run.path.stat().st_ctime),
-    )
+def curve(run: Run) -> list[tuple[str, int, float]]:
+    """(metric, step, value) of the run's losses, thinned for drawing."""
+    rows = [
+        (str(one["name"]), int(one["step"]), float(one["value"]))
+        for one in run.metrics
+        if one.get("step") is not None and one.get("value") is not None and "loss" in str(one["name"])
+    ]
+    return rows[:: max(1, len(rows) // SHOWN_POINTS)]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}  # not written yet
-    return read if isinstance(read, dict) else {}
+def adapter_rows(home: Path) -> list[AdapterRow]:
+    """Every version of every adapter, the live ones first, then the newest."""
+    rows = [
+        AdapterRow(one.name, one.version, one.live, one.version != BUNDLED, one.manifest.created, one.manifest.metrics)
+        for one in AdapterRegistry(home).versions()
+    ]
+    return sorted(sorted(rows, key=lambda row: row.created, reverse=True), key=lambda row: not row.live)
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue  # the last line may be half written
-    return found
+def promote(home: Path, generator: str, name: str, version: str) -> None:
+    """Make a version the live one, checked against the generator it will be loaded on."""
+    base = catalog.ensure(catalog.resolve(generator), home)
+    AdapterRegistry(home).promote(name, version, base)
 
 
-def _flat(tree: dict[str, Any], before: str = "") -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found += _flat(value, f"{before}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((f"{before}{key}", float(value)))
-    return found
+def roll_back(home: Path, name: str) -> None:
+    """Make the version before the live one live again."""
+    AdapterRegistry(home).rollback(name)

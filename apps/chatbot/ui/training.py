@@ -7,19 +7,21 @@ that a rerun, a reload or a closed browser stops nothing.
 import os
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 import apps
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.ui import charts
-from apps.chatbot.ui.run_view import Seen, adapter_rows, promote, roll_back, see_runs
+from apps.chatbot.ui.run_view import AdapterRow, adapter_rows, curve, progress, promote, roll_back
 from apps.chatbot.ui.shared import choose, one_sentence, percent, plain, said, say, say_later, settings, shorten
+from core import runs
+from core.runs import Run
 
 WHATS = ("intents", "generator")
+APP = "chatbot"
+COLOURS = {"running": "blue", "done": "green", "failed": "red"}
 LOOK_S = 2.0
 SHOWN_RUNS = 20
 
@@ -71,7 +73,7 @@ def _start(chatbot: ChatbotSettings) -> None:
         left, right = st.columns(2)
         what = left.selectbox(say("train_what"), WHATS, format_func=lambda one: say(f"train_{one}"), key="train-what")
         steps = right.number_input(say("train_steps"), 0, 100_000, 0, help=say("train_steps_help"), key="train-steps")
-        busy = any(run.state == "running" for run in see_runs(chatbot.home))
+        busy = any(run.state == "running" for run in runs.list_runs(chatbot.home, APP))
         st.caption(f"`trifolium {' '.join(command(what, int(steps) or None)[3:])}`")
         go = st.form_submit_button(say("train_go"), type="primary", icon=":material/play_arrow:", disabled=busy)
     if go:
@@ -85,47 +87,51 @@ def _watch(chatbot: ChatbotSettings) -> None:
         process = st.session_state.get("training")
         if process is not None and process.poll() not in (None, 0):
             st.error(say("train_failed", why=plain(_last_words(log_file(chatbot)))), icon=":material/error:")
-        runs = see_runs(chatbot.home)
-        if not runs:
+        found = runs.list_runs(chatbot.home, APP)
+        if not found:
             starting = process is not None and process.poll() is None
             st.info(say("train_starting" if starting else "runs_none"), icon=":material/hourglass_empty:")
-        for number, run in enumerate(runs[:SHOWN_RUNS]):
+        for number, run in enumerate(found[:SHOWN_RUNS]):
             with st.container(border=True):
                 _run(run, number == 0)
 
 
-def _run(run: Seen, open_: bool) -> None:
-    colours = {"running": "blue", "done": "green", "failed": "red"}
+def _run(run: Run, newest: bool) -> None:
+    state, status = run.state, run.status
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(say(f"state_{run.state}"), color=colours.get(run.state, "gray"))  # type: ignore[arg-type]
-        st.markdown(f"**{plain(run.name)}**", width="content")
-        st.caption(f"{run.started:%Y-%m-%d %H:%M}" if run.started else "", width="content")
-    if run.state == "running":
-        left = f" · {say('left', minutes=max(1, round(run.left_s / 60)))}" if run.left_s else ""
-        st.progress(run.fraction, text=f"{plain(run.stage)} · {percent(run.fraction)}{left}")
-    if run.error:
-        st.error(plain(shorten(run.error, 300)), icon=":material/error:")
-    curve = run.curve()
-    if curve and open_:
-        st.altair_chart(charts.curve(curve, say("step")), key=f"curve-{run.name}")
+        st.badge(say(f"state_{state}"), color=COLOURS.get(state, "gray"))  # type: ignore[arg-type]
+        st.markdown(f"**{plain(run.id)}**", width="content")
+        st.caption(str(status.get("started") or "")[:16].replace("T", " "), width="content")
+    if state == "running":
+        seen = progress(run)
+        left = f" · {say('left', minutes=max(1, round(seen.left_s / 60)))}" if seen.left_s else ""
+        st.progress(seen.fraction, text=f"{plain(seen.stage)} · {percent(seen.fraction)}{left}")
+    if status.get("error"):
+        st.error(plain(shorten(str(status["error"]), 300)), icon=":material/error:")
+    points = curve(run) if newest else []
+    if points:
+        st.altair_chart(charts.curve(points, say("step")), key=f"curve-{run.id}")
 
 
 def _compare(chatbot: ChatbotSettings) -> None:
-    runs = {run.name: run for run in see_runs(chatbot.home)}
-    if not runs:
+    found = {run.id: run for run in runs.list_runs(chatbot.home, APP)}
+    if not found:
         st.info(say("runs_none"), icon=":material/hourglass_empty:")
         return
-    names = list(runs)
-    chosen = st.multiselect(say("compare_which"), names, default=names[:2], key="compare-runs")
-    figures = {name: runs[name].figures() for name in chosen}
-    rows: list[dict[str, Any]] = [
-        {say("figure"): key, **{name: figures[name].get(key) for name in chosen}}
-        for key in sorted({key for one in figures.values() for key in one})
+    chosen = st.multiselect(say("compare_which"), list(found), default=list(found)[:2], key="compare-runs")
+    table = runs.compare([found[one] for one in chosen])
+    rows = [
+        {say("figure"): column, **{str(row["run"]): _cell(row[column]) for row in table.rows}}
+        for column in table.columns
+        if column != "run"
     ]
-    if rows:
+    if chosen:
         st.dataframe(rows, hide_index=True, key="compare-table")
-    elif chosen:
-        st.caption(say("compare_none"))
+
+
+def _cell(value: object) -> str:
+    """One type in a column, whatever the row is about."""
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _adapters(chatbot: ChatbotSettings) -> None:
@@ -135,24 +141,24 @@ def _adapters(chatbot: ChatbotSettings) -> None:
         return
     st.caption(say("adapters_line"))
     for row in rows:
-        with st.container(border=True):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                if row.live:
-                    st.badge(say("live"), color="green", icon=":material/bolt:")
-                st.markdown(f"**{plain(row.name)}** · {plain(row.version)}", width="content")
-                st.caption(_day(row.created), width="content")
-            if row.metrics:
-                st.caption(plain(" · ".join(f"{key} {value:.3f}" for key, value in list(row.metrics.items())[:6])))
-            if not row.live and row.own and st.button(say("promote"), key=f"promote-{row.name}-{row.version}"):
-                promote(chatbot.home, row.name, row.version)
-                say_later(say("promoted"))
-            if row.live and row.own and st.button(say("roll_back"), key=f"back-{row.name}-{row.version}"):
-                roll_back(chatbot.home, row.name)
-                say_later(say("rolled_back"))
+        with st.container(border=True), one_sentence():
+            _adapter(chatbot, row)
 
 
-def _day(when: datetime | str | None) -> str:
-    return str(when or "")[:16].replace("T", " ")
+def _adapter(chatbot: ChatbotSettings, row: AdapterRow) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if row.live:
+            st.badge(say("live"), color="green", icon=":material/bolt:")
+        st.markdown(f"**{plain(row.name)}** · {plain(row.version)}", width="content")
+        st.caption(row.created[:16].replace("T", " "), width="content")
+    if row.metrics:
+        st.caption(plain(" · ".join(f"{key} {value:.3f}" for key, value in list(row.metrics.items())[:6])))
+    if not row.live and st.button(say("promote"), key=f"promote-{row.name}-{row.version}"):
+        promote(chatbot.home, chatbot.models.generator, row.name, row.version)
+        say_later(say("promoted"))
+    if row.live and row.can_return and st.button(say("roll_back"), key=f"back-{row.name}-{row.version}"):
+        roll_back(chatbot.home, row.name)
+        say_later(say("rolled_back"))
 
 
 def _last_words(log: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
+from apps.chatbot.calibration import CurvePoint
 from apps.chatbot.records import (
     ApprovedAnswer,
     Candidate,
@@ -108,6 +109,9 @@ class FakeService:
             raise NotFoundError(f"No answer '{id}' is being written.")
         return self.views[id]
 
+    def pending_in(self, id: str) -> SimpleNamespace | None:
+        return next((SimpleNamespace(id=key) for key, view in self.views.items() if not view.done), None)
+
     def stop(self, id: str) -> None:
         self.stopped.append(id)
         self.views[id].done = True
@@ -175,7 +179,7 @@ class FakeService:
             raise DataError("A question needs words.")
         rows = [
             _row("p1", "passage", MANUAL.title, PASSAGE.text, 0.032, 2, 1.1, 1, 0.8, 1),
-            _row("a1", "answer", RETURNS.question, RETURNS.answer, 0.016, 1, 4.2, None, None, 2),
+            _row("a1", "answer", RETURNS.question, RETURNS.answer, 0.016, 1, 4.2, None, 0.0, 2),
         ]
         return SimpleNamespace(
             question=question, standalone=None, rows=rows, decision=self._decide("")[0], ms={"search": 3.2}
@@ -195,10 +199,10 @@ class FakeService:
         return self.save_answer(ApprovedAnswer("new", question, answer, tuple(similar), language=language))
 
     def thresholds(self) -> list[SimpleNamespace]:
-        curve = [(1.0, 0.2, 0.1), (0.7, 0.1, 0.5), (0.4, 0.02, 0.8)]
+        curve = (CurvePoint(1.0, 0.2, 0.1), CurvePoint(0.7, 0.1, 0.5), CurvePoint(0.4, 0.02, 0.8))
         return [SimpleNamespace(language="en", kind="answer", error_rate=0.1, threshold=0.5, curve=curve, fitted_on=150,
                                 created_at=NOW)]  # fmt: skip
 
 
-def _row(id, kind, title, text, score, lexical_rank, lexical_score, vector_rank, vector_score, fused_rank):  # type: ignore[no-untyped-def]
+def _row(id, kind, title, text, score, lexical_rank, overlap, vector_rank, cosine, fused_rank):  # type: ignore[no-untyped-def]
     return SimpleNamespace(**locals())

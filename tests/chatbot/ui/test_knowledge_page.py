@@ -22,7 +22,7 @@ def finish_upload(page):
 def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot):
     page = open_page("knowledge")
     page.file_uploader[0].upload("../faq.csv", b"question,answer\na,b\n", "text/csv")
-    press(page, "Upload")
+    press(page, "Add to the knowledge")
     finish_upload(page)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
@@ -90,7 +90,7 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     page.text_input(key="hits-question").set_value("kettle")
     press(page, "Test")
     shown = texts(page)
-    assert shown.index("Words (BM25)") < shown.index("Meaning (vectors)") < shown.index("Fused")
+    assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
     assert "87%" in shown and "3 ms" in shown and not page.exception
 
 
