@@ -51,7 +51,8 @@ _PARTS = [
 # characters that lead to an address but are hardly ever part of a place's name
 _PLACE = rf"(?:(?![我你您他她它住在到寄送是的给请把去至址货件了吗和与及从往发改位于为该])[{HAN}])"
 _NUMBER = r"(?:\d{1,5}(?:-\d{1,4})?|[一二三四五六七八九十百]{1,5})"
-_REGION = "".join(
+# "改成上海市…" (change to …): that 成 is no part of the place
+_REGION = r"(?!(?<=[改换变])成)" + "".join(
     rf"(?:{_PLACE}{{1,8}}?(?:{ends}) ?)?" for ends in ("省|自治区|特别行政区", "市|自治州|盟", "区|县|旗", "镇|乡|街道")
 )
 _ESTATE = r"(?:小区|花园|公寓|家园|新村|大厦|宿舍|苑|组屋|广场)"
@@ -62,7 +63,8 @@ _INSIDE = (
 )
 _STREET = re.compile(
     rf"{_REGION}(?P<road>{_PLACE}{{1,8}}?"
-    rf"(?:大道|大街|路|街|巷|弄|胡同))(?:[东西南北中]?[一二三四五六七八九]?段)? ?{_NUMBER} ?(?:号院|号|弄|巷)(?!线){_INSIDE}"
+    r"(?:大道|大街|路|街|巷|弄|胡同))"
+    rf"(?:[东西南北中]?[一二三四五六七八九]?段)? ?{_NUMBER} ?(?:号院|号|弄|巷)(?!线){_INSIDE}"
 )
 _ESTATE_FIRST = re.compile(
     rf"{_REGION}{_PLACE}{{2,10}}?{_ESTATE} ?{_NUMBER} ?"
