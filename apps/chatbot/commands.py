@@ -181,8 +181,8 @@ def fit(
     from apps.chatbot.dataset import read_questions
 
     read = [read_questions(_existing(path)) for path in questions]
-    show_problems([problem for _, problems in read for problem in problems])
-    labelled = [one for rows, _ in read for one in rows]
+    show_problems([problem for rows in read for problem in rows.problems])
+    labelled = [one for rows in read for one in rows]
     with opened(ctx) as service:
         show_thresholds(service.fit_thresholds(labelled, error_rate=error_rate))
 

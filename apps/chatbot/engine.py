@@ -7,11 +7,13 @@ import threading
 from pathlib import Path
 
 from apps.chatbot.settings import ChatbotSettings
-from core.errors import TrifoliumError
+from core.errors import NotFoundError, TrifoliumError
 from core.inference.messages import Generator
-from core.models import adapters, catalog, device
+from core.models import catalog, device
+from core.models.adapter_manifest import Manifest
+from core.models.adapters import AdapterRegistry
 
-BUNDLED_ADAPTER = "grounded-answer"
+GROUNDED = "grounded-answer"
 
 
 class Engine:
@@ -72,9 +74,8 @@ class Engine:
         wanted = self._settings.models.generator_adapter
         if wanted is None:
             return None
-        registry = adapters.AdapterRegistry(self._settings.home)
-        found = registry.live(BUNDLED_ADAPTER if wanted == "auto" else wanted)
-        if found is None or wanted != "auto":
-            return found
-        fits = adapters.manifest(found).base_fingerprint == catalog.fingerprint(base)
-        return found if fits else None
+        found = AdapterRegistry(self._settings.home).live(GROUNDED if wanted == "auto" else wanted)
+        if found is None and wanted != "auto":
+            raise NotFoundError(f"There is no adapter '{wanted}': see `trifolium adapters list`.")
+        fits = found is not None and Manifest.read(found).base_fingerprint == catalog.fingerprint(base)
+        return found if fits or wanted != "auto" else None

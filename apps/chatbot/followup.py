@@ -7,9 +7,8 @@ follow-up, and retrieval gets both that and the customer's own words.
 import re
 from collections.abc import Sequence
 
-from core.text import language, lexical_tokens
-
 from apps.chatbot.records import Role, Turn
+from core.text import language, lexical_tokens
 
 _LEANS_EN = re.compile(
     r"^\s*(?:and|but|so|ok(?:ay)?|what about|how about|what if|then|also|or)\b"

@@ -8,9 +8,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.text import sentences
-
 from apps.chatbot.grounding import EVIDENCE_TOKENS, PASSAGES, Excerpt, Style, completion, focus, prompt, refusal
+from core.text import sentences
 
 # A ranking of all passages by nearness to a question: row numbers, best first.
 Rank = Callable[[str], Sequence[int]]
@@ -70,7 +69,7 @@ def build_examples(
     for item in questions:
         answerable = draw.random() >= refusal_share
         style = Style.FULL if draw.random() < full_share else Style.SHORT
-        shown = draw.choice((3, 4, PASSAGES, PASSAGES, PASSAGES)) if draw.random() < 0.9 else draw.choice((1, 2))
+        shown = draw.choice((1, 2, 3, 4, PASSAGES, PASSAGES))
         near = not answerable and draw.random() < 0.5
         rows = _distractors(item, passages, rank, shown - answerable, near)
         if answerable:

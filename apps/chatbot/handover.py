@@ -6,9 +6,8 @@ Pure: the rules below, no model. They prefer to call a person once too often to 
 import re
 from collections.abc import Sequence
 
-from core.text import mask_personal_data
-
 from apps.chatbot.records import Message, Reason, Role
+from core.text import mask_personal_data
 
 _PERSON = re.compile(
     r"\b(?:(?:talk|speak|chat|connect|transfer|put|pass|get|reach|want|need|give|like)\b[^.?!]{0,30}"

@@ -94,7 +94,7 @@ class PendingAnswers:
             self._change(pending_id, done=True)
         except TrifoliumError as error:
             self._change(pending_id, done=True, error=str(error))
-        except Exception:  # noqa: BLE001 - a worker's failure must reach the page that waits for it
+        except Exception:
             import logging
 
             logging.getLogger(__name__).exception("A turn failed")

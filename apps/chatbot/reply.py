@@ -9,8 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.text import lexical_tokens, sentences
-
 from apps.chatbot import grounding
 from apps.chatbot.grounding import Excerpt, Style
 from apps.chatbot.records import Candidate, Decision, Evidence, EvidenceKind, Message
@@ -18,6 +16,7 @@ from apps.chatbot.wordings import say, slot_name
 from core.events import Token
 from core.inference.messages import Finish, GenerationOptions, Generator
 from core.inference.messages import Message as Said
+from core.text import lexical_tokens, sentences
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")

@@ -414,7 +414,7 @@ def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
     report = service.ingest(sorted(folder.glob("faq.*.csv")), "faq")
     report += service.ingest([folder / "documents"], "documents")
     report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues")
-    labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)[0]]
+    labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
     service.fit_thresholds(labelled)
     return report
 

@@ -4,9 +4,9 @@ Shapes and their examples only; knows no service and no server.
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from apps.chatbot.records import Audience, Decision, Evidence, Message, Rating, Status
 
@@ -20,18 +20,30 @@ def _example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": fields})
 
 
+def _clean(text: str) -> str:
+    """Without NUL, which PostgreSQL cannot keep; half a character (a lone surrogate) is nobody's words."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the text must be Unicode, character {error.start} is half of one") from error
+    return text.replace("\x00", "")
+
+
+Text = Annotated[str, AfterValidator(_clean)]
+
+
 class ContentPart(BaseModel):
     """A part of a message's content; text alone is read."""
 
     type: Literal["text"]
-    text: str
+    text: Text
 
 
 class ChatMessage(BaseModel):
     """One message of the history; ``content`` is text or a list of text parts."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[ContentPart] | None = None
+    content: Text | list[ContentPart] | None = None
 
     @property
     def words(self) -> str:
@@ -53,7 +65,7 @@ class TrifoliumRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     conversation_id: str | None = None
     language: Literal["en", "zh"] | None = None
-    slots: dict[str, str] = Field(default_factory=dict, description="facts for {slots}, such as order_number")
+    slots: dict[str, Text] = Field(default_factory=dict, description="facts for {slots}, such as order_number")
 
 
 class ChatRequest(BaseModel):
@@ -182,8 +194,8 @@ class NewMessage(BaseModel):
     """A customer's message, or an agent's in a conversation handed over."""
 
     model_config = _example(text="Where is my parcel?", slots={"order_number": "LL-20931"})
-    text: str = Field(min_length=1, max_length=LONGEST)
-    slots: dict[str, str] = {}
+    text: Text = Field(min_length=1, max_length=LONGEST)
+    slots: dict[str, Text] = {}
 
 
 class TurnAnswer(BaseModel):
@@ -198,8 +210,8 @@ class FeedbackBody(BaseModel):
 
     model_config = _example(rating="down", reason="wrong", comment="That is the price for Malaysia.")
     rating: Rating
-    reason: str | None = Field(default=None, max_length=200)
-    comment: str | None = Field(default=None, max_length=4000)
+    reason: Text | None = Field(default=None, max_length=200)
+    comment: Text | None = Field(default=None, max_length=4000)
 
 
 class AnswerBody(BaseModel):
@@ -211,9 +223,9 @@ class AnswerBody(BaseModel):
         similar_questions=["when will my order arrive"],
         language="en",
     )
-    question: str = Field(min_length=1, max_length=LONGEST)
-    answer: str = Field(min_length=1, max_length=LONGEST)
-    similar_questions: list[str] = Field(default=[], max_length=200)
+    question: Text = Field(min_length=1, max_length=LONGEST)
+    answer: Text = Field(min_length=1, max_length=LONGEST)
+    similar_questions: list[Text] = Field(default=[], max_length=200)
     category: str | None = None
     intent: str | None = None
     language: Literal["en", "zh"] = "en"
@@ -226,8 +238,8 @@ class TextBody(BaseModel):
     """A document sent as text."""
 
     model_config = _example(title="Care of linen", text="Wash at 40 °C.", language="en")
-    title: str = Field(min_length=1, max_length=300)
-    text: str = Field(min_length=1)
+    title: Text = Field(min_length=1, max_length=300)
+    text: Text = Field(min_length=1)
     language: Literal["en", "zh"] | None = None
 
 
@@ -235,7 +247,7 @@ class DocumentCard(BaseModel):
     """A document without its text."""
 
     id: str
-    title: str
+    title: Text
     source: str
     language: str
     audience: Audience
@@ -248,7 +260,7 @@ class HitQuestion(BaseModel):
     """A question to see what search finds for it."""
 
     model_config = _example(question="can I return opened tea?", k=5)
-    question: str = Field(min_length=1, max_length=LONGEST)
+    question: Text = Field(min_length=1, max_length=LONGEST)
     k: int = Field(default=10, ge=1, le=100)
     language: Literal["en", "zh"] | None = None
 
@@ -257,9 +269,9 @@ class ClusterAnswer(BaseModel):
     """An answer to a cluster of unanswered questions."""
 
     model_config = _example(question="Do you ship to Japan?", answer="Not yet.", similar=["ship japan?"], language="en")
-    question: str = Field(min_length=1, max_length=LONGEST)
-    answer: str = Field(min_length=1, max_length=LONGEST)
-    similar: list[str] = []
+    question: Text = Field(min_length=1, max_length=LONGEST)
+    answer: Text = Field(min_length=1, max_length=LONGEST)
+    similar: list[Text] = []
     language: Literal["en", "zh"] = "en"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.events import OnEvent, Progress
+from core.retrieval.entries import Embeds
 from core.text import content_hash
 
 BATCH = 256  # texts embedded between two writes: what a kill can cost
@@ -94,3 +95,16 @@ class VectorCache:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("CREATE TABLE IF NOT EXISTS vectors (hash TEXT PRIMARY KEY, vector BLOB) WITHOUT ROWID")
             connection.execute("SELECT count(*) FROM (SELECT 1 FROM vectors LIMIT 1)")
+
+
+class CachedEmbedder:
+    """An embedder whose batches of two and more are kept on disk; single questions are not, they may be personal."""
+
+    def __init__(self, embedder: Embeds, folder: Path | None) -> None:
+        self._embedder = embedder
+        self.name, self.dim, self.languages = embedder.name, embedder.dim, list(embedder.languages)
+        self._cache = VectorCache(folder / f"batches-{embedder.name}.db" if folder else None, embedder.dim)
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, dim) float32 unit rows."""
+        return self._embedder.encode(texts) if len(texts) < 2 else self._cache.vectors(texts, self._embedder.encode)

@@ -91,7 +91,7 @@ def measure(
 ) -> Report:
     """The report on ``questions.*.jsonl`` of a folder laid out like the sample; rows per language and kind."""
     place = folder or SAMPLE
-    questions = [one for path in sorted(place.glob("questions.*.jsonl")) for one in read_questions(path)[0]]
+    questions = [one for path in sorted(place.glob("questions.*.jsonl")) for one in read_questions(path)]
     if not questions:
         raise DataError(f"No questions.*.jsonl in '{place}': evaluate needs labelled questions like the sample's.")
     with apart(settings, place) as service:

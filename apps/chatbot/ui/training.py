@@ -50,7 +50,7 @@ def command(what: str, steps: int | None) -> list[str]:
     return [sys.executable, "-m", "apps", "chatbot", "train", "--what", what, *limit]
 
 
-def start(chatbot: ChatbotSettings, what: str, steps: int | None) -> subprocess.Popen[bytes]:
+def start(chatbot: ChatbotSettings, what: str, steps: int | None) -> "subprocess.Popen[bytes]":
     """Start the command detached from this process, its words going to a log file in home."""
     log = log_file(chatbot)
     log.parent.mkdir(parents=True, exist_ok=True)

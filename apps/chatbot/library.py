@@ -1,0 +1,94 @@
+"""The knowledge as a turn sees it: matches with the scores that decisions are made of, and intents learnt from it.
+
+Turns records into evidence; searching is ``knowledge``'s, deciding ``decision``'s.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from apps.chatbot.decision import Match
+from apps.chatbot.intents import IntentModel
+from apps.chatbot.knowledge import Hit, Knowledge
+from apps.chatbot.records import ApprovedAnswer, Evidence, EvidenceKind, LabelledQuestion, Passage
+from core.text import fold
+
+R = TypeVar("R", ApprovedAnswer, Passage)
+OTHER_LANGUAGES = 3  # so many times as deep is looked, since evidence in another language is put aside
+FEWEST_WORDINGS = 3  # an intent with fewer wordings cannot be told from chance
+
+
+class KnowledgeLibrary:
+    """``Library`` over the live knowledge. Evidence in the customer's language wins; other languages answer alone."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
+        """Approved answers, best first, each once."""
+        hits = self._knowledge.find_answers(query, OTHER_LANGUAGES * k, now, language)
+        return [_answer_match(hit) for hit in _own_language(hits, language)[:k]]
+
+    def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
+        """Passages that customers may read, best first."""
+        hits = self._knowledge.find_passages(query, OTHER_LANGUAGES * k, now, language)
+        return [_passage_match(hit) for hit in _own_language(hits, language)[:k]]
+
+    def holds(self, question: LabelledQuestion, matches: Sequence[Match]) -> bool:
+        """Whether one of the passages contains the labelled answer word for word, marks and case aside."""
+        gold = _bare(question.answer or "")
+        return bool(gold) and question.answerable and any(gold in _bare(one.evidence.text) for one in matches)
+
+
+def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> IntentModel | None:
+    """An intent model from the wordings of approved answers that name an intent; None when fewer than two do."""
+    rows = [(wording, one.intent, one.language) for one in answers if one.intent for wording in one.wordings]
+    counts = Counter(intent for _, intent, _ in rows)
+    rows = [row for row in rows if counts[row[1]] >= FEWEST_WORDINGS]
+    if len({intent for _, intent, _ in rows}) < 2:
+        return None
+    texts, labels, languages = zip(*rows, strict=True)
+    return IntentModel.fit(texts, labels, languages, knowledge.cached_embedders)
+
+
+def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:
+    return [hit for hit in hits if hit.record.language == language] or hits
+
+
+def _answer_match(hit: Hit[ApprovedAnswer]) -> Match:
+    record, found = hit.record, hit.found
+    evidence = Evidence(
+        record.id,
+        EvidenceKind.ANSWER,
+        0,
+        record.question,
+        record.answer,
+        round(found.score, 6),
+        found.lexical_rank,
+        found.vector_rank,
+    )
+    return Match(evidence, found.vector_score or 0.0, found.coverage, found.text, intent=record.intent)
+
+
+def _passage_match(hit: Hit[Passage]) -> Match:
+    record, found = hit.record, hit.found
+    title = f"{record.title} › {record.heading}" if record.heading else record.title
+    evidence = Evidence(
+        record.id,
+        EvidenceKind.PASSAGE,
+        0,
+        title,
+        record.text,
+        round(found.score, 6),
+        found.lexical_rank,
+        found.vector_rank,
+        record.document_id,
+        record.start,
+        record.end,
+    )
+    return Match(evidence, found.vector_score or 0.0, found.coverage)
+
+
+def _bare(text: str) -> str:
+    return "".join(character for character in fold(text) if character.isalnum())
