@@ -79,6 +79,13 @@ class Search:
         with self._changing:
             return self._change({}, frozenset(ids), None)
 
+    def regroup(self, groups: Iterable[str], entries: Iterable[Entry]) -> Synced:
+        """Makes these groups hold exactly these entries; other groups stay as they are."""
+        wanted = {entry.id: entry for entry in entries}
+        with self._changing:
+            old = {one for group in groups for one in self._groups.get(group, ())}
+            return self._change(wanted, old | wanted.keys(), None)
+
     def save(self) -> None:
         """Writes the index files, each in one atomic step."""
         self._indexes.save()
