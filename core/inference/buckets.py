@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_TOKENS, MOST_ROWS = 4096, 64  # per batch: padded tokens, texts
 
@@ -22,3 +26,14 @@ def buckets(lengths: Sequence[int], most_tokens: int = MOST_TOKENS, most_rows: i
         else:
             batches.append([number])
     return batches
+
+
+def padded(rows: Sequence[Sequence[int]], tokenizer: Any, device: Any) -> dict[str, torch.Tensor]:
+    """input_ids and attention_mask (n, longest), filled on the right whatever side the tokenizer prefers."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    filler = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    ids = torch.tensor([[*row] + [filler] * (width - len(row)) for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    return {"input_ids": ids, "attention_mask": mask}

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from core.errors import DataError
 from core.events import OnEvent, Progress, ignore
-from core.inference.buckets import buckets
+from core.inference.buckets import buckets, padded
 
 if TYPE_CHECKING:
     from core.models.catalog import ModelDescription
@@ -62,6 +62,7 @@ class TransformerEmbedder:
     ) -> None:
         from core.models import device
         from core.models.adapted import merged, with_adapter
+        from core.models.adapter_check import content_hash
         from core.models.adapters import check_trained
         from core.models.loading import load_encoder
         from core.models.precision import for_inference
@@ -71,7 +72,8 @@ class TransformerEmbedder:
         self.model, self.tokenizer = load_encoder(folder, plan)
         if adapter is not None:
             self.model = merged(with_adapter(self.model, adapter))
-        self.name = description.name if adapter is None else f"{description.name}+{adapter.name}"
+        # the name keeps caches and indexes apart, so it says which adapter by its content
+        self.name = description.name if adapter is None else f"{description.name}+{content_hash(adapter)[:8]}"
         self.languages = description.languages
         self.dim = int(self.model.config.hidden_size)
         self.dtype = for_inference(self.model, plan)
@@ -99,8 +101,7 @@ class TransformerEmbedder:
         from core.models.pooling import mean_pool
         from core.models.precision import autocast
 
-        batch = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self.model.device)
-        inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+        inputs = padded(rows, self.tokenizer, self.model.device)
         with torch.inference_mode(), autocast(str(self.model.device), self.dtype):
             hidden = self.model(**inputs).last_hidden_state
         mask = inputs["attention_mask"]

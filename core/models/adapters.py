@@ -68,16 +68,16 @@ def check(folder: Path, base: Path) -> Manifest:
 
 def check_trained(folder: Path, base: Path) -> dict[str, Any]:
     """As ``check`` for an adapter just trained, which has no manifest yet; its task.json, {} when there is none."""
-    if (folder / MANIFEST).is_file():
-        check(folder, base)
-    else:
-        check_files(folder)
-        check_weights(folder, check_config(folder), shapes_of(base))
+    check_files(folder)
     task = read_object(folder / TASK) if (folder / TASK).is_file() else {}
     if task.get("base_fingerprint", fingerprint(base)) != fingerprint(base):
         raise AdapterError(
             f"Adapter '{folder.name}' was trained on '{task.get('base')}', which is not '{base.name}': load its base."
         )
+    if (folder / MANIFEST).is_file():
+        check(folder, base)
+    else:
+        check_weights(folder, check_config(folder), shapes_of(base))
     return task
 
 
