@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -143,10 +144,11 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        text, code = str(error.detail), _code(str(error.detail)) if error.status_code < 500 else "server_error"
+        text = str(error.detail)
+        code = "body_too_large" if error.status_code == 413 else _code(HTTPStatus(error.status_code).phrase)
         if error.status_code in (404, 405):
             text = f"There is no {request.method} {request.url.path} here; /docs lists what there is."
-        body = error_body(text if text.endswith(".") else f"{text}.", error_type(error.status_code), code[:40])
+        body = error_body(text if text.endswith(".") else f"{text}.", error_type(error.status_code), code)
         return JSONResponse(body, error.status_code, error.headers)
 
 

@@ -48,9 +48,12 @@ def api(ctx: typer.Context) -> None:
     server = settings.server
     _check_free(server.host, server.port, "server.port")
     home(settings)
+    terminal.log_to_stderr(settings.log_level)
     terminal.say(f"API: {_address(server.host, server.port)}/docs")
     application = create_app(settings, openers(line.config, line.overrides))
-    uvicorn.run(application, host=server.host, port=server.port, log_level="warning", timeout_graceful_shutdown=5)
+    uvicorn.run(
+        application, host=server.host, port=server.port, log_config=None, access_log=False, timeout_graceful_shutdown=5
+    )
 
 
 @app.command()

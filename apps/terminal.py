@@ -4,6 +4,7 @@ Knows rich and typer, and no app: an app's commands import this, never the other
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -176,6 +177,24 @@ def _show(bars: Progress, tasks: dict[str, TaskID], event: Event) -> None:
     elif isinstance(event, Metric):
         step = "" if event.step is None else f"step {event.step}  "
         bars.console.print(Text(f"{step}{event.name} {event.value:.4g}", style="dim"))
+
+
+class MaskingFormatter(logging.Formatter):
+    """Log lines, stack traces too, with mail addresses, phone and card numbers and the like masked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, masked."""
+        from core.text import mask_personal_data
+
+        return mask_personal_data(super().format(record))[0]
+
+
+def log_to_stderr(level: str) -> None:
+    """From now on the log goes to stderr, masked; once per process."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses
 
 
 def utf8_streams() -> None:

@@ -83,7 +83,7 @@ def test_a_body_too_large_is_refused_with_and_without_a_stated_length(client):
 
     answer = client.post("/v1/chat/completions", content=pieces(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
-    error_of(answer)
+    assert error_of(answer)["code"] == "body_too_large"
 
 
 def test_more_requests_at_once_than_allowed_get_429_and_room_comes_back(client, stub):
@@ -133,6 +133,14 @@ def test_broken_json_is_one_sentence(client):
     answer = client.post("/v1/chat/completions", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     error_of(answer)
+
+
+def test_half_a_character_is_refused_and_nul_is_dropped(client):
+    half = b'{"messages":[{"role":"user","content":"\\ud800"}]}'
+    answer = client.post("/v1/chat/completions", content=half, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    error_of(answer)
+    assert client.post("/v1/chat/completions", json=chat("a\x00b")).status_code == 200
 
 
 def test_a_known_error_keeps_its_status_and_a_bug_shows_no_secret(client):

@@ -164,3 +164,20 @@ def test_a_hostile_adapter_is_refused_in_one_sentence(tmp_path, capsys):
     assert "adapter_model.bin" in shown
     assert len(shown.strip().splitlines()) == 1
     assert run(["adapters", "promote", "../../etc", "v1"]) == 2
+
+
+def test_the_log_masks_personal_data_in_messages_and_traces():
+    import logging
+
+    from apps.terminal import MaskingFormatter
+
+    try:
+        raise ValueError("mail me at anna.tan@example.com")
+    except ValueError as error:
+        trace = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, "call %s", ("+65 9123 4567",), trace)
+    shown = MaskingFormatter("%(levelname)s %(message)s").format(record)
+    assert shown.startswith("ERROR call ")
+    assert "9123 4567" not in shown
+    assert "anna.tan" not in shown
+    assert "ValueError" in shown
