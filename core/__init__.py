@@ -1,1 +1,1 @@
-"""The stem: models, training, inference, retrieval and storage shared by the applications; it knows nothing of any of them."""
+"""The stem: models, training, inference, retrieval and storage shared by the apps; it knows nothing of any of them."""

@@ -1,1 +1,1 @@
-"""The customer-service chatbot: learns from past dialogues and documents, answers from approved answers, composes grounded answers, asks back, hands over."""
+"""The customer-service chatbot: learns from dialogues and documents, answers, composes, asks back, hands over."""

@@ -21,7 +21,8 @@ FAQ = {
     "intent": "intent label 意图 意图名称",
     "language": "language lang locale 语言 语种",
     "valid_from": "validfrom startdate from 生效日期 生效时间 开始日期 有效期起 生效",
-    "valid_until": "validuntil validto expires expiry enddate until 失效日期 失效时间 结束日期 截止日期 到期日 有效期至 失效",
+    "valid_until": "validuntil validto expires expiry enddate until 失效日期 失效时间 结束日期 截止日期 到期日 "
+    "有效期至 失效",
     "status": "status 状态",
 }
 DOCUMENT = {
@@ -50,7 +51,7 @@ _SOFT_BREAKS = re.compile(r"\s*[;；]\s*")
 
 
 def renamed(cells: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Cells under our names. Several columns may mean the same (相似问1, 相似问2), so each has a list; empty ones go."""
+    """Cells under our names, each a list since several columns may mean the same (相似问1, 相似问2); empty ones go."""
     table = {theirs: ours for ours, all_ in names.items() for theirs in all_.split()}
     found: dict[str, list[Any]] = {}
     for name, value in cells.items():

@@ -1,4 +1,4 @@
-"""What to do with a question: answer, compose, ask back or call a person. Pure: signals and thresholds in, decision out.
+"""What to do with a question: answer, compose, ask back or call a person. Pure: signals in, decision out.
 
 Every outcome has a named reason and carries its evidence. Knows no model, search or store; where the thresholds come
 from is told in ``calibration.py``.

@@ -4,7 +4,6 @@ Personal data is masked by the function handed in. Files are written whole or no
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,5 +66,5 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     with part.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    os.replace(part, path)
+    part.replace(path)
     return path

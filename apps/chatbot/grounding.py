@@ -28,7 +28,10 @@ class Style(StrEnum):
 
 
 _RULES = {
-    ("en", Style.SHORT): "Answer from the numbered passages only: the shortest exact words that answer, then the passage "
+    (
+        "en",
+        Style.SHORT,
+    ): "Answer from the numbered passages only: the shortest exact words that answer, then the passage "
     "number in brackets. If no passage answers it, reply: No answer.",
     ("en", Style.FULL): "Answer from the numbered passages only: one or two sentences, then the passage number in "
     "brackets. If no passage answers it, reply: No answer.",

@@ -79,7 +79,7 @@ def unanswered(messages: Sequence[Message]) -> list[tuple[str, str, bool]]:
 def clusters(
     questions: Sequence[tuple[str, str, bool]], embed: Callable[[Sequence[str]], np.ndarray]
 ) -> tuple[Cluster, ...]:
-    """Questions of one language gathered around the one with most neighbours; largest first, hand-overs weigh double."""
+    """Questions of a language gathered around the one with most neighbours; largest first, hand-overs weigh double."""
     found: list[Cluster] = []
     for language in sorted({language for _, language, _ in questions}):
         rows = [one for one in questions if one[1] == language]

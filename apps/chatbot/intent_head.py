@@ -56,27 +56,30 @@ def kernel(left: Sequence[Floats], right: Sequence[Floats], sharpness: float) ->
     return total
 
 
-def fit(vectors: Sequence[Floats], labels: Numbers, label_count: int, seed: int = 13) -> tuple[KernelHead, Floats]:
-    """The head, and the (n, labels) scores each row gets from a head that has not seen that row.
+def fit(
+    vectors: Sequence[Floats], labels: Numbers, label_count: int, groups: Numbers | None = None, seed: int = 13
+) -> tuple[KernelHead, Floats]:
+    """The head, and the (n, labels) scores each row gets from a head that has not seen that row or its ``groups`` mates.
 
-    Sharpness and ridge are those with the best leave-one-out accuracy, so the rows given are all that is needed.
+    Sharpness and ridge are those with the best accuracy of such scores, so the rows given are all that is needed.
     Raises ``DataError`` for fewer than two rows or unequal lengths.
     """
     if len(labels) < 2 or any(len(part) != len(labels) for part in vectors):
         raise DataError(f"Intents need at least two rows and as many vectors as labels, got {len(labels)} labels.")
     rows = np.random.default_rng(seed).permutation(len(labels))[:TUNING_ROWS]
-    sharpness, ridge = _tuned([part[rows] for part in vectors], labels[rows], label_count)
-    coefficients, unseen = solve(kernel(vectors, vectors, sharpness), targets(labels, label_count), ridge)
+    few = None if groups is None else groups[rows]
+    sharpness, ridge = _tuned([part[rows] for part in vectors], labels[rows], label_count, few)
+    coefficients, unseen = solve(kernel(vectors, vectors, sharpness), targets(labels, label_count), ridge, groups)
     return KernelHead(tuple(vectors), coefficients, sharpness, ridge), unseen
 
 
-def _tuned(vectors: Sequence[Floats], labels: Numbers, label_count: int) -> tuple[float, float]:
+def _tuned(vectors: Sequence[Floats], labels: Numbers, label_count: int, groups: Numbers | None) -> tuple[float, float]:
     wanted = targets(labels, label_count)
     best, chosen = -1.0, (SHARPNESSES[0], RIDGES[0])
     for sharpness in SHARPNESSES:
         likeness = kernel(vectors, vectors, sharpness)
         for ridge in RIDGES:
-            _, unseen = solve(likeness.copy(), wanted, ridge)
+            _, unseen = solve(likeness.copy(), wanted, ridge, groups)
             right = float((unseen.argmax(1) == labels).mean())
             if right > best:
                 best, chosen = right, (sharpness, ridge)
@@ -90,10 +93,11 @@ def targets(labels: Numbers, label_count: int) -> Floats:
     return wanted
 
 
-def solve(likeness: Floats, wanted: Floats, ridge: float) -> tuple[Floats, Floats]:
+def solve(likeness: Floats, wanted: Floats, ridge: float, groups: Numbers | None = None) -> tuple[Floats, Floats]:
     """Coefficients (K + ridge I)^-1 Y and leave-one-out scores y_i - coefficient_i / inverse_ii; spends ``likeness``.
 
-    The leave-one-out form is Rasmussen and Williams 2006, equation 5.12. Everything stays in one float32 matrix.
+    The leave-one-out form is Rasmussen and Williams 2006, equation 5.12; rows of one group are left out together by the
+    same formula over the group's block of the inverse. Everything stays in one float32 matrix.
     """
     from scipy.linalg import lapack
 
@@ -103,5 +107,17 @@ def solve(likeness: Floats, wanted: Floats, ridge: float) -> tuple[Floats, Float
         raise DataError("The intent kernel is not positive definite: the vectors are not finite.")
     coefficients: Any = lapack.spotrs(lower, wanted, lower=1)[0]
     inverse, _ = lapack.strtri(lower, lower=1, overwrite_c=1)
-    diagonal = np.einsum("ij,ij->j", inverse, inverse)
-    return np.ascontiguousarray(coefficients, np.float32), wanted - coefficients / diagonal[:, None]
+    coefficients = np.ascontiguousarray(coefficients, np.float32)
+    if groups is None:
+        return coefficients, wanted - coefficients / np.einsum("ij,ij->j", inverse, inverse)[:, None]
+    unseen = wanted.copy()
+    for members in _members(groups):
+        half = inverse[:, members]
+        unseen[members] -= np.linalg.solve(half.T @ half, coefficients[members])
+    return coefficients, unseen
+
+
+def _members(groups: Numbers) -> list[Numbers]:
+    """Row numbers of each group."""
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)

@@ -68,14 +68,16 @@ class IntentModel:
         languages: Sequence[str],
         embedders: Sequence[Embedder],
         rejection: float = REJECTION,
+        groups: Sequence[str] | None = None,
     ) -> IntentModel:
         """A model from labelled questions, ready to use: a few hundred take seconds, most of them for the vectors.
 
-        Calibration and the out-of-scope threshold come from scores each row gets when it is left out; fit the threshold
-        again with ``with_rejection`` where questions of real customers are at hand. Raises ``DataError`` without two
+        Calibration and the out-of-scope threshold come from scores each row gets when it is left out, together with the
+        rows of its group: give the answer's id where rows are wordings of one answer, or they vouch for each other and
+        a third of real questions is refused. Fit the threshold again with ``with_rejection`` on questions of customers. Raises ``DataError`` without two
         intents, for unequal lengths, or when no embedder reads one of the languages.
         """
-        if not len(texts) == len(labels) == len(languages):
+        if not len(texts) == len(labels) == len(languages) == len(texts if groups is None else groups):
             raise DataError(
                 f"{len(texts)} questions, {len(labels)} intents and {len(languages)} languages do not match."
             )
@@ -86,10 +88,12 @@ class IntentModel:
         for group in _groups(embedders, languages):
             rows = [row for row, one in enumerate(languages) if all(_reads(e, one) for e in group)]
             rows = _evenly(rows, labels, intent_head.MOST_ROWS)
-            questions, names = [texts[row] for row in rows], [labels[row] for row in rows]
-            heads.append(
-                _fit_head(questions, names, known, group, tuple(sorted({languages[r] for r in rows})), rejection)
-            )
+            read = tuple(sorted({languages[row] for row in rows}))
+            numbers = np.array([known.index(labels[row]) for row in rows])
+            together = None if groups is None else np.unique([groups[row] for row in rows], return_inverse=True)[1]
+            vectors = [_vectors(one, [texts[row] for row in rows]) for one in group]
+            head, unseen = intent_head.fit(vectors, numbers, len(known), together)
+            heads.append(_calibrated(read, group, head, unseen * np.float32(SCORE_SCALE), numbers, rejection))
         return cls(known, tuple(heads), {one.name: one for one in embedders})
 
     def predict_proba(self, texts: Sequence[str], languages: Sequence[str] | None = None) -> Floats:
@@ -196,20 +200,17 @@ def energy(scores: Floats) -> Floats:
     return np.asarray(top + np.log(np.exp(scores - top[:, None]).sum(1)), np.float32)
 
 
-def _fit_head(
-    texts: Sequence[str],
-    names: Sequence[str],
-    known: tuple[str, ...],
-    group: Sequence[Embedder],
+def _calibrated(
     languages: tuple[str, ...],
+    group: Sequence[Embedder],
+    head: KernelHead,
+    unseen: Floats,
+    numbers: intent_head.Numbers,
     rejection: float,
 ) -> LanguageHead:
-    numbers = np.array([known.index(name) for name in names])
-    head, unseen = intent_head.fit([_vectors(one, texts) for one in group], numbers, len(known))
-    scores = unseen * np.float32(SCORE_SCALE)
-    threshold = float(np.quantile(energy(scores), rejection))
-    fitted = calibration.fit(scores, numbers)
-    return LanguageHead(languages, tuple(one.name for one in group), head, fitted, threshold, rejection, len(texts))
+    threshold = float(np.quantile(energy(unseen), rejection))
+    fitted = calibration.fit(unseen, numbers)
+    return LanguageHead(languages, tuple(one.name for one in group), head, fitted, threshold, rejection, len(numbers))
 
 
 def _groups(embedders: Sequence[Embedder], languages: Sequence[str]) -> list[list[Embedder]]:

@@ -107,7 +107,7 @@ class Knowledge:
         return self._topics.vectors(texts, model.encode)
 
     @property
-    def cached_embedders(self) -> list[Embeds]:
+    def cached_embedders(self) -> list[CachedEmbedder]:
         """The embedders, vectors of whole batches kept on disk: intents are learnt again after every change."""
         return [CachedEmbedder(one, self._cache) for one in self._embedders]
 

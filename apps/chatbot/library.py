@@ -5,13 +5,16 @@ Turns records into evidence; searching is ``knowledge``'s, deciding ``decision``
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from apps.chatbot.decision import Match
 from apps.chatbot.intents import IntentModel
-from apps.chatbot.knowledge import Hit, Knowledge
-from apps.chatbot.records import ApprovedAnswer, Evidence, EvidenceKind, LabelledQuestion, Passage
+from apps.chatbot.knowledge import Hit, Knowledge, answer_entries
+from apps.chatbot.records import ApprovedAnswer, Evidence, EvidenceKind, Kind, LabelledQuestion, Passage
+from core.retrieval.blending import QUESTIONS
+from core.retrieval.search import Search, SearchOptions
 from core.text import fold
 
 R = TypeVar("R", ApprovedAnswer, Passage)
@@ -41,6 +44,43 @@ class KnowledgeLibrary:
         return bool(gold) and question.answerable and any(gold in _bare(one.evidence.text) for one in matches)
 
 
+class ReducedLibrary:
+    """A library whose approved answers are found without one wording each, so that this wording can be asked of it."""
+
+    def __init__(self, knowledge: Knowledge, answers: Sequence[ApprovedAnswer]) -> None:
+        self._full = KnowledgeLibrary(knowledge)
+        kept = [replace(one, similar_questions=one.similar_questions[:-1]) for one in answers]
+        self._records = {one.id: one for one in kept}
+        self._search = Search(knowledge.cached_embedders, options=SearchOptions(blend=QUESTIONS))
+        self._search.sync(entry for one in kept for entry in answer_entries(one))
+
+    def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
+        """As ``KnowledgeLibrary``'s."""
+        found = self._search.search(query, OTHER_LANGUAGES * k, now, language)
+        hits = [Hit(self._records[one.id], one) for one in found]
+        return [_answer_match(hit) for hit in _own_language(hits, language)[:k]]
+
+    def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
+        """The full library's."""
+        return self._full.match_passages(query, language, now, k)
+
+
+def withheld_questions(answers: Sequence[ApprovedAnswer]) -> list[LabelledQuestion]:
+    """The last other wording of each approved answer that has several, as a labelled question."""
+    return [
+        LabelledQuestion(
+            f"{one.id}-withheld",
+            one.similar_questions[-1],
+            Kind.FAQ,
+            one.language,
+            intent=one.intent or "",
+            faq_id=one.id,
+        )
+        for one in answers
+        if len(one.similar_questions) > 1
+    ]
+
+
 def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> IntentModel | None:
     """An intent model from the wordings of approved answers that name an intent; None when fewer than two do."""
     rows = [(wording, one.intent, one.language) for one in answers if one.intent for wording in one.wordings]
@@ -49,7 +89,7 @@ def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> In
     if len({intent for _, intent, _ in rows}) < 2:
         return None
     texts, labels, languages = zip(*rows, strict=True)
-    return IntentModel.fit(texts, labels, languages, knowledge.cached_embedders)
+    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders))
 
 
 def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:

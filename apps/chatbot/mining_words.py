@@ -43,7 +43,8 @@ ASKS = re.compile(
     re.IGNORECASE,
 )
 ASKS_BACK = re.compile(
-    r"\b(?:order|repair|tracking) number\b[^.?!]*\?|(?:给我|提供|告诉我|发一?下|麻烦给)[^。？！]{0,8}(?:单号|号码|资料|照片)",
+    r"\b(?:order|repair|tracking) number\b[^.?!]*\?"
+    r"|(?:给我|提供|告诉我|发一?下|麻烦给)[^。？！]{0,8}(?:单号|号码|资料|照片)",
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")

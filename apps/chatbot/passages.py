@@ -25,11 +25,12 @@ _STAFF_TOOL = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)*_\d{3,}\b")  # such as open_ba
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, list item, table or code block from ``start`` to ``end``, under a path of headings."""
+    """A paragraph, list, table or code block from ``start`` to ``end``, in the ``section``-th part between headings."""
 
     start: int
     end: int
     headings: tuple[str, ...]
+    section: int = 0
     is_table: bool = False
 
 
@@ -69,14 +70,14 @@ def cut(document: Document) -> list[Passage]:
 
 def _packed(text: str, longest: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Neighbouring blocks of one section joined up to ``longest`` characters."""
-    held: list[tuple[int, int, tuple[str, ...]]] = []
+    held: list[tuple[int, int, Block]] = []
     for block in blocks(text):
         for start, end in _pieces(text, block, longest):
-            if held and held[-1][2] == block.headings and _fits(held[-1][0], start, end, longest):
-                held[-1] = (held[-1][0], end, block.headings)
+            if held and held[-1][2].section == block.section and _fits(held[-1][0], start, end, longest):
+                held[-1] = (held[-1][0], end, block)
             else:
-                held.append((start, end, block.headings))
-    yield from held
+                held.append((start, end, block))
+    return ((start, end, block.headings) for start, end, block in held)
 
 
 def _fits(begun: int, start: int, end: int, longest: int) -> bool:
@@ -118,12 +119,12 @@ def blocks(text: str) -> Iterator[Block]:
     """The blocks of Markdown or plain text in order; headings are not blocks but the path of those below them."""
     path: list[tuple[int, str]] = []
     lines: list[tuple[int, int, str]] = []
-    fenced = False
+    section, fenced = 0, False
 
     def flush() -> Iterator[Block]:
         if lines:
             is_table = all(line.lstrip().startswith("|") for _, _, line in lines)
-            yield Block(lines[0][0], lines[-1][1], tuple(title for _, title in path), is_table)
+            yield Block(lines[0][0], lines[-1][1], tuple(title for _, title in path), section, is_table)
             lines.clear()
 
     place = 0
@@ -136,7 +137,7 @@ def blocks(text: str) -> Iterator[Block]:
         if heading or not line.strip() or (lines and _is_table(line) != _is_table(lines[-1][2])):
             yield from flush()
         if heading:
-            level = len(heading[1])
+            level, section = len(heading[1]), section + 1
             path[:] = [one for one in path if one[0] < level] + [(level, heading[2].strip())]
         elif line.strip():
             lines.append((start, end, line))

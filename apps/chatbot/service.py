@@ -18,7 +18,7 @@ from apps.chatbot.followup import standalone
 from apps.chatbot.insights import Insights
 from apps.chatbot.intents import IntentModel
 from apps.chatbot.knowledge import Knowledge
-from apps.chatbot.library import KnowledgeLibrary, learn_intents
+from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_intents, withheld_questions
 from apps.chatbot.pending import PendingAnswers, PendingView
 from apps.chatbot.records import (
     ApprovedAnswer,
@@ -57,7 +57,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "chatbot"
 
 @dataclass(frozen=True)
 class HitRow:
-    """One piece of evidence with its place on either side and in the fused order."""
+    """One piece of evidence with its place on either side and in the fused order of its kind."""
 
     id: str
     kind: str
@@ -283,7 +283,7 @@ class ChatbotService:
         clock.lap("understand")
         decision = decide(signals, self._tuning.get(tongue, Tuning()).thresholds)
         clock.lap("decide")
-        matches = sorted((*signals.answers, *signals.passages), key=lambda one: -one.evidence.score)[:k]
+        ranked = [*enumerate(signals.answers, start=1), *enumerate(signals.passages, start=1)]
         rows = tuple(
             HitRow(
                 one.evidence.id,
@@ -297,7 +297,7 @@ class ChatbotService:
                 one.overlap,
                 rank,
             )
-            for rank, one in enumerate(matches, start=1)
+            for rank, one in ranked
         )
         return HitTest(said, standalone(said, ()), rows, decision, clock.ms)
 
@@ -321,11 +321,16 @@ class ChatbotService:
         if not languages:
             raise DataError("There are no labelled questions to fit thresholds on.")
         rate = error_rate or self.settings.chatbot.deciding.error_rate
-        made: list[ThresholdSet] = []
-        for language in languages:
-            made += tuning.fit_language(
-                questions, language, self._library, self._intents, self._library.holds, rate, utc_now()
+        approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
+        withheld, reduced = withheld_questions(approved), ReducedLibrary(self._knowledge, approved)
+        intents, holds = self._intents, self._library.holds
+        made = [
+            one
+            for language in languages
+            for one in tuning.fit_language(
+                questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now()
             )
+        ]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
         self._tuning = tuning.tuning_from(self._store_sets())
         return made

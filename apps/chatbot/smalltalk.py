@@ -5,23 +5,27 @@ import re
 _KINDS = {
     "greeting": re.compile(
         r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|is (?:any(?:one|body)|someone) there|"
-        r"你好|您好|哈[喽啰罗]|嗨|在吗|在不在|有人吗|早上好|下午好|晚上好|早安|午安)(?: there| all| team|啊|呀|呢|哦|亲)?",
+        r"你好|您好|哈[喽啰罗]|嗨|在吗|在不在|有人吗|早上好|下午好|晚上好|早安|午安)"
+        r"(?: there| all| team|啊|呀|呢|哦|亲)?",
         re.IGNORECASE,
     ),
     "thanks": re.compile(
-        r"(?:ok(?:ay)?[, ]*)?(?:many |great[, ]*)?(?:thanks?(?: you)?|thx|ty|cheers|much appreciated|谢谢|多谢|感谢|谢了|谢啦|好的谢谢)"
+        r"(?:ok(?:ay)?[, ]*)?(?:many |great[, ]*)?(?:thanks?(?: you)?|thx|ty|cheers|much appreciated|"
+        r"谢谢|多谢|感谢|谢了|谢啦|好的谢谢)"
         r"(?: (?:so much|a lot|very much|again|for (?:your|the) help)|你|您|了|啦|哦|哈)*",
         re.IGNORECASE,
     ),
     "goodbye": re.compile(
-        r"(?:bye(?:[- ]?bye)?|good ?bye|see you|have a (?:nice|good|great) (?:day|evening|one)|再见|拜拜|回见)(?:啦|了|咯)?",
+        r"(?:bye(?:[- ]?bye)?|good ?bye|see you|have a (?:nice|good|great) (?:day|evening|one)|再见|拜拜|回见)"
+        r"(?:啦|了|咯)?",
         re.IGNORECASE,
     ),
 }
 _EDGES = " \t\n.,!?~…。，！？～:)("
 _ORDER = re.compile(r"(?<![A-Za-z0-9])(?:#\s?)?([A-Z]{2,4}-?\d{5,12}|\d{6,12})(?![A-Za-z0-9])", re.IGNORECASE)
 _NAME = re.compile(
-    r"\b(?:my name is|i am called|this is)\s+([A-Z][\w'-]+(?:\s[A-Z][\w'-]+){0,2})|我(?:叫|是)([\u4e00-\u9fff]{2,4})(?:[，。,.\s]|$)"
+    r"\b(?:my name is|i am called|this is)\s+([A-Z][\w'-]+(?:\s[A-Z][\w'-]+){0,2})"
+    r"|我(?:叫|是)([\u4e00-\u9fff]{2,4})(?:[，。,.\s]|$)"
 )
 
 

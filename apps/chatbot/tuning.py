@@ -20,6 +20,9 @@ from core.errors import DataError
 # Asking back costs the customer one click where a wrong answer costs a wrong answer, so candidates are offered from
 # this probability on, well below the one at which the first of them is given.
 CLARIFY_SHARE = 0.4
+# Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
+# half of the tries may come to nothing.
+PASSAGE_ERROR = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,31 +41,37 @@ class ThresholdSet:
 
 def fit_language(
     questions: Sequence[LabelledQuestion],
+    withheld: Sequence[LabelledQuestion],
     language: str,
     library: Library,
+    reduced: Library,
     intents: Intents | None,
     holds: Callable[[LabelledQuestion, Sequence[Match]], bool],
     error_rate: float,
     now: datetime,
 ) -> list[ThresholdSet]:
-    """Both thresholds of one language. ``holds`` tells whether passages contain a question's answer.
+    """Both thresholds of one language, on labelled questions and on ``withheld`` wordings of approved answers.
 
-    An approved answer is right when it is one of the accepted ones; composing is right when the passages hold the
-    answer. Raises ``DataError`` naming the language when its labelled questions are too few.
+    The latter are asked of ``reduced``, a library without them: labelled questions are collected where bots fail, the
+    wordings are everyday traffic, and an error rate must hold over both. An approved answer is right when it is one of
+    the accepted ones; composing is right when ``holds`` finds the answer in the passages. Raises ``DataError`` naming
+    the language when there are too few questions.
     """
     own = [one for one in questions if one.language == language and one.kind is not Kind.HANDOVER]
-    signals = [_signals(one, library, intents, now) for one in own]
+    spared = [one for one in withheld if one.language == language]
+    asked = [(one, library) for one in own] + [(one, reduced) for one in spared]
+    signals = [_signals(one, place, intents, now) for one, place in asked]
     right_answer = [
-        bool(s.answers) and s.answers[0].evidence.id in accepted(q) for q, s in zip(own, signals, strict=True)
+        bool(found.answers) and found.answers[0].evidence.id in accepted(one)
+        for (one, _), found in zip(asked, signals, strict=True)
     ]
-    right_passage = [holds(q, s.passages) for q, s in zip(own, signals, strict=True)]
-    answer_rows = [
-        calibration.answer_features(s.answers, _intents(intents, q)) for q, s in zip(own, signals, strict=True)
-    ]
-    passage_rows = [calibration.passage_features(s.passages) for s in signals]
+    answer_rows = [calibration.answer_features(found.answers) for found in signals]
+    passages = [found.passages for found in signals[: len(own)]]
+    right_passage = [holds(one, found) for one, found in zip(own, passages, strict=True)]
+    passage_rows = [calibration.passage_features(found) for found in passages]
     try:
         answer = calibration.fit(answer_rows, right_answer, ANSWER_FEATURES, error_rate)
-        passage = calibration.fit(passage_rows, right_passage, PASSAGE_FEATURES, error_rate)
+        passage = calibration.fit(passage_rows, right_passage, PASSAGE_FEATURES, PASSAGE_ERROR)
     except DataError as error:
         raise DataError(f"For language '{language}': {error}") from error
     return [_set(language, "answer", answer, now), _set(language, "passage", passage, now)]
@@ -119,8 +128,3 @@ def _signals(question: LabelledQuestion, library: Library, intents: Intents | No
     query = standalone(question.question, question.history) or question.question
     asked = Asked(query, question.question, question.language, now)
     return understand(asked, library, intents, Tuning())
-
-
-def _intents(intents: Intents | None, question: LabelledQuestion) -> Mapping[str, float]:
-    query = standalone(question.question, question.history) or question.question
-    return intents.probabilities(query, question.language) if intents else {}

@@ -134,7 +134,8 @@ def _composed(
     evidence = decision.evidence[: desk.section.retrieval.passages]
     decision = replace(decision, evidence=evidence)
     before = next((one.text for one in reversed(history) if one.role is Role.CUSTOMER), "") if query else ""
-    composed, tokens = None, []
+    composed: Composed | None = None
+    tokens: list[str] = []
     try:
         generator = desk.generator()
         if generator is not None:

@@ -1,4 +1,4 @@
-"""An embedder that remembers its last texts, so that one question is read once however many parts ask for its vector."""
+"""An embedder that remembers its last texts: one question is read once, however many parts ask for its vector."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ class RememberedEmbedder:
             missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         fresh = dict(zip(missing, self._embedder.encode(missing), strict=True)) if missing else {}
         with self._lock:
-            found = {text: fresh[text] if text in fresh else self._vectors.get(text) for text in texts}
             self._vectors.update(fresh)
+            found = [self._vectors[text] for text in texts if text in self._vectors]
             while len(self._vectors) > KEPT:
                 self._vectors.popitem(last=False)
-        if any(vector is None for vector in found.values()):  # pushed out between the two locks
-            return self._embedder.encode(texts)
-        return np.stack([found[text] for text in texts])
+        # a text pushed out by another thread between the two locks is simply read again
+        return np.stack(found) if len(found) == len(texts) else self._embedder.encode(texts)

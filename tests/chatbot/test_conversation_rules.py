@@ -47,19 +47,34 @@ def test_nothing_is_put_before_the_first_question():
 
 @pytest.mark.parametrize(
     "text",
-    ["I want to talk to a real person", "can you get me a human agent", "转人工", "给我接人工客服", "stop, I don't want a bot"],
+    [
+        "I want to talk to a real person",
+        "can you get me a human agent",
+        "转人工",
+        "给我接人工客服",
+        "stop, I don't want a bot",
+    ],
 )
 def test_asking_for_a_person_calls_one(text):
     assert called_for(text) is Reason.ASKED_FOR_PERSON
 
 
-@pytest.mark.parametrize("text", ["I will call my lawyer", "This is a scam!", "我要投诉你们", "再不退款我就报警", "delete all my personal data now"])
+@pytest.mark.parametrize(
+    "text",
+    ["I will call my lawyer", "This is a scam!", "我要投诉你们", "再不退款我就报警", "delete all my personal data now"],
+)
 def test_complaints_and_threats_call_a_person(text):
     assert called_for(text) is Reason.COMPLAINT
 
 
 @pytest.mark.parametrize(
-    "text", ["When is customer service open?", "客服电话是多少", "How many people fit the workshop?", "What is the personal voucher worth?"]
+    "text",
+    [
+        "When is customer service open?",
+        "客服电话是多少",
+        "How many people fit the workshop?",
+        "What is the personal voucher worth?",
+    ],
 )
 def test_asking_about_service_calls_nobody(text):
     assert called_for(text) is None
@@ -67,7 +82,9 @@ def test_asking_about_service_calls_nobody(text):
 
 def test_small_talk_is_only_small_talk():
     assert small_talk("Hello!") == "greeting" and small_talk("您好") == "greeting"
-    assert small_talk("thanks a lot") == "thanks" and small_talk("谢谢啦") == "thanks" and small_talk("拜拜") == "goodbye"
+    assert (
+        small_talk("thanks a lot") == "thanks" and small_talk("谢谢啦") == "thanks" and small_talk("拜拜") == "goodbye"
+    )
     assert small_talk("Hello, where is my parcel?") is None and small_talk("谢谢，那运费呢") is None
 
 

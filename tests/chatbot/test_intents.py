@@ -137,6 +137,27 @@ def test_leave_one_out_scores_are_those_of_a_head_fitted_without_the_row() -> No
         np.testing.assert_allclose(without.scores([part[row : row + 1] for part in vectors])[0], unseen[row], atol=1e-5)
 
 
+def test_rows_of_one_group_are_left_out_together() -> None:
+    vectors = [one.encode(TEXTS) for one in EMBEDDERS]
+    numbers = np.array([["refund", "track"].index(label) for label in LABELS])
+    groups = np.array([3, 3, 0, 1, 1, 0, 2, 2, 2, 4, 4, 5])
+    head, unseen = intent_head.fit(vectors, numbers, 2, groups)
+    for group in range(6):
+        rest = groups != group
+        others = [part[rest] for part in vectors]
+        likeness = intent_head.kernel(others, others, head.sharpness)
+        coefficients, _ = intent_head.solve(likeness, intent_head.targets(numbers[rest], 2), head.ridge)
+        without = intent_head.KernelHead(tuple(others), coefficients, head.sharpness, head.ridge)
+        np.testing.assert_allclose(without.scores([part[~rest] for part in vectors]), unseen[~rest], atol=1e-5)
+
+
+def test_wordings_of_one_answer_do_not_vouch_for_each_other() -> None:
+    answers = [f"{label}-{language}" for label, language in zip(LABELS, LANGUAGES, strict=True)]
+    alone = IntentModel.fit(TEXTS, LABELS, LANGUAGES, EMBEDDERS)
+    grouped = IntentModel.fit(TEXTS, LABELS, LANGUAGES, EMBEDDERS, groups=answers)
+    assert grouped.heads[0].threshold < alone.heads[0].threshold
+
+
 def test_the_head_agrees_with_scikit_learns_kernel_ridge() -> None:
     from sklearn.kernel_ridge import KernelRidge
     from sklearn.metrics.pairwise import rbf_kernel

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from core.metrics import bootstrap_interval, token_f1
 
 from apps.chatbot import grounding
 from apps.chatbot.grounded_examples import GroundedExample, evaluation_example
 from apps.chatbot.grounded_sources import ReadingSet, ranking
 from core.events import OnEvent, Progress, ignore
 from core.inference.messages import GenerationOptions, Generator, Message
+from core.metrics import bootstrap_interval, token_f1
 
 SHORT_ANSWER = GenerationOptions(max_new_tokens=32)
 SEED = 0

@@ -3,6 +3,7 @@
 The conversation's id stands in the address (``?c=``), so that a reload shows the same conversation.
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,7 +12,6 @@ from apps.chatbot.records import Conversation, ConversationState, Message, Ratin
 from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial
 from apps.chatbot.ui.shared import language, one_sentence, plain, say, service, shorten
 from core.errors import NotFoundError
-import contextlib
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
