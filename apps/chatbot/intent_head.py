@@ -59,7 +59,7 @@ def kernel(left: Sequence[Floats], right: Sequence[Floats], sharpness: float) ->
 def fit(
     vectors: Sequence[Floats], labels: Numbers, label_count: int, groups: Numbers | None = None, seed: int = 13
 ) -> tuple[KernelHead, Floats]:
-    """The head, and the (n, labels) scores each row gets from a head that has not seen that row or its ``groups`` mates.
+    """The head, and the (n, labels) scores each row gets from a head that has not seen the row or others of its group.
 
     Sharpness and ridge are those with the best accuracy of such scores, so the rows given are all that is needed.
     Raises ``DataError`` for fewer than two rows or unequal lengths.
@@ -115,6 +115,18 @@ def solve(likeness: Floats, wanted: Floats, ridge: float, groups: Numbers | None
         half = inverse[:, members]
         unseen[members] -= np.linalg.solve(half.T @ half, coefficients[members])
     return coefficients, unseen
+
+
+def left_out_together(labels: Sequence[str], groups: Sequence[str]) -> Numbers:
+    """(n,) group numbers. Where a label has but one, each row is its own, or nothing were left to know it."""
+    several = {
+        label for label in set(labels) if len({g for one, g in zip(labels, groups, strict=True) if one == label}) > 1
+    }
+    names = [
+        f"group {group}" if label in several else f"row {row}"
+        for row, (label, group) in enumerate(zip(labels, groups, strict=True))
+    ]
+    return np.unique(names, return_inverse=True)[1]
 
 
 def _members(groups: Numbers) -> list[Numbers]:

@@ -74,8 +74,8 @@ class IntentModel:
 
         Calibration and the out-of-scope threshold come from scores each row gets when it is left out, together with the
         rows of its group: give the answer's id where rows are wordings of one answer, or they vouch for each other and
-        a third of real questions is refused. Fit the threshold again with ``with_rejection`` on questions of customers. Raises ``DataError`` without two
-        intents, for unequal lengths, or when no embedder reads one of the languages.
+        a third of real questions is refused. Fit the threshold again with ``with_rejection`` on questions of customers.
+        Raises ``DataError`` without two intents, for unequal lengths, or when no embedder reads one of the languages.
         """
         if not len(texts) == len(labels) == len(languages) == len(texts if groups is None else groups):
             raise DataError(
@@ -90,7 +90,8 @@ class IntentModel:
             rows = _evenly(rows, labels, intent_head.MOST_ROWS)
             read = tuple(sorted({languages[row] for row in rows}))
             numbers = np.array([known.index(labels[row]) for row in rows])
-            together = None if groups is None else np.unique([groups[row] for row in rows], return_inverse=True)[1]
+            names = [labels[row] for row in rows]
+            together = intent_head.left_out_together(names, [groups[row] for row in rows]) if groups else None
             vectors = [_vectors(one, [texts[row] for row in rows]) for one in group]
             head, unseen = intent_head.fit(vectors, numbers, len(known), together)
             heads.append(_calibrated(read, group, head, unseen * np.float32(SCORE_SCALE), numbers, rejection))

@@ -152,10 +152,25 @@ def test_rows_of_one_group_are_left_out_together() -> None:
 
 
 def test_wordings_of_one_answer_do_not_vouch_for_each_other() -> None:
-    answers = [f"{label}-{language}" for label, language in zip(LABELS, LANGUAGES, strict=True)]
-    alone = IntentModel.fit(TEXTS, LABELS, LANGUAGES, EMBEDDERS)
-    grouped = IntentModel.fit(TEXTS, LABELS, LANGUAGES, EMBEDDERS, groups=answers)
+    texts = [
+        "where is it",
+        "where is it?",
+        "track my parcel",
+        "track my parcels",
+        "money back",
+        "money back!",
+        "refund",
+        "refunds",
+    ]
+    intents, answers = ["track"] * 4 + ["refund"] * 4, list("aabbccdd")
+    alone = IntentModel.fit(texts, intents, ["en"] * 8, EMBEDDERS)
+    grouped = IntentModel.fit(texts, intents, ["en"] * 8, EMBEDDERS, groups=answers)
     assert grouped.heads[0].threshold < alone.heads[0].threshold
+
+
+def test_an_intent_with_one_answer_keeps_something_to_be_known_by() -> None:
+    found = intent_head.left_out_together(["a", "a", "b", "b", "b"], ["x", "x", "y", "y", "z"])
+    assert found[0] != found[1] and found[2] == found[3] != found[4]
 
 
 def test_the_head_agrees_with_scikit_learns_kernel_ridge() -> None:

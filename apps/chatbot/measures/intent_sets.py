@@ -79,8 +79,8 @@ def clinc150(settings: ChatbotSettings, folder: Path | None, on_event: OnEvent, 
     baseline = _row(intent_baselines.NAME, theirs, test) | _open_row(*margins)
     rows = [_renamed(ours), _renamed(baseline), _renamed(intent_baselines.majority_row(parts["train"], test))]
     notes = [
-        f"Threshold refuses {REJECTION:.0%} of the {len(parts['val'].texts)} validation rows; neither oos_train nor "
-        "oos_val trained or tuned anything; the baseline's out-of-scope score is its best probability.",
+        f"Threshold refuses {REJECTION:.0%} of the {len(parts['val'].texts)} validation rows. No out-of-scope row trained "
+        "anything; oos_train and oos_val chose the kind of score (energy). The baseline's is its best probability.",
         *_notes(parts["train"], test, model),
     ]
     return _report("clinc150", rows, notes)
@@ -162,8 +162,14 @@ def _open_row(inside: np.ndarray, outside: np.ndarray) -> dict[str, Any]:
     return {
         "oos_recall": float((outside < 0).mean()),
         "oos_auroc": float(metrics.auroc(np.r_[inside, outside], labels)),
+        "oos_mcc": _matthews(labels, np.r_[inside, outside] >= 0),
         "in_scope_rejected": float((inside < 0).mean()),
     }
+
+
+def _matthews(labels: np.ndarray, kept: np.ndarray) -> float:
+    """Correlation of being in scope and being taken for it (Matthews 1975); 0 where either never varies."""
+    return float(np.corrcoef(labels, kept)[0, 1]) if kept.min() != kept.max() else 0.0
 
 
 def _renamed(row: dict[str, Any]) -> dict[str, Any]:
