@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from apps.chatbot.measures import intent_sets, reading_sets
+from apps.chatbot.measures import finding_sets, intent_lora, intent_sets, reading_sets, sample
 from apps.chatbot.report import Report
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import NotFoundError, known_names
@@ -25,9 +25,13 @@ MEASURES: dict[str, Measure] = {
     "clinc150": intent_sets.clinc150,
     "hwu64": intent_sets.hwu64,
     "intents": intent_sets.all_sets,
+    "banking77_10shot_lora": intent_lora.banking77_10shot,
+    "hwu64_lora": intent_lora.hwu64,
     "xquad_en": reading_sets.xquad_en,
     "cmrc2018_zh": reading_sets.cmrc2018_zh,
     "grounded": reading_sets.grounded,
+    "insurance_zh": finding_sets.insurance_zh,
+    "sample": sample.measure,
 }
 
 
