@@ -69,18 +69,18 @@ def clinc150(settings: ChatbotSettings, folder: Path | None, on_event: OnEvent, 
     model = model.with_rejection(parts["val"].texts, REJECTION, _english(parts["val"]))
     probabilities, scope = model.read(test.texts, _english(test))
     outside = model.scope_scores(strangers.texts, _english(strangers))
-    ours = _row(OURS, Answers(model.labels, probabilities), test) | _open_row(scope, outside)
+    ours = measured(OURS, Answers(model.labels, probabilities), test) | _open_row(scope, outside)
     ours["oos_recall_val"] = float((model.scope_scores(parts["oos_val"].texts, _english(parts["oos_val"])) < 0).mean())
     on_event(Log("Fitting the baseline."))
     known, predict = intent_baselines.tfidf_lr(parts["train"])
     threshold = float(np.quantile(predict(parts["val"].texts).max(1), REJECTION))
     theirs = Answers(known, predict(test.texts))
     margins = theirs.probabilities.max(1) - threshold, predict(strangers.texts).max(1) - threshold
-    baseline = _row(intent_baselines.NAME, theirs, test) | _open_row(*margins)
+    baseline = measured(intent_baselines.NAME, theirs, test) | _open_row(*margins)
     rows = [_renamed(ours), _renamed(baseline), _renamed(intent_baselines.majority_row(parts["train"], test))]
     notes = [
-        f"Threshold refuses {REJECTION:.0%} of the {len(parts['val'].texts)} validation rows. No out-of-scope row trained "
-        "anything; oos_train and oos_val chose the kind of score (energy). The baseline's is its best probability.",
+        f"Threshold refuses {REJECTION:.0%} of the {len(parts['val'].texts)} validation rows; no out-of-scope "
+        "row trained anything; oos_train and oos_val chose the kind of score (energy). The baseline's is its best probability.",
         *_notes(parts["train"], test, model),
     ]
     return _report("clinc150", rows, notes)
@@ -131,16 +131,16 @@ class _Cached:
 
 def _closed(name: str, train: Rows, test: Rows, settings: ChatbotSettings, on_event: OnEvent) -> Report:
     model = fit_ours(train, settings, on_event)
-    ours = _row(OURS, Answers(model.labels, model.predict_proba(test.texts, _english(test))), test)
+    ours = measured(OURS, Answers(model.labels, model.predict_proba(test.texts, _english(test))), test)
     ours |= _latency(lambda text: model.predict_proba([text], ["en"]), test, model)
     on_event(Log("Fitting the baseline."))
     known, predict = intent_baselines.tfidf_lr(train)
-    baseline = _row(intent_baselines.NAME, Answers(known, predict(test.texts)), test)
+    baseline = measured(intent_baselines.NAME, Answers(known, predict(test.texts)), test)
     rows = [ours, baseline, intent_baselines.majority_row(train, test)]
     return _report(name, rows, _notes(train, test, model))
 
 
-def _row(model: str, said: Answers, test: Rows) -> dict[str, Any]:
+def measured(model: str, said: Answers, test: Rows) -> dict[str, Any]:
     """Accuracy with its 95 % bootstrap interval, macro-F1, and how far confidence is from accuracy (ECE)."""
     right = np.array([a == b for a, b in zip(said.intents, test.intents, strict=True)], float)
     low, high = metrics.bootstrap_interval(right, seed=0)
