@@ -15,8 +15,9 @@ COLOURS = {
     Outcome.CLARIFY: "#e0a13a",
     Outcome.HAND_OVER: "#d4616b",
 }
-DECADES = [0.1, 1, 10, 100, 1000, 10_000, 100_000]  # milliseconds
-LEGEND = alt.Legend(orient="top", title=None, columns=2)
+FEWEST_DAYS = 10  # a single day's bar would fill the chart
+DECADES = [1, 10, 100, 1000, 10_000, 100_000]  # milliseconds
+LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=280)
 
 
 def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: str, count: str) -> alt.Chart:
@@ -24,11 +25,15 @@ def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: 
     table = pd.DataFrame(
         [(str(when), names[Outcome(kind)], number) for when, kind, number in rows], columns=["day", "kind", "n"]
     )
+    last = pd.Timestamp(table["day"].max())
+    first = min(pd.Timestamp(table["day"].min()), last - pd.Timedelta(days=FEWEST_DAYS - 1))
+    ends = [alt.DateTime(year=one.year, month=one.month, date=one.day) for one in (first, last + pd.Timedelta(days=1))]
+    span = alt.Scale(domain=ends)
     return (
         alt.Chart(table, height=260)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8)),
+            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8), scale=span),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
             tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N"), alt.Tooltip("n:Q", title=count)],
@@ -63,7 +68,7 @@ def bars(counts: Mapping[str, int], label: str) -> alt.Chart:
 def latency(stages: Mapping[str, Mapping[str, float]], names: Mapping[str, str], label: str) -> alt.Chart:
     """For each stage a line from the median to the 95th percentile, on a logarithmic axis of milliseconds."""
     table = pd.DataFrame(
-        [(names[stage], max(one["p50"], 0.1), max(one["p95"], 0.1)) for stage, one in stages.items()],
+        [(names[stage], max(one["p50"], 1.0), max(one["p95"], 1.0)) for stage, one in stages.items()],
         columns=["stage", "p50", "p95"],
     )
     base = alt.Chart(table, height=34 * len(table) + 100).encode(
