@@ -80,7 +80,8 @@ def clinc150(settings: ChatbotSettings, folder: Path | None, on_event: OnEvent, 
     rows = [_renamed(ours), _renamed(baseline), _renamed(intent_baselines.majority_row(parts["train"], test))]
     notes = [
         f"Threshold refuses {REJECTION:.0%} of the {len(parts['val'].texts)} validation rows; no out-of-scope "
-        "row trained anything; oos_train and oos_val chose the kind of score (energy). The baseline's is its best probability.",
+        "row trained anything; oos_train and oos_val chose the kind of score (energy); the baseline's is its best "
+        "probability.",
         *_notes(parts["train"], test, model),
     ]
     return _report("clinc150", rows, notes)
