@@ -165,7 +165,7 @@ def _train(job: _Job, trainer: ObjectiveTrainer, options: TrainingOptions) -> Fi
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if job.cancel is not None and job.cancel.is_set():
         raise CancelledError_(f"Training was stopped at step {trainer.state.global_step}; it can be resumed.")
-    after = _plain(trainer.evaluate()) if validated else {}
+    after = _figures(trainer, "after") if validated else {}
     steps = trainer.state.global_step
     best = trainer.state.best_global_step or steps
     result = FinetuneResult(job.run.path / "adapter", before, after, best, steps, trainer.args.world_size)
@@ -199,7 +199,7 @@ def _before(trainer: ObjectiveTrainer, folder: Path, checkpoint: Path | None) ->
     kept = folder / checkpoints.BEFORE
     if checkpoint is not None and kept.exists():
         return dict(json.loads(kept.read_text()))
-    figures = _plain(trainer.evaluate())
+    figures = _figures(trainer, "before")
     if trainer.is_world_process_zero():
         write_json(kept, figures)
     return figures
@@ -225,8 +225,10 @@ def _smaller(options: TrainingOptions, error: BaseException) -> TrainingOptions:
     return replace(options, batch_size=smaller, accumulation=options.accumulation * (size // smaller))
 
 
-def _plain(metrics: dict[str, float]) -> dict[str, float]:
-    return {name.removeprefix("eval_"): value for name, value in metrics.items()}
+def _figures(trainer: ObjectiveTrainer, when: str) -> dict[str, float]:
+    """Validation figures; logged under a name of their own, for they are no points of the training curve."""
+    measured = trainer.evaluate(metric_key_prefix=when)
+    return {name.removeprefix(f"{when}_"): value for name, value in measured.items() if name != "epoch"}
 
 
 def _default_plan() -> DevicePlan:

@@ -165,15 +165,15 @@ def _study(folder: Path, highest: bool, seed: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage = JournalStorage(JournalFileBackend(str(folder / "study.jsonl")))
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=FIRST_TRIALS, multivariate=True)
-    study = optuna.create_study(
-        storage=storage,
-        study_name="tuning",
-        load_if_exists=True,
-        direction="maximize" if highest else "minimize",
-        sampler=sampler,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=1),
-    )
+        study = optuna.create_study(
+            storage=storage,
+            study_name="tuning",
+            load_if_exists=True,
+            direction="maximize" if highest else "minimize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=1),
+        )
+        draws = seed + len(study.trials)  # going on with the first seed would draw the first trials again
+        study.sampler = optuna.samplers.TPESampler(seed=draws, n_startup_trials=FIRST_TRIALS, multivariate=True)
     for trial in study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # a killed search left it so
     return study

@@ -208,6 +208,6 @@ def test_the_run_folder_says_what_was_trained_on_what(base: Path, tmp_path: Path
     assert plan["device"]["reason"] == "tiny models" and plan["options"]["rank"] == 4
     task = json.loads((result.adapter / "task.json").read_text())
     assert task["base_fingerprint"] == plan["base_fingerprint"] == fingerprint(base)
-    assert {"eval_loss", "train_loss"} <= {row["name"] for row in run.metrics}
+    assert {"before_loss", "eval_loss", "after_loss", "train_loss"} <= {row["name"] for row in run.metrics}
     assert run.report["training"]["after"] == result.after
     assert run.status["progress"]["done"] == result.steps
