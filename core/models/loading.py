@@ -6,6 +6,7 @@ Safetensors only, never code from a model folder. Nothing here chooses a model o
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,23 @@ from core.models.files import refuse_pickles
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
 
+_FIRST_IMPORT = threading.Lock()
 PROBLEM_TYPES = {
     "single_label": "single_label_classification",
     "multi_label": "multi_label_classification",
     "regression": "regression",
 }
+
+
+def _transformers() -> Any:
+    """The library, imported by one thread at a time.
+
+    It puts another module in its own place while it is first imported; a second thread that asks meanwhile keeps the
+    empty one and fails with "cannot import name".
+    """
+    with _FIRST_IMPORT:
+        import transformers
+    return transformers
 
 
 def load_causal_lm(path: Path, plan: DevicePlan, for_training: bool = False) -> tuple[Any, Any]:
@@ -34,11 +47,10 @@ def load_causal_lm(path: Path, plan: DevicePlan, for_training: bool = False) -> 
     For training on a CPU the weights are float32 (autocast computes in bfloat16 where the CPU has it); on a GPU they
     keep the plan's format. Raises ``ModelError`` for an unsafe or foreign folder, ``ResourceError`` when it won't fit.
     """
-    from transformers import AutoModelForCausalLM
-
+    cls = _transformers().AutoModelForCausalLM
     with ThreadPoolExecutor(1) as beside:  # a large tokenizer takes as long as the weights
         reading = beside.submit(load_tokenizer, path)
-        model = _load(AutoModelForCausalLM, path, plan, for_training)
+        model = _load(cls, path, plan, for_training)
         tokenizer = reading.result()
     give_chat_template(tokenizer)
     return model, tokenizer
@@ -46,48 +58,41 @@ def load_causal_lm(path: Path, plan: DevicePlan, for_training: bool = False) -> 
 
 def load_encoder(path: Path, plan: DevicePlan) -> tuple[Any, Any]:
     """(model, tokenizer) of an encoder whose last hidden states are to be pooled, in float32 on a CPU."""
-    from transformers import AutoModel
-
-    return _load(AutoModel, path, plan, for_training=plan.device == "cpu"), load_tokenizer(path)
+    return _load(_transformers().AutoModel, path, plan, for_training=plan.device == "cpu"), load_tokenizer(path)
 
 
 def load_sequence_classifier(
     path: Path, plan: DevicePlan, labels: Sequence[str], problem_type: str = "single_label"
 ) -> tuple[Any, Any]:
     """(model, tokenizer) with a fresh or stored head of ``len(labels)``; problem_type as in ``PROBLEM_TYPES``."""
-    from transformers import AutoModelForSequenceClassification
-
     if problem_type not in PROBLEM_TYPES:
         raise ModelError(f"problem_type must be one of {', '.join(PROBLEM_TYPES)}, got '{problem_type}'.")
     head = {**_label_maps(labels), "problem_type": PROBLEM_TYPES[problem_type]}
-    return _load_with_head(AutoModelForSequenceClassification, path, plan, head)
+    return _load_with_head(_transformers().AutoModelForSequenceClassification, path, plan, head)
 
 
 def load_token_classifier(path: Path, plan: DevicePlan, labels: Sequence[str]) -> tuple[Any, Any]:
     """(model, tokenizer) that labels each token; ``labels`` include O and the B-/I- marks."""
-    from transformers import AutoModelForTokenClassification
-
-    return _load_with_head(AutoModelForTokenClassification, path, plan, _label_maps(labels))
+    return _load_with_head(_transformers().AutoModelForTokenClassification, path, plan, _label_maps(labels))
 
 
 def load_tokenizer(path: Path) -> Any:
     """The fast tokenizer of a folder."""
-    from transformers import AutoTokenizer
-
-    return quick_tokenizer.read(path) or AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
+    library = _transformers()
+    return quick_tokenizer.read(path) or library.AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
 
 
 def load_gguf(file: Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a GGUF file, dequantised to float32 so that it can be saved and trained."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    library = _transformers()
     folder, name = str(file.parent), file.name
     options = {"gguf_file": name, "trust_remote_code": False}
     with quietly(), _one_sentence(file, file.stat().st_size * 6 / 1e9):
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        dequantise = GgufConfig(dequantize=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        tokenizer = library.AutoTokenizer.from_pretrained(folder, **options)
+        dequantise = library.GgufConfig(dequantize=True)
+        model: Any = library.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, quantization_config=dequantise, **options
         )
     return model, tokenizer
@@ -116,14 +121,19 @@ def _load(auto_class: Any, path: Path, plan: DevicePlan, for_training: bool, **e
     advice = "choose a smaller model or set models.quantize" if not on_cpu else "choose a smaller model"
     needed = memory.estimate_inference_gb(shape, dtype, plan.quantize if not for_training else "none", streams=1)
     memory.require_memory(needed, memory.free_memory_bytes(plan.device) / 1e9, f"Loading '{path.name}'", advice)
-    options = {"dtype": getattr(torch, dtype), "use_safetensors": True, "trust_remote_code": False, **extra}
+    # While it builds a model the library makes ``dtype`` torch's default for every thread, and an encoder at work in
+    # another one fails; on a CPU the weights are therefore read as float32, the default anyway, and cast after.
+    read_as = "float32" if on_cpu else dtype
+    options = {"dtype": getattr(torch, read_as), "use_safetensors": True, "trust_remote_code": False, **extra}
     if plan.quantize in {"4bit", "8bit"}:
         options["quantization_config"] = _bitsandbytes(plan)
     if plan.device_map or "quantization_config" in options:
         options["device_map"] = plan.device_map or plan.device
     with quietly(), _one_sentence(path, needed):
         model = auto_class.from_pretrained(str(path), **options)
-    return model if "device_map" in options or on_cpu else model.to(plan.device)
+    if on_cpu:
+        return model.to(getattr(torch, dtype))
+    return model if "device_map" in options else model.to(plan.device)
 
 
 def _bitsandbytes(plan: DevicePlan) -> Any:
