@@ -15,7 +15,7 @@ from apps.chatbot.knowledge import Hit, Knowledge, answer_entries
 from apps.chatbot.records import ApprovedAnswer, Evidence, EvidenceKind, Kind, LabelledQuestion, Passage
 from core.retrieval.blending import QUESTIONS
 from core.retrieval.search import Search, SearchOptions
-from core.text import fold
+from core.text import fold, lexical_tokens
 
 R = TypeVar("R", ApprovedAnswer, Passage)
 OTHER_LANGUAGES = 3  # so many times as deep is looked, since evidence in another language is put aside
@@ -31,7 +31,7 @@ class KnowledgeLibrary:
     def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Approved answers, best first, each once."""
         hits = self._knowledge.find_answers(query, OTHER_LANGUAGES * k, now, language)
-        return [_answer_match(hit) for hit in _own_language(hits, language)[:k]]
+        return [_answer_match(hit, query) for hit in _own_language(hits, language)[:k]]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Passages that customers may read, best first."""
@@ -58,7 +58,7 @@ class ReducedLibrary:
         """As ``KnowledgeLibrary``'s."""
         found = self._search.search(query, OTHER_LANGUAGES * k, now, language)
         hits = [Hit(self._records[one.id], one) for one in found]
-        return [_answer_match(hit) for hit in _own_language(hits, language)[:k]]
+        return [_answer_match(hit, query) for hit in _own_language(hits, language)[:k]]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """The full library's."""
@@ -96,8 +96,10 @@ def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:
     return [hit for hit in hits if hit.record.language == language] or hits
 
 
-def _answer_match(hit: Hit[ApprovedAnswer]) -> Match:
+def _answer_match(hit: Hit[ApprovedAnswer], query: str) -> Match:
     record, found = hit.record, hit.found
+    asked = set(lexical_tokens(query))
+    whole = next((one for one in record.wordings if len(asked) > 1 and asked <= set(lexical_tokens(one))), None)
     evidence = Evidence(
         record.id,
         EvidenceKind.ANSWER,
@@ -108,7 +110,8 @@ def _answer_match(hit: Hit[ApprovedAnswer]) -> Match:
         found.lexical_rank,
         found.vector_rank,
     )
-    return Match(evidence, found.vector_score or 0.0, found.coverage, found.text, intent=record.intent)
+    overlap = 1.0 if whole else found.coverage
+    return Match(evidence, found.vector_score or 0.0, overlap, whole or found.text, intent=record.intent)
 
 
 def _passage_match(hit: Hit[Passage]) -> Match:

@@ -14,9 +14,9 @@ from apps.chatbot.decision import Match, Signals, Thresholds
 from core.text import fold
 
 ALL_WORDS = 0.999
-# "How long does standard delivery take?" lies at 0.9 from the approved "… take within Singapore?"; one changed word
+# "How long does standard delivery take?" lies near the approved "… take within Singapore?"; one changed word
 # ("express" for "standard") fails ALL_WORDS whatever the cosine.
-NEAR = 0.85
+NEAR = 0.7
 
 
 class Library(Protocol):
@@ -68,7 +68,7 @@ def understand(
     queries = list(dict.fromkeys((asked.query, asked.own_words)))
     bare = {_bare(one) for one in queries}
     answers = _merged(library.match_answers(one, asked.language, asked.now, depth.answers) for one in queries)
-    answers = [replace(one, exact=_same_words(one, bare)) for one in answers]
+    answers = _with_exact(answers, bare)
     answers = sorted(answers, key=lambda one: not one.exact)[: depth.answers]
     passages = _merged(library.match_passages(one, asked.language, asked.now, depth.passages) for one in queries)
     passages = passages[: depth.passages]
@@ -102,9 +102,12 @@ def _merged(lists: Iterable[Sequence[Match]]) -> list[Match]:
     return [best[key] for key in sorted(best, key=lambda key: place[key])]
 
 
-def _same_words(match: Match, bare: set[str]) -> bool:
-    """Whether the question is the approved wording, or all its words stand in it and the meaning is near."""
-    return _bare(match.wording) in bare or (match.overlap >= ALL_WORDS and match.cosine >= NEAR)
+def _with_exact(answers: Sequence[Match], bare: set[str]) -> list[Match]:
+    """Marks the approved wording itself; or, when there is only one such, a near one that has all of the words."""
+    same = {one.evidence.id for one in answers if _bare(one.wording) in bare}
+    near = {one.evidence.id for one in answers if one.overlap >= ALL_WORDS and one.cosine >= NEAR}
+    exact = same or (near if len(near) == 1 else set())
+    return [replace(one, exact=one.evidence.id in exact) for one in answers]
 
 
 def _bare(text: str) -> str:

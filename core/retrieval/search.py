@@ -140,10 +140,11 @@ class Search:
             sides[name] = self._grouped(self._indexes.vectors[name].search(vector, depth, allowed))
         ranks = {name: {group: rank for rank, group in enumerate(hits, 1)} for name, hits in sides.items()}
         fused = reciprocal_rank_fusion(ranks, self._options.weights, self._options.rrf_k)
-        looked_at = list(fused)[: max(k, self._options.blend.top)]
+        top = self._options.blend.top
+        looked_at = list(fused)[: max(k, top)]
         texts = self._likenesses(query, vectors, looked_at, allowed)
         found = [self._described(group, fused[group], texts[group], sides, ranks) for group in looked_at]
-        return sorted(found, key=lambda one: -one.score)
+        return sorted(found[:top], key=lambda one: -one.score) + found[top:]
 
     def _grouped(self, hits: Sequence[Hit]) -> dict[str, Hit]:
         """The best hit of each group, in order."""
