@@ -25,7 +25,7 @@ from core.settings import CoreSettings, home, load
 
 app = typer.Typer(add_completion=False)
 BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the pages in the browser.")]
-START_S = 300  # the first start dequantises the generator; later ones take seconds
+START_S = 900  # the first start converts models and learns the sample: a minute, many on a busy machine
 
 
 def core_settings(config: Path | None, overrides: Mapping[str, object] | None) -> CoreSettings:
@@ -113,6 +113,8 @@ def _watch(ctx: typer.Context, settings: CoreSettings, commands: Mapping[str, Se
         ended = next(name for name, process in running.items() if process.poll() is not None)
         raise TrifoliumError(f"{ended} ended with code {running[ended].returncode}; the lines above tell why.")
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave one of them running
+            signal.signal(number, signal.SIG_IGN)
         _stop(list(running.values()))
 
 
