@@ -14,6 +14,7 @@ from core.models.adapter_manifest import Manifest
 from core.models.adapters import AdapterRegistry
 
 GROUNDED = "grounded-answer"
+CLOSE_S = 120.0
 
 
 class Engine:
@@ -37,7 +38,8 @@ class Engine:
         return self._state
 
     def close(self) -> None:
-        """Free the model."""
+        """Free the model; waits while it loads, as a process that ends in the middle of that crashes."""
+        self._done.wait(CLOSE_S)
         if self._generator is not None:
             self._generator.close()
 
