@@ -34,9 +34,9 @@ class TrainingOptions:
     label_smoothing: float = 0.0
     adversarial_epsilon: float = 0.0  # FGM on the embedding output; 0 is off, 0.5-1 is usual
     r_drop: float = 0.0  # weight of the agreement between two dropout passes; 0 is off
-    calibration: str = "temperature"  # of a classifier, on the validation split: temperature, isotonic or auto
+    calibration: Literal["temperature", "isotonic", "auto"] = "temperature"  # of a classifier, on validation
     seed: int = 13
-    report_to: str = "none"
+    report_to: Literal["none", "tensorboard", "wandb"] = "none"
     keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
@@ -55,6 +55,12 @@ class TrainingOptions:
         _require(self.r_drop >= 0, "r_drop", "at least 0", self.r_drop)
         _require(0 <= self.label_smoothing < 1, "label_smoothing", "at least 0 and below 1", self.label_smoothing)
         _require(self.time_limit_s >= 0, "time_limit_s", "at least 0", self.time_limit_s)
+        for name, value, known in (
+            ("report_to", self.report_to, ("none", "tensorboard", "wandb")),
+            ("calibration", self.calibration, ("temperature", "isotonic", "auto")),
+        ):
+            if value not in known:
+                raise SettingsError(f"Training option '{name}' must be {', '.join(known)}, got '{value}'.")
         _require(self.keep_checkpoints >= 1, "keep_checkpoints", "at least 1", self.keep_checkpoints)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import ConflictError, SettingsError
+from core.errors import ConflictError, MissingExtraError, SettingsError
 from core.models import device
 from core.models.catalog import fingerprint
 from core.training.batches import FeatureSet
@@ -89,9 +90,12 @@ def check_memory(base: Path, plan: DevicePlan, options: TrainingOptions, data: F
 
 
 def check_options(task: str, options: TrainingOptions) -> None:
-    """Refuse combinations that would silently do nothing."""
+    """Refuse combinations that would silently do nothing, and a tracker that is not installed."""
     if options.r_drop and task not in {"sequence", "multi_label", "token"}:
         raise SettingsError(f"Training option 'r_drop' needs a classification task, the task is '{task}': set it to 0.")
+    for tracker in ("tensorboard", "wandb"):
+        if options.report_to == tracker and importlib.util.find_spec(tracker) is None:
+            raise MissingExtraError(tracker, tracker, f"Training with report_to={tracker}")
 
 
 def record_start(

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.errors import CancelledError_, ConflictError, DataError, ResourceError
+from core.errors import CancelledError_, ConflictError, DataError, MissingExtraError, ResourceError
 from core.events import Log, Metric, Progress
 from core.models.catalog import fingerprint
 from core.runs import Run
@@ -211,3 +211,17 @@ def test_the_run_folder_says_what_was_trained_on_what(base: Path, tmp_path: Path
     assert {"before_loss", "eval_loss", "after_loss", "train_loss"} <= {row["name"] for row in run.metrics}
     assert run.report["training"]["after"] == result.after
     assert run.status["progress"]["done"] == result.steps
+
+
+def test_a_tracker_is_fed_when_asked_for_and_named_when_missing(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tensorboard")
+    options = replace(QUICK, epochs=1, report_to="tensorboard")
+    finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "run"), plan=tiny.PLAN)
+    assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
+    monkeypatch.setattr(module.planning.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingExtraError, match=r"report_to=tensorboard needs .* pip install \"trifolium\[tensorboard\]"
+    ):
+        finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "other"), plan=tiny.PLAN)

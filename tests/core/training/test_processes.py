@@ -1,9 +1,10 @@
-"""Two processes train as one: really two, and to the weights of one process with the same effective batch."""
+"""Two processes train as one with twice the batch, and a process killed outright resumes to the same weights."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,12 @@ SCRIPT = Path(__file__).with_name("train_in_processes.py")
 ROOT = Path(__file__).parents[3]
 
 
-def start(command: list[str], *arguments: object) -> None:
+def start(command: list[str], *arguments: object, killed: bool = False) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, str(SCRIPT), *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=300
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == (-signal.SIGKILL if killed else 0), done.stderr[-3000:]
 
 
 def test_torchrun_with_two_processes_trains_like_one_with_twice_the_batch(tmp_path: Path) -> None:
@@ -41,3 +42,18 @@ def test_torchrun_with_two_processes_trains_like_one_with_twice_the_batch(tmp_pa
     together, single = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (two, one))
     for name, value in single.items():
         assert torch.allclose(value, together[name], atol=1e-3), name
+
+
+def test_kill_9_in_the_middle_of_training_resumes_to_the_same_loss_and_weights(tmp_path: Path) -> None:
+    base = tiny.causal_lm(tmp_path / "tiny-lm")
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    cut.mkdir()
+    whole.mkdir()
+    start([sys.executable], base, cut, 4, 6, killed=True)  # two steps after the checkpoint of the first epoch
+    assert not (cut / "adapter").exists()
+    start([sys.executable], base, cut, 4)
+    start([sys.executable], base, whole, 4)
+    resumed, straight = (json.loads((folder / "process-0.json").read_text()) for folder in (cut, whole))
+    assert resumed == straight
+    left, right = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (cut, whole))
+    assert all(torch.equal(value, right[name]) for name, value in left.items())

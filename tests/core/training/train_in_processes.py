@@ -1,9 +1,12 @@
-"""Run by ``torchrun`` in a test: base folder, run folder; writes what each process saw."""
+"""Run by tests in processes of their own: base, run folder, batch size, step to die at; writes what each saw."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
+from core.events import Progress
 from core.models.device import DevicePlan
 from core.runs import Run
 from core.training.examples import SftExample
@@ -17,14 +20,19 @@ OPTIONS = TrainingOptions(
 PLAN = DevicePlan("cpu", "float32", 1, "none", None, 8.0, "test")
 
 
-def main(base: str, folder: str, batch_size: str) -> None:
+def main(base: str, folder: str, batch_size: str, die_at: str = "0") -> None:
     from dataclasses import replace
 
     import torch
 
     run = Run(Path(folder))
     options = replace(OPTIONS, batch_size=int(batch_size))
-    result = finetune("sft", Path(base), DATA, DATA[:5], options, run, plan=PLAN)
+
+    def die(event: object) -> None:
+        if isinstance(event, Progress) and event.done == int(die_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    result = finetune("sft", Path(base), DATA, DATA[:5], options, run, die, plan=PLAN)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     backend = torch.distributed.get_backend() if torch.distributed.is_initialized() else "none"
     record = {"world_size": result.world_size, "after": result.after, "steps": result.steps, "backend": backend}
