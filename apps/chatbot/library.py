@@ -81,15 +81,18 @@ def withheld_questions(answers: Sequence[ApprovedAnswer]) -> list[LabelledQuesti
     ]
 
 
-def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> IntentModel | None:
-    """An intent model from the wordings of approved answers that name an intent; None when fewer than two do."""
+def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge, rejected: float) -> IntentModel | None:
+    """An intent model from the wordings of approved answers that name an intent; None when fewer than two do.
+
+    ``rejected`` is the share of in-scope wordings that may be taken for out of scope.
+    """
     rows = [(wording, one.intent, one.language, one.id) for one in answers if one.intent for wording in one.wordings]
     counts = Counter(intent for _, intent, _, _ in rows)
     rows = [row for row in rows if counts[row[1]] >= FEWEST_WORDINGS]
     if len({intent for _, intent, _, _ in rows}) < 2:
         return None
     texts, labels, languages, groups = zip(*rows, strict=True)
-    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders), groups=groups)
+    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders), rejected, groups)
 
 
 def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:

@@ -338,7 +338,9 @@ class ChatbotService:
     def refresh(self) -> None:
         """Learn intents from the approved answers and read the thresholds again; after any change of knowledge."""
         with self._learning:
-            self._intents = learn_intents(self._store.answers(Status.APPROVED, None, 100_000, 0), self._knowledge)
+            approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
+            rejected = self.settings.chatbot.deciding.rejected_share
+            self._intents = learn_intents(approved, self._knowledge, rejected)
             self._tuning = tuning.tuning_from(self._store_sets())
 
     def export(self, folder: Path, masked: bool = True) -> list[Path]:

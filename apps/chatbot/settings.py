@@ -28,7 +28,10 @@ class Deciding(Section):
         default=2, ge=1, le=10, description="unhelpful turns in a row before a person is called"
     )
     rejected_share: float = Field(
-        default=0.05, gt=0, lt=0.5, description="share of in-scope questions that may be taken for out of scope"
+        default=0.02,
+        gt=0,
+        lt=0.5,
+        description="share of approved wordings that may be taken for out of scope; of customers' own words it is more",
     )
 
 
