@@ -12,6 +12,7 @@ import torch
 
 from core.errors import AdapterError
 from core.models.adapter_check import WEIGHTS, check_config
+from core.models.loading import quietly
 
 EFFECT = 1e-6  # smallest change of any output that counts
 
@@ -34,7 +35,8 @@ def with_adapter(model: Any, folder: Path) -> Any:
         modules_to_save=config.get("modules_to_save"),
         inference_mode=True,
     )
-    wrapped = get_peft_model(model, lora)
+    with quietly():
+        wrapped = get_peft_model(model, lora)
     tensors = load_file(folder / WEIGHTS)
     try:
         result: Any = set_peft_model_state_dict(wrapped, tensors)

@@ -92,7 +92,7 @@ def finetune(
     if not examples:
         raise DataError("There are no training examples.")
     planning.check_options(task, options)
-    plan = plan or _default_plan()
+    plan = planning.of_this_process(plan or _default_plan())
     device.apply(plan)
     until = time.monotonic() + (options.time_limit_s or float("inf"))
     listener = run.listener(on_event) if planning.is_first_process() else ignore

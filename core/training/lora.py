@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from core.models.loading import quietly
 from core.training.options import TrainingOptions
 
 HEADS = {"classifier", "score", "lm_head"}  # names of output layers in transformers' models
@@ -27,7 +28,8 @@ def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
         use_rslora=True,
         target_modules=list(targets),
     )
-    return get_peft_model(model, config)
+    with quietly():
+        return get_peft_model(model, config)
 
 
 def linear_names(model: Any) -> list[str]:

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +131,13 @@ def record_start(
 def is_first_process() -> bool:
     """Whether this process keeps the run folder; torchrun numbers its processes in RANK."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def of_this_process(plan: DevicePlan) -> DevicePlan:
+    """Under torchrun each process has a card of its own; a model spread over all cards is for one process."""
+    if os.environ.get("WORLD_SIZE", "1") == "1" or not plan.device.startswith("cuda"):
+        return plan
+    return replace(plan, device=f"cuda:{os.environ.get('LOCAL_RANK', '0')}", device_map=None)
 
 
 def _target_tokens(feature: dict[str, Any]) -> int:

@@ -225,3 +225,13 @@ def test_a_tracker_is_fed_when_asked_for_and_named_when_missing(
         MissingExtraError, match=r"report_to=tensorboard needs .* pip install \"trifolium\[tensorboard\]"
     ):
         finetune("sft", base, TRAIN, HELD, options, folder(tmp_path / "other"), plan=tiny.PLAN)
+
+
+def test_under_torchrun_each_process_takes_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    spread = replace(tiny.PLAN, device="cuda", device_map="auto")
+    assert module.planning.of_this_process(spread) is spread
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    own = module.planning.of_this_process(spread)
+    assert (own.device, own.device_map) == ("cuda:1", None)
+    assert module.planning.of_this_process(tiny.PLAN) is tiny.PLAN
