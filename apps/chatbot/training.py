@@ -60,7 +60,7 @@ def finetune(
     )
     run = _run(settings, resume, what, asdict(chosen) | {"reading": reading, "sample_reading": sample_reading})
     with run.recording():
-        return _train_generator(settings, run, train, held, chosen, promote, run.listener(on_event))
+        return _train_generator(settings, run, train, held, chosen, promote, on_event)
 
 
 def grounded_data(
@@ -116,11 +116,10 @@ def _train_generator(
     learnt = [as_sft(one) for one in train]
     content = data_hash(learnt)
     run.write_data(content, {"train": len(train), "validation": len(held)}, "by title, document and intent")
-    run.write("plan", asdict(plan))
     result = train_adapter("sft", base, learnt, [as_sft(one) for one in held], options, run, on_event, plan=plan)
     figures = {f"after_{name}": value for name, value in result.after.items()}
     figures |= {f"before_{name}": value for name, value in result.before.items()}
-    run.write("report", figures | {"best_step": result.best_step, "steps": result.steps})
+    run.write("report", dict(run.report) | figures | {"best_step": result.best_step, "steps": result.steps})
     registry = AdapterRegistry(settings.home)
     live = registry.live_version(GROUNDED)
     parents = (live,) if live else ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.chatbot.records import Conversation, ConversationState, Message, Rating, Role, Status
-from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial
+from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial, scroll_to_end
 from apps.chatbot.ui.shared import language, one_sentence, plain, say, service, shorten
 from core.errors import NotFoundError
 
@@ -35,6 +35,8 @@ def draw() -> None:
             _growing(bot, conversation.id, pending, messages)
         elif conversation and conversation.state is ConversationState.PERSON:
             _with_person(bot, conversation.id, len(messages))
+        if messages and not pending:
+            scroll_to_end(messages[-1].id)
     with st.bottom:
         _bar(bot, conversation)
         _input(bot, conversation, busy=pending is not None)
@@ -139,6 +141,7 @@ def _growing(bot: "ChatbotService", conversation_id: str, pending: str, messages
             if view.done:
                 st.rerun()
             draw_partial(view.text, view.decision)
+            scroll_to_end(f"{pending}-{len(view.text) // 80}", near_only=bool(view.text))
             if st.button(say("stop"), key="stop", icon=":material/stop_circle:"):
                 bot.stop(pending)
 

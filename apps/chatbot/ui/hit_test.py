@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
 
 RESULT = "hit_result"
+KINDS = {
+    EvidenceKind.ANSWER: ":material/quick_reference:",
+    EvidenceKind.PASSAGE: ":material/description:",
+}
 
 
 def hit_test(bot: "ChatbotService") -> None:
@@ -34,18 +38,18 @@ def hit_test(bot: "ChatbotService") -> None:
     _side(lists[1], say("side_vector"), found.rows, "vector_rank", "cosine")
     _side(lists[2], say("side_fused"), found.rows, "fused_rank", "score")
     st.subheader(say("hits_texts"))
-    for row in sorted(found.rows, key=lambda one: one.fused_rank):
-        with st.expander(f"{row.fused_rank} · {plain(shorten(row.title, 80))}"):
+    for row in sorted(found.rows, key=lambda one: (one.kind, one.fused_rank)):
+        with st.expander(f"{KINDS[row.kind]} {row.fused_rank} · {plain(shorten(row.title, 80))}"):
             st.markdown(plain(row.text))
 
 
 def _side(place: Any, title: str, rows: Sequence[Any], order: str, score: str) -> None:
-    ranked = sorted((row for row in rows if getattr(row, order) is not None), key=lambda row: getattr(row, order))
+    """One column: answers and passages are found in indexes of their own, so each kind has its own order."""
     with place.container(border=True):
         st.markdown(f"**{title}**")
-        if not ranked:
-            st.caption(say("side_none"))
-        for row in ranked:
-            kind = ":material/quick_reference:" if row.kind == EvidenceKind.ANSWER else ":material/description:"
-            shown = f"  :gray[{getattr(row, score):.3f}]"
-            st.markdown(f"{getattr(row, order)}. {kind} {plain(shorten(row.title, 46))}{shown}")
+        for kind, icon in KINDS.items():
+            found = [row for row in rows if row.kind == kind and getattr(row, order) is not None]
+            st.caption(f"{icon} {say(f'hits_{kind}')}" if found else f"{icon} {say('side_none')}")
+            for row in sorted(found, key=lambda one: getattr(one, order)):
+                shown = f"{plain(shorten(row.title, 46))}  :gray[{getattr(row, score):.3f}]"
+                st.markdown(f"{getattr(row, order)}. {shown}")

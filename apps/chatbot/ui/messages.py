@@ -48,6 +48,22 @@ def draw_partial(text: str, decision: Decision | None) -> None:
         st.markdown(with_citations(text) + " ▌" if text else f"*{plain(say('thinking'))}*")
 
 
+def scroll_to_end(mark: str, near_only: bool = False) -> None:
+    """Bring the newest words into sight, once per ``mark``; ``near_only`` leaves a reader who scrolled up alone.
+
+    Streamlit follows a chat only when its input is drawn in the page itself, and ours shares the bar below with the
+    buttons that must always be in sight.
+    """
+    near = "m.scrollHeight - m.scrollTop - m.clientHeight < 320" if near_only else "true"
+    st.html(
+        f"""<script data-mark="{mark}">setTimeout(() => {{
+        const m = document.querySelector('[data-testid="stMain"]');
+        if (m && {near}) m.scrollTo({{top: m.scrollHeight}});
+        }}, 150)</script>""",
+        unsafe_allow_javascript=True,
+    )
+
+
 def with_citations(text: str) -> str:
     """The text shown as it is, its citations ``[1]`` as small badges that match the sources below."""
     return _CITATION.sub(r":green-badge[\1]", plain(text))
