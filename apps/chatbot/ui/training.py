@@ -105,7 +105,7 @@ def _run(run: Run, newest: bool) -> None:
     if state == "running":
         seen = progress(run)
         left = f" · {say('left', minutes=max(1, round(seen.left_s / 60)))}" if seen.left_s else ""
-        st.progress(seen.fraction, text=f"{plain(seen.stage)} · {percent(seen.fraction)}{left}")
+        st.progress(seen.fraction, text=f"{plain(seen.stage or say('working'))} · {percent(seen.fraction)}{left}")
     if status.get("error"):
         st.error(plain(shorten(str(status["error"]), 300)), icon=":material/error:")
     points = curve(run) if newest else []

@@ -245,6 +245,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "stage_search": ("search", "检索"),
     "stage_retrieve": ("search", "检索"),
     "stage_rewrite": ("follow-up", "改写"),
+    "stage_understand": ("understanding", "理解"),
     "stage_intent": ("intent", "意图"),
     "stage_decide": ("decision", "决策"),
     "stage_reply": ("reply", "回复"),
