@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.chatbot.records import Conversation, ConversationState, Message, Rating, Role, Status
-from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial, scroll_to_end
+from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial, offers, scroll_to_end
 from apps.chatbot.ui.shared import language, one_sentence, plain, say, service, shorten
 from core.errors import NotFoundError
 
@@ -116,10 +116,10 @@ def _history(bot: "ChatbotService", conversation: Conversation | None, messages:
         with one_sentence():
             bot.feedback(message_id, rating, reason, comment)
 
+    last = messages[-1] if messages and "pending" not in st.session_state else None
     for message in messages:
-        draw_message(message, rate)
-    last = messages[-1] if messages else None
-    if last is not None and last.decision is not None and "pending" not in st.session_state:
+        draw_message(message, rate, message is last and message.decision is not None and offers(message.decision))
+    if last is not None and last.decision is not None:
         draw_candidates(last.decision, f"candidate-{last.id}", lambda question: _ask(bot, conversation, question))
     failed = st.session_state.pop("failed", None)
     if failed:

@@ -28,12 +28,12 @@ def bubble(role: Role) -> Any:
     return st.chat_message("user" if role is Role.CUSTOMER else "assistant", avatar=AVATARS[role])
 
 
-def draw_message(message: Message, rate: Rate) -> None:
-    """A message with everything that belongs to it."""
+def draw_message(message: Message, rate: Rate, offered: bool = False) -> None:
+    """A message with everything that belongs to it; candidates ``offered`` as buttons below are not listed twice."""
     with bubble(message.role):
         if message.role is Role.AGENT:
             st.caption(f"{say('role_agent')} · {moment(message.created_at)}")
-        st.markdown(with_citations(message.text))
+        st.markdown(with_citations(message.text.split("\n")[0] if offered else message.text))
         if message.role is Role.ASSISTANT and message.decision is not None:
             decision_line(message.decision)
             draw_sources(message.decision, message.text)
@@ -96,11 +96,14 @@ def _rank(rank: int | None) -> str:
     return "–" if rank is None else str(rank)
 
 
+def offers(decision: Decision) -> bool:
+    """Whether the decision asks back with questions to choose from."""
+    return decision.outcome is Outcome.CLARIFY and bool(decision.candidates)
+
+
 def draw_candidates(decision: Decision, key: str, pick: Pick) -> None:
     """The questions offered when asking back; a click asks that one."""
-    if decision.outcome is not Outcome.CLARIFY:
-        return
-    for one in decision.candidates:
+    for one in decision.candidates if offers(decision) else ():
         if st.button(plain(one.question), key=f"{key}-{one.id}", icon=":material/subdirectory_arrow_right:"):
             pick(one.question)
 
