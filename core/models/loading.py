@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from core.models.device import DevicePlan
 
 _FIRST_IMPORT = threading.Lock()
+# While the library builds a model it replaces parts of itself for every thread (``tie_weights`` among them): of two
+# models loaded at the same moment one would keep a random output layer. So one after the other.
+_ONE_AT_A_TIME = threading.Lock()
 PROBLEM_TYPES = {
     "single_label": "single_label_classification",
     "multi_label": "multi_label_classification",
@@ -89,7 +92,7 @@ def load_gguf(file: Path) -> tuple[Any, Any]:
     library = _transformers()
     folder, name = str(file.parent), file.name
     options = {"gguf_file": name, "trust_remote_code": False}
-    with quietly(), _one_sentence(file, file.stat().st_size * 6 / 1e9):
+    with _ONE_AT_A_TIME, quietly(), _one_sentence(file, file.stat().st_size * 6 / 1e9):
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **options)
         dequantise = library.GgufConfig(dequantize=True)
         model: Any = library.AutoModelForCausalLM.from_pretrained(
@@ -129,7 +132,7 @@ def _load(auto_class: Any, path: Path, plan: DevicePlan, for_training: bool, **e
         options["quantization_config"] = _bitsandbytes(plan)
     if plan.device_map or "quantization_config" in options:
         options["device_map"] = plan.device_map or plan.device
-    with quietly(), _one_sentence(path, needed):
+    with _ONE_AT_A_TIME, quietly(), _one_sentence(path, needed):
         model = auto_class.from_pretrained(str(path), **options)
     if on_cpu:
         return model.to(getattr(torch, dtype))
