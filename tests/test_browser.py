@@ -28,7 +28,6 @@ FLAGS = (
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.bundled,
-    # Its last whole pass is to be seen on a quiet machine before `make test` depends on it.
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER) and not os.environ.get("CI"),
         reason="needs chromium and chromedriver (on Debian: apt-get install chromium chromium-driver)",
