@@ -11,10 +11,12 @@ import numpy as np
 
 from apps.chatbot.decision import Match
 from core.errors import DataError
+from core.metrics import risk_coverage, threshold_for_risk
 
 ANSWER_FEATURES = ("score", "score_lead")
 PASSAGE_FEATURES = ("cosine", "overlap", "covered", "best_of_both")
 FOLDS = 5
+NEVER = 1.01  # a threshold no probability reaches: nothing is answered
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple
     """Fit on labelled questions: ``right[i]`` says whether acting on question i would have been right.
 
     The curve and the threshold come from ``FOLDS``-fold held-out probabilities, the calibrator from all rows. Raises
-    ``DataError`` when there are fewer than 10 questions of either kind, since no error rate can be promised then.
+    ``DataError`` when there are fewer than ``FOLDS`` questions of either kind.
     """
     x, y = np.asarray(features, dtype=float), np.asarray(right, dtype=bool)
     if min(int(y.sum()), int((~y).sum())) < FOLDS:
@@ -98,21 +100,12 @@ def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple
     model.fit(x, y)
     calibrator = Calibrator(names, tuple(float(weight) for weight in model.coef_[0]), float(model.intercept_[0]))
     curve = risk_coverage_curve(held_out, y)
-    return Fit(calibrator, threshold_at(curve, error_rate), error_rate, curve, len(y))
+    threshold = min(NEVER, threshold_for_risk(held_out, y, error_rate))  # infinity is no JSON
+    return Fit(calibrator, threshold, error_rate, curve, len(y))
 
 
 def risk_coverage_curve(probabilities: np.ndarray, right: np.ndarray) -> tuple[CurvePoint, ...]:
-    """Risk at every coverage, questions taken in order of falling probability (El-Yaniv and Wiener 2010)."""
-    order = np.argsort(-probabilities, kind="stable")
-    wrong = np.cumsum(~right[order])
-    count = np.arange(1, len(order) + 1)
-    return tuple(
-        CurvePoint(round(float(n / len(order)), 4), round(float(w / n), 4), round(float(probabilities[row]), 4))
-        for n, w, row in zip(count, wrong, order, strict=True)
-    )
-
-
-def threshold_at(curve: Sequence[CurvePoint], error_rate: float) -> float:
-    """The lowest threshold whose risk keeps the error rate; above 1, so nothing is answered, when none does."""
-    kept = [point.threshold for point in curve if point.risk <= error_rate]
-    return min(kept) if kept else 1.01
+    """The stem's risk-coverage curve as points that the store keeps and the page draws."""
+    curve = risk_coverage(probabilities, right)
+    points = zip(curve.coverage, curve.risk, curve.thresholds, strict=True)
+    return tuple(CurvePoint(round(float(c), 4), round(float(r), 4), float(t)) for c, r, t in points)

@@ -64,8 +64,7 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
         return _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, confidence, [best])
     likely = signals.answer_probability >= thresholds.clarify
     if signals.in_scope and signals.passage_probability >= max(thresholds.compose, signals.answer_probability):
-        evidence = signals.passages + signals.answers[:2]
-        return _with(signals, Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, signals.passage_probability, evidence)
+        return _with(signals, Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, signals.passage_probability, signals.passages)
     if likely and signals.in_scope:
         reason = Reason.SEVERAL_CANDIDATES if len(signals.answers) > 1 else Reason.TOO_VAGUE
         return _with(signals, Outcome.CLARIFY, reason, signals.answer_probability, signals.answers[:CANDIDATES])

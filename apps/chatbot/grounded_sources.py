@@ -1,4 +1,4 @@
-"""Where grounded examples come from: reading-comprehension files, approved answers with documents, labelled questions.
+"""Where grounded examples come from: reading-comprehension files, approved answers with documents.
 
 Gives passages, questions and a lexical ranking for ``grounded_examples.build_examples``. Reads through the dataset
 adapter; trains nothing.
@@ -16,7 +16,7 @@ from apps.chatbot.grounded_examples import (
     ReadingQuestion,
     build_examples,
 )
-from apps.chatbot.records import ApprovedAnswer, Kind, LabelledQuestion, Passage
+from apps.chatbot.records import ApprovedAnswer, Passage
 from core.errors import DataError
 from core.retrieval.lexical import LexicalIndex
 from core.training.examples import SftExample
@@ -71,17 +71,10 @@ def simplified(reading: ReadingSet, convert: Callable[[str], str]) -> ReadingSet
     return ReadingSet(passages, questions)
 
 
-def knowledge_set(
-    answers: Iterable[ApprovedAnswer],
-    passages: Iterable[Passage],
-    labelled: Iterable[LabelledQuestion],
-    language: str,
-    documents: dict[str, str] | None = None,
-) -> ReadingSet:
+def knowledge_set(answers: Iterable[ApprovedAnswer], passages: Iterable[Passage], language: str) -> ReadingSet:
     """A team's own knowledge as a reading set: each other wording asks for its approved answer as a whole.
 
-    Answers with slots are left out, since the generator must not fill them. Labelled document questions join when
-    their short answer stands in a passage of that document; ``documents`` maps file names to document ids.
+    Answers with slots are left out, since the generator must not fill them; passages of documents serve as distractors.
     """
     own = [one for one in answers if one.language == language and "{" not in one.answer]
     rows = [ReadingPassage(one.question, one.answer, one.intent or one.id, language) for one in own]
@@ -94,7 +87,6 @@ def knowledge_set(
         if passage.language == language:
             title = f"{passage.title} › {passage.heading}" if passage.heading else passage.title
             rows.append(ReadingPassage(title, passage.text, passage.document_id, language))
-    questions += _document_questions(labelled, rows[len(own) :], len(own), language, documents or {})
     return ReadingSet(tuple(rows), tuple(questions))
 
 
@@ -111,22 +103,3 @@ def examples(
 def as_sft(example: GroundedExample) -> SftExample:
     """The form ``core.training`` learns from."""
     return SftExample(({"role": "user", "content": example.prompt},), example.completion)
-
-
-def _document_questions(
-    labelled: Iterable[LabelledQuestion],
-    passages: Sequence[ReadingPassage],
-    offset: int,
-    language: str,
-    documents: dict[str, str],
-) -> list[ReadingQuestion]:
-    found = []
-    for one in labelled:
-        if one.kind is not Kind.DOCUMENT or one.language != language or not one.answer:
-            continue
-        wanted = documents.get(one.document or "")
-        for row, passage in enumerate(passages):
-            if one.answer in passage.text and wanted in (None, passage.group):
-                found.append(ReadingQuestion(one.question, (one.answer,), offset + row, language))
-                break
-    return found

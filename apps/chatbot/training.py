@@ -1,7 +1,7 @@
 """finetune(): a better generator or intent model out of what the team has approved, kept in a run folder.
 
 Collect → split by group → train → measure beside the live adapter → a gate → promote or keep. The adapter that ships
-was made by this function from the sample and a reading-comprehension file named on the command line.
+was made from the same examples by a shorter loop of the same arithmetic; its card tells how.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from apps.chatbot.engine import GROUNDED
 from apps.chatbot.grounded_examples import GroundedExample
 from apps.chatbot.grounded_sources import ReadingSet, as_sft, examples, knowledge_set, simplified
 from apps.chatbot.reading_files import reading_comprehension, reading_passages
-from apps.chatbot.records import LabelledQuestion, Status
+from apps.chatbot.records import Status
 from apps.chatbot.service import SAMPLE
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
@@ -87,9 +87,8 @@ def _sets(settings: ChatbotSettings, reading: Sequence[Path], sample_reading: bo
         passages = store.passages()
     finally:
         store.close()
-    labelled: list[LabelledQuestion] = []
     for language in ("en", "zh"):
-        own = knowledge_set(answers, passages, labelled, language)
+        own = knowledge_set(answers, passages, language)
         if own.questions and len(own.passages) > 1:
             yield own
     if sample_reading:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from apps.chatbot import reply, wordings
-from apps.chatbot.decision import Signals, after_refusal, decide
+from apps.chatbot.decision import Signals, Thresholds, after_refusal, decide
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Decision, Message, Outcome, Reason, Role, Turn
 from apps.chatbot.reply import Composed, Decided, Stage
@@ -84,7 +84,7 @@ def respond(
     decision = decide(signals, limits)
     yield clock.lap("understand")
     if decision.outcome is Outcome.COMPOSE:
-        yield from _composed(desk, decision, signals, tuning, query, text, history, language, clock, cancel)
+        yield from _composed(desk, decision, signals, limits, query, text, history, language, clock, cancel)
         return
     known = slots_in(" ".join([*(one.text for one in history if one.role is Role.CUSTOMER), text])) | dict(slots or {})
     said, decision = _said(decision, language, known)
@@ -123,7 +123,7 @@ def _composed(
     desk: Desk,
     decision: Decision,
     signals: Signals,
-    tuning: Tuning,
+    limits: Thresholds,
     query: str | None,
     text: str,
     history: Sequence[Message],
@@ -131,8 +131,7 @@ def _composed(
     clock: Clock,
     cancel: threading.Event | None,
 ) -> Iterator[Stage | Decided | Token | Answer]:
-    evidence = decision.evidence[: desk.section.retrieval.passages]
-    decision = replace(decision, evidence=evidence)
+    evidence = decision.evidence
     before = next((one.text for one in reversed(history) if one.role is Role.CUSTOMER), "") if query else ""
     composed: Composed | None = None
     tokens: list[str] = []
@@ -158,7 +157,7 @@ def _composed(
         stopped = replace(decision, reason=Reason.CANCELLED)
         yield from _whole("", stopped, clock, already=composed.text)
     elif composed is not None and composed.refused:
-        refused = after_refusal(decision, signals, tuning.thresholds)
+        refused = after_refusal(decision, signals, limits)
         said, refused = _said(refused, language, {})
         yield Decided(refused, query)
         yield from _whole(said, refused, clock)

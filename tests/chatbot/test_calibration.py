@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.chatbot.calibration import fit, risk_coverage_curve, threshold_at
+from apps.chatbot.calibration import fit, risk_coverage_curve
 from core.errors import DataError
 
 
@@ -12,14 +12,11 @@ def test_the_curve_counts_wrong_answers_from_the_surest_down():
     assert [(point.coverage, point.risk) for point in curve] == [(0.25, 0), (0.5, 0), (0.75, 0.3333), (1.0, 0.25)]
 
 
-def test_the_threshold_is_the_lowest_that_keeps_the_rate():
-    curve = risk_coverage_curve(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, True]))
-    assert threshold_at(curve, 0.1) == 0.8 and threshold_at(curve, 0.25) == 0.6
-
-
 def test_nothing_is_answered_when_no_threshold_keeps_the_rate():
-    curve = risk_coverage_curve(np.array([0.9, 0.8]), np.array([False, False]))
-    assert threshold_at(curve, 0.1) > 1
+    fitted = fit([[0.1], [0.2]] * 10, [True, False] * 10, ("a",), error_rate=0.0001)
+    backwards = fit([[1.0]] * 10 + [[1.1]] * 10, [False, True] * 10, ("a",), error_rate=0.01)
+    assert fitted.threshold <= 1 and all(point.risk < 1 for point in fitted.curve)
+    assert backwards.threshold > 1
 
 
 def test_a_fit_keeps_its_promise_on_fresh_questions():

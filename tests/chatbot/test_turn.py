@@ -155,6 +155,13 @@ def test_a_refusal_of_the_generator_is_not_shown_but_asked_back():
     assert answer.decision.outcome is Outcome.CLARIFY and "No answer" not in tokens and tokens
 
 
+def test_a_refusal_counts_as_a_failure_by_the_teams_own_setting():
+    at = desk(passages=[KETTLE], generator=Says("No answer."), thresholds=SURE)
+    strict = replace(at, section=ChatbotSection.model_validate({"deciding": {"failures_before_person": 1}}))
+    answer, _, _ = turn(strict, "Who is the mayor?")
+    assert (answer.decision.outcome, answer.decision.reason) == (Outcome.HAND_OVER, Reason.REPEATED_FAILURE)
+
+
 @pytest.mark.parametrize("generator", [None, Broken()])
 def test_without_a_working_generator_the_passage_is_quoted(generator):
     answer, tokens, _ = turn(

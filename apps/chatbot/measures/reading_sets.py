@@ -14,7 +14,7 @@ from core.events import OnEvent, ignore
 from core.models import catalog, device
 from core.models.adapters import AdapterRegistry
 
-ASKED = 200  # questions of each set unless told otherwise: about 10 minutes a set on two cores
+ASKED = 200  # questions of each set unless told otherwise
 FOLDERS: Mapping[str, str] = {"xquad_en": "xquad_en", "cmrc2018_zh": "cmrc2018_zh"}
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets" / "chatbot"
 
