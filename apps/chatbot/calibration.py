@@ -104,6 +104,14 @@ def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple
     return Fit(calibrator, threshold, error_rate, curve, len(y))
 
 
+def refit_threshold(fitted: Fit, features: Sequence[Sequence[float]], right: Sequence[bool], error_rate: float) -> Fit:
+    """Another threshold on the same probability, for an act that is right in other cases."""
+    probabilities = np.array([fitted.calibrator.probability(row) for row in features])
+    wanted = np.asarray(right, dtype=bool)
+    threshold = min(NEVER, threshold_for_risk(probabilities, wanted, error_rate))
+    return Fit(fitted.calibrator, threshold, error_rate, risk_coverage_curve(probabilities, wanted), len(wanted))
+
+
 def risk_coverage_curve(probabilities: np.ndarray, right: np.ndarray) -> tuple[CurvePoint, ...]:
     """The stem's risk-coverage curve as points that the store keeps and the page draws."""
     curve = risk_coverage(probabilities, right)

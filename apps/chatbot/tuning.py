@@ -11,15 +11,15 @@ from typing import Any
 
 from apps.chatbot import calibration
 from apps.chatbot.calibration import ANSWER_FEATURES, PASSAGE_FEATURES, Calibrator, CurvePoint, Fit
-from apps.chatbot.decision import Match, Signals, Thresholds
+from apps.chatbot.decision import CANDIDATES, Match, Signals, Thresholds
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Kind, LabelledQuestion
 from apps.chatbot.understanding import Asked, Intents, Library, Tuning, understand
 from core.errors import DataError
 
-# Asking back costs the customer one click where a wrong answer costs a wrong answer, so candidates are offered from
-# this probability on, well below the one at which the first of them is given.
-CLARIFY_SHARE = 0.4
+# Asking back costs the customer one click where a wrong answer costs a wrong answer: candidates are offered as long as
+# one of them is right three times in four.
+OFFER_ERROR = 0.25
 # Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
 # half of the tries may come to nothing.
 PASSAGE_ERROR = 0.5
@@ -27,7 +27,7 @@ PASSAGE_ERROR = 0.5
 
 @dataclass(frozen=True)
 class ThresholdSet:
-    """A fitted threshold with the curve it was read from; ``kind`` is answer or passage."""
+    """A fitted threshold with the curve it was read from; ``kind`` is answer, passage or offer."""
 
     language: str
     kind: str
@@ -50,7 +50,7 @@ def fit_language(
     error_rate: float,
     now: datetime,
 ) -> list[ThresholdSet]:
-    """Both thresholds of one language, on labelled questions and on ``withheld`` wordings of approved answers.
+    """The thresholds of one language, fitted on labelled questions and ``withheld`` wordings of approved answers.
 
     The latter are asked of ``reduced``, a library without them: labelled questions are collected where bots fail, the
     wordings are everyday traffic, and an error rate must hold over both. An approved answer is right when it is one of
@@ -74,7 +74,10 @@ def fit_language(
         passage = calibration.fit(passage_rows, right_passage, PASSAGE_FEATURES, PASSAGE_ERROR)
     except DataError as error:
         raise DataError(f"For language '{language}': {error}") from error
-    return [_set(language, "answer", answer, now), _set(language, "passage", passage, now)]
+    offers = [_offered_right(one, found.answers) for (one, _), found in zip(asked, signals, strict=True)]
+    offer = calibration.refit_threshold(answer, answer_rows, offers, OFFER_ERROR)
+    kinds = {"answer": answer, "passage": passage, "offer": offer}
+    return [_set(language, kind, found, now) for kind, found in kinds.items()]
 
 
 def accepted(question: LabelledQuestion) -> tuple[str, ...]:
@@ -84,12 +87,20 @@ def accepted(question: LabelledQuestion) -> tuple[str, ...]:
     return question.faq_ids or ((question.faq_id,) if question.faq_id else ())
 
 
+def _offered_right(question: LabelledQuestion, matches: Sequence[Match]) -> bool:
+    """Whether one of the candidates that asking back would offer is an accepted answer."""
+    wanted = set(question.faq_ids) | set(accepted(question))
+    return any(match.evidence.id in wanted for match in matches[:CANDIDATES])
+
+
 def tuning_from(sets: Sequence[ThresholdSet]) -> dict[str, Tuning]:
     """What a turn needs of the newest sets, by language."""
     found: dict[str, dict[str, ThresholdSet]] = {}
     for one in sorted(sets, key=lambda one: one.created_at):
         found.setdefault(one.language, {})[one.kind] = one
-    return {language: _tuning(kinds) for language, kinds in found.items() if {"answer", "passage"} <= kinds.keys()}
+    return {
+        language: _tuning(kinds) for language, kinds in found.items() if {"answer", "passage", "offer"} <= kinds.keys()
+    }
 
 
 def to_json(one: ThresholdSet) -> dict[str, Any]:
@@ -116,7 +127,7 @@ def from_json(plain: Mapping[str, Any]) -> ThresholdSet:
 
 def _tuning(kinds: Mapping[str, ThresholdSet]) -> Tuning:
     answer, passage = kinds["answer"], kinds["passage"]
-    thresholds = Thresholds(answer.threshold, passage.threshold, CLARIFY_SHARE * min(1.0, answer.threshold))
+    thresholds = Thresholds(answer.threshold, passage.threshold, kinds["offer"].threshold)
     return Tuning(answer.calibrator, passage.calibrator, thresholds)
 
 

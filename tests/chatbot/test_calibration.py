@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.chatbot.calibration import fit, risk_coverage_curve
+from apps.chatbot.calibration import fit, refit_threshold, risk_coverage_curve
 from core.errors import DataError
 
 
@@ -31,3 +31,15 @@ def test_a_fit_keeps_its_promise_on_fresh_questions():
 def test_too_few_labels_are_refused_in_one_sentence():
     with pytest.raises(DataError, match="at least 5 questions answered right and 5 wrong, got 3 and 2"):
         fit([[0.1]] * 5, [True, True, True, False, False], ("a",), 0.1)
+
+
+def test_a_second_threshold_reads_the_same_probability_for_an_act_that_is_right_more_often():
+    rows = [[score / 10] for score in range(20)]
+    first_right = [score >= 12 for score in range(20)]
+    among_three = [score >= 6 for score in range(20)]
+    answer = fit(rows, first_right, ("score",), error_rate=0.1)
+    offer = refit_threshold(answer, rows, among_three, error_rate=0.1)
+    assert offer.calibrator == answer.calibrator and offer.threshold < answer.threshold
+    offered = [answer.calibrator.probability(row) >= offer.threshold for row in rows]
+    wrong = sum(shown and not right for shown, right in zip(offered, among_three, strict=True))
+    assert offered.count(True) > 12 and wrong <= 0.1 * offered.count(True)

@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "kind_answer": ("Approved answer", "标准答案"),
     "kind_passage": ("Passage of a document", "文档片段"),
+    "kind_offer": ("Candidates when asking back", "反问时的候选"),
     "role_customer": ("Customer", "顾客"),
     "role_assistant": ("Bot", "机器人"),
     "role_agent": ("Service team", "人工客服"),
