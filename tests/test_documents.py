@@ -144,7 +144,8 @@ def test_an_old_python_is_refused_in_one_sentence(tmp_path: Path) -> None:
     old.write_text('#!/bin/sh\ncase "$2" in *exit*) exit 1;; *) echo 3.9.1;; esac\n')
     old.chmod(0o755)
     command = ["make", "-f", str(ROOT / "Makefile"), f"PYTHON={old}", ".venv/bin/python"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    alone = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    ended = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, timeout=60)
     assert ended.returncode != 0
     assert ended.stdout.strip() == (
         f"Trifolium needs Python 3.11 or newer, and '{old}' is 3.9.1: name another with make PYTHON=python3.12."
