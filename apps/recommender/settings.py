@@ -15,9 +15,7 @@ class EventMeaning(Section):
 
     weight: float = Field(default=1.0, ge=0, le=100, description="how much one such event counts; a click is 1")
     sign: Literal[-1, 0, 1] = Field(default=1, description="1 speaks for the item, -1 against it, 0 neither")
-    half_life_days: float = Field(
-        default=30.0, gt=0, le=36500, description="after so many days it counts half as much"
-    )
+    half_life_days: float = Field(default=30.0, gt=0, le=36500, description="after so many days it counts half as much")
     positive: bool = Field(default=True, description="whether it is what training predicts and experiments count")
 
 
