@@ -1,0 +1,134 @@
+"""What the pages of every leaf share: text from outside made harmless, one-sentence errors, sections, work in a thread.
+
+Knows Streamlit and no leaf: a leaf's pages import this, never the other way round. Words come in as arguments.
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from typing import Generic, TypeVar
+
+import streamlit as st
+
+from core.errors import TrifoliumError
+from core.events import Event, OnEvent, Progress
+
+LANGUAGE_KEY = "ui_language"  # where the shell keeps the visitor's choice
+LOOK_S = 0.5
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
+T = TypeVar("T")
+
+
+def language() -> str:
+    """The language of the interface, chosen in the shell."""
+    return str(st.session_state.get(LANGUAGE_KEY, "en"))
+
+
+def plain(text: str) -> str:
+    """Text from outside as Markdown that shows exactly these characters: no image, link, formula or directive."""
+    return _MARKS.sub(r"\\\1", text).replace("\n", "  \n")
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """The text on one line, cut with an ellipsis."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def percent(value: float) -> str:
+    """A share as a whole percentage."""
+    return f"{value:.0%}"
+
+
+def moment(when: datetime, zone: tzinfo | None = None) -> str:
+    """A moment to the minute, in ``zone`` or else in the server's own time zone."""
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+@contextmanager
+def one_sentence(unexpected: str) -> Iterator[None]:
+    """Whatever goes wrong inside is shown as one sentence, ``unexpected`` for a bug; the log has the rest."""
+    try:
+        yield
+    except TrifoliumError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    except Exception:
+        logging.getLogger(__name__).exception("A page failed.")
+        st.error(unexpected, icon=":material/error:")
+
+
+def choose(key: str, options: Mapping[str, str], label: str) -> str:
+    """A row of sections of which one is open; only the open one is drawn."""
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        key=key,
+        format_func=lambda name: options.get(name, name),
+        default=next(iter(options)),
+        required=True,
+        label_visibility="collapsed",
+    )
+    return str(chosen)
+
+
+def say_later(text: str, icon: str = ":material/check_circle:") -> None:
+    """Redraw the page, then tell the visitor what was done."""
+    st.session_state["said"] = (text, icon)
+    st.rerun()
+
+
+def said() -> None:
+    """Show what ``say_later`` left."""
+    text, icon = st.session_state.pop("said", (None, None))
+    if text:
+        st.toast(text, icon=icon)
+
+
+class Job(Generic[T]):
+    """``work`` running in a thread that outlives a rerun; ``result`` or ``error`` (one sentence) is set at its end."""
+
+    def __init__(self, work: Callable[[OnEvent], T], unexpected: str) -> None:
+        self.progress: Progress | None = None
+        self.result: T | None = None
+        self.error: str | None = None
+        self._unexpected = unexpected
+        self._thread = threading.Thread(target=self._run, args=(work,), name="page-job", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether the work has ended, well or badly."""
+        return not self._thread.is_alive()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the end, for tests and scripts."""
+        self._thread.join(timeout_s)
+        return self.done
+
+    def _run(self, work: Callable[[OnEvent], T]) -> None:
+        try:
+            self.result = work(self._listen)
+        except TrifoliumError as error:
+            self.error = str(error)
+        except Exception:
+            logging.getLogger(__name__).exception("Work started from a page failed.")
+            self.error = self._unexpected
+
+    def _listen(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.progress = event
+
+
+@st.fragment(run_every=LOOK_S)
+def watch_job(key: str, working: str) -> None:
+    """Draw the progress of the job kept under ``key`` and redraw the page when it has ended."""
+    job = st.session_state.get(key)
+    if not isinstance(job, Job):
+        return
+    if job.done:
+        st.rerun()
+    seen = job.progress
+    st.progress(seen.fraction if seen else 0.0, text=plain(seen.stage) if seen else working)
