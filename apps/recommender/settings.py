@@ -1,67 +1,72 @@
 """The recommender's settings, each with its reason; ``load_settings`` reads file, environment and overrides."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from apps import APPS
+from apps.recommender.records import MEANINGS, EventMeaning
 from core.settings import CoreSettings, Section, load
 
 
-class EventMeaning(Section):
+class Meaning(Section):
     """What one kind of event says about a person's interest in an item."""
 
     weight: float = Field(default=1.0, ge=0, le=100, description="how much one such event counts; a click is 1")
-    sign: Literal[-1, 0, 1] = Field(default=1, description="1 speaks for the item, -1 against it, 0 neither")
+    sign: Literal[-1, 1] = Field(default=1, description="1 speaks for the item, -1 against it")
     half_life_days: float = Field(default=30.0, gt=0, le=36500, description="after so many days it counts half as much")
     positive: bool = Field(default=True, description="whether it is what training predicts and experiments count")
+    opens: bool = Field(default=False, description="whether it begins an interest that is unfinished until bought")
+    finishes: bool = Field(default=False, description="whether it ends such an interest")
+    neutral_value: float | None = Field(
+        default=None, description="the value that says nothing either way, for kinds with a value such as stars"
+    )
+    best_value: float = Field(default=5.0, description="the highest value there is")
 
 
-def _meaning(weight: float, sign: Literal[-1, 0, 1], half_life_days: float, positive: bool) -> EventMeaning:
-    return EventMeaning(weight=weight, sign=sign, half_life_days=half_life_days, positive=positive)
+def _start(kind: str) -> Meaning:
+    """The starting value that the records give, as a setting."""
+    values = asdict(next(one for one in MEANINGS if one.type == kind))
+    return Meaning(**{name: value for name, value in values.items() if name != "type"})
 
 
 class Events(Section):
     """The kinds of events and what each means; a team's own kinds go under ``other``."""
 
-    impression: EventMeaning = _meaning(0.0, 0, 14, False)
-    view: EventMeaning = _meaning(0.5, 1, 14, False)
-    click: EventMeaning = _meaning(1.0, 1, 30, True)
-    like: EventMeaning = _meaning(2.0, 1, 90, True)
-    dislike: EventMeaning = _meaning(2.0, -1, 180, False)
-    comment: EventMeaning = _meaning(1.5, 1, 60, True)
-    share: EventMeaning = _meaning(2.5, 1, 60, True)
-    cart: EventMeaning = _meaning(2.5, 1, 30, True)
-    purchase: EventMeaning = _meaning(4.0, 1, 180, True)
-    rating: EventMeaning = _meaning(2.0, 1, 365, True)
-    other: dict[str, EventMeaning] = Field(
-        default={}, description="further kinds by name, each a table of weight, sign, half_life_days, positive"
-    )
+    impression: Meaning = _start("impression")
+    view: Meaning = _start("view")
+    click: Meaning = _start("click")
+    like: Meaning = _start("like")
+    dislike: Meaning = _start("dislike")
+    comment: Meaning = _start("comment")
+    share: Meaning = _start("share")
+    cart: Meaning = _start("cart")
+    purchase: Meaning = _start("purchase")
+    rating: Meaning = _start("rating")
+    other: dict[str, Meaning] = Field(default={}, description="further kinds by name, each a table like the above")
 
-    def meanings(self) -> dict[str, EventMeaning]:
-        """Every known kind by name."""
+    def meanings(self) -> tuple[EventMeaning, ...]:
+        """Every known kind, as the engine reads it."""
         known = {name: getattr(self, name) for name in type(self).model_fields if name != "other"}
-        return known | self.other
+        return tuple(EventMeaning(name, **one.model_dump()) for name, one in (known | self.other).items())
 
 
 class Lists(Section):
     """What a list is like when the caller does not say."""
 
     k: int = Field(default=20, ge=1, le=500, description="items in a list")
-    exclude_seen: bool = Field(default=True, description="leave out what the person has already bought or clicked")
+    exclude_seen: bool = Field(default=True, description="leave out what the person has met already")
     diversity: float = Field(
-        default=0.2, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
+        default=0.3, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
     )
-    freshness: float = Field(default=0.1, ge=0, le=1, description="how much newer items are lifted")
-    fresh_share: float = Field(
-        default=0.1, ge=0, le=0.5, description="share of a list kept for items hardly shown yet, or they stay unknown"
+    freshness: float = Field(default=0.1, ge=0, le=1, description="share of places that new items may claim")
+    calibration: float = Field(
+        default=0.0, ge=0, le=1, description="how far the list is pulled towards the person's own mix of categories"
     )
-    fresh_days: float = Field(default=14.0, gt=0, le=3650, description="how long an item counts as new")
-    most_per_category: float = Field(
-        default=0.5, gt=0, le=1, description="largest share of one category in a list; 1 sets no limit"
-    )
+    exposure: float = Field(default=0.0, ge=0, le=1, description="how far what everybody is shown is held back")
 
 
 class Serving(Section):
