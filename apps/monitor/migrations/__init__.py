@@ -1,0 +1,1 @@
+"""Revisions of the monitor's tables, oldest first; a released one is never edited."""
