@@ -25,7 +25,7 @@ class VersionRow(Base):
     """One row: counts up with every writing transaction, and holds writers in a line, so that numbers grow in the order
     of commits and a reader who goes by them misses nothing."""
 
-    __tablename__ = "recommender_version"
+    __tablename__ = "recommender_changes"
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int]
 

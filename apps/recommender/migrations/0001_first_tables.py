@@ -92,8 +92,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_recommender_lists_user_id"), ["user_id"], unique=False)
 
     op.create_table(
-        "recommender_version",
+        "recommender_changes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recommender_version")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recommender_changes")),
     )
