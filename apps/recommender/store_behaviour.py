@@ -1,6 +1,6 @@
 """Queries over events and the people who caused them, and what changed since a process last looked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,13 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from apps.recommender.records import Event, Item
+from apps.recommender.served import ServedList, impressions
 from apps.recommender.store_catalogue import LOOKUP, CatalogueTables, as_item, note_gone
 from apps.recommender.store_tables import EventRow, GoneRow, ItemRow, ListRow, VersionRow
 from core.errors import NotFoundError
 
 PAGE = 20_000  # events read into memory at a time
+VERSIONS = 100  # transactions whose items are read at a time
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,15 @@ class BehaviourTables(CatalogueTables):
         with self._database.reading() as session:
             return {str(kind): int(number) for kind, number in session.execute(query)}
 
-    def every_event(self) -> Iterator[Event]:
-        """All events in order of arrival, a page at a time."""
+    def every_event(self, until: int | None = None) -> Iterator[Event]:
+        """All events in order of arrival, up to the one numbered ``until``, a page at a time."""
         last = 0
-        while page := self._page(last):
-            last = page[-1].number
-            yield from (_event(row) for row in page)
+        while True:
+            with self._database.reading() as session:
+                page, last = _page(session, last, until)
+            if not page:
+                return
+            yield from page
 
     def events_since(self, since: datetime, until: datetime | None = None) -> list[Event]:
         """Events that happened from one moment (on) to another (before it), in order of arrival."""
@@ -113,28 +118,36 @@ class BehaviourTables(CatalogueTables):
         self.truncate_log()
 
     def changes(self, seen: Seen) -> Changes | None:
-        """What other calls and processes committed since ``seen``, in one consistent view; None when nothing."""
+        """What other calls and processes committed since ``seen``, in one consistent view; None when nothing.
+
+        Much at once comes in pieces: ask again until there is None. Events come when all earlier items have.
+        """
         with self._database.reading() as session:
-            version = int(session.scalar(select(VersionRow.version)) or 0)
-            if version == seen.version:
+            newest = _seen(session)
+            if newest == seen:
                 return None
-            gone = session.execute(
-                select(GoneRow.kind, GoneRow.id_hash).where(GoneRow.version > seen.version).order_by(GoneRow.number)
-            )
-            items = session.scalars(select(ItemRow).where(ItemRow.version > seen.version).order_by(ItemRow.id))
-            rows = list(session.scalars(select(EventRow).where(EventRow.number > seen.event).order_by(EventRow.number)))
+            version = min(newest.version, seen.version + VERSIONS)
+            gone = select(GoneRow.kind, GoneRow.id_hash).where(GoneRow.version.between(seen.version + 1, version))
+            items = select(ItemRow).where(ItemRow.version.between(seen.version + 1, version)).order_by(ItemRow.id)
+            events, last = _page(session, seen.event) if version == newest.version else ([], seen.event)
+            # the newest event may have been deleted since: then nothing newer is there to be read
+            reached = newest.event if version == newest.version and len(events) < PAGE else last
             return Changes(
-                tuple((str(kind), str(hashed)) for kind, hashed in gone),
-                tuple(as_item(row) for row in items),
-                tuple(_event(row) for row in rows),
-                Seen(version, rows[-1].number if rows else seen.event),
+                tuple((str(kind), str(hashed)) for kind, hashed in session.execute(gone.order_by(GoneRow.number))),
+                tuple(as_item(row) for row in session.scalars(items)),
+                tuple(events),
+                Seen(version, reached),
             )
 
     def seen(self) -> Seen:
-        """How far somebody is who reads everything now."""
+        """How far somebody is who has read everything by now."""
         with self._database.reading() as session:
-            version = session.scalar(select(VersionRow.version)) or 0
-            return Seen(int(version), int(session.scalar(select(func.max(EventRow.number))) or 0))
+            return _seen(session)
+
+    def training_events(self, lists: Iterable[ServedList]) -> list[Event]:
+        """All events and, as impressions, the places of ``lists``, in order of time; ties as they came."""
+        shown = (one for served in lists for one in impressions(served))
+        return sorted((*self.every_event(), *shown), key=lambda one: one.time)
 
     def counts(self) -> dict[str, int]:
         """How much there is of everything."""
@@ -147,10 +160,19 @@ class BehaviourTables(CatalogueTables):
         with self._database.reading() as session:
             return {name: int(session.scalar(query) or 0) for name, query in queries.items()}
 
-    def _page(self, after: int) -> list[EventRow]:
-        query = select(EventRow).where(EventRow.number > after).order_by(EventRow.number).limit(PAGE)
-        with self._database.reading() as session:
-            return list(session.scalars(query))
+
+def _page(session: Session, after: int, until: int | None = None) -> tuple[list[Event], int]:
+    """The next events by number, and the number of the last; plain rows, for there may be millions."""
+    query = select(EventRow.number, *_COLUMNS).where(EventRow.number > after).order_by(EventRow.number).limit(PAGE)
+    if until is not None:
+        query = query.where(EventRow.number <= until)
+    rows = session.execute(query).all()
+    return [Event(*row[1:]) for row in rows], rows[-1][0] if rows else after
+
+
+def _seen(session: Session) -> Seen:
+    version = session.scalar(select(VersionRow.version)) or 0
+    return Seen(int(version), int(session.scalar(select(func.max(EventRow.number))) or 0))
 
 
 def _known(session: Session, ids: list[str]) -> set[str]:
@@ -170,3 +192,6 @@ def _plain(value: Any) -> Any:
 
 def _event(row: EventRow) -> Event:
     return Event(**{one.name: getattr(row, one.name) for one in fields(Event)})
+
+
+_COLUMNS = [getattr(EventRow, one.name) for one in fields(Event)]

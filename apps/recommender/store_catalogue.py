@@ -65,18 +65,19 @@ class CatalogueTables:
         with self._database.reading() as session:
             return [as_item(row) for row in session.scalars(query.limit(limit).offset(offset))]
 
+    def items_of(self, ids: Sequence[str]) -> dict[str, Item]:
+        """The items of these ids, as far as there are any."""
+        found: dict[str, Item] = {}
+        with self._database.reading() as session:
+            for start in range(0, len(ids), LOOKUP):
+                query = select(ItemRow).where(ItemRow.id.in_(ids[start : start + LOOKUP]))
+                found |= {row.id: as_item(row) for row in session.scalars(query)}
+        return found
+
     def all_items(self) -> list[Item]:
         """The whole catalogue, by id."""
         with self._database.reading() as session:
             return [as_item(row) for row in session.scalars(select(ItemRow).order_by(ItemRow.id))]
-
-    def known_items(self, ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the catalogue has."""
-        found: set[str] = set()
-        with self._database.reading() as session:
-            for start in range(0, len(ids), LOOKUP):
-                found |= set(session.scalars(select(ItemRow.id).where(ItemRow.id.in_(ids[start : start + LOOKUP]))))
-        return found
 
     def categories(self) -> dict[str, int]:
         """Items per category, largest first."""

@@ -66,7 +66,7 @@ def test_items_are_searched_in_every_word_and_filtered_by_category(store):
     assert [one.id for one in store.items(category="ware")] == ["100%"]
     assert [one.id for one in store.items(limit=1, offset=1)] == ["100%"]
     assert store.categories() == {"": 1, "tea": 1, "ware": 1}
-    assert store.known_items(["tea", "none"]) == {"tea"}
+    assert store.items_of(["tea", "none"]) == {"tea": TEA}
 
 
 def test_an_event_sent_twice_counts_once_and_the_first_one_wins(store):
@@ -102,6 +102,34 @@ def test_changes_are_seen_once_by_whoever_looks(store):
     store.delete_person("ann")
     later = store.changes(found.seen)
     assert (later.items, later.events, later.gone) == ((), (event("e2", "bob"),), (("user", id_hash("ann")),))
+
+
+def test_much_at_once_comes_in_pieces_with_items_before_their_events(store, monkeypatch):
+    monkeypatch.setattr("apps.recommender.store_behaviour.VERSIONS", 2)
+    monkeypatch.setattr("apps.recommender.store_behaviour.PAGE", 2)
+    for name in "abc":
+        store.put_items([replace(CUP, id=name)])
+    store.add_events([event(f"e{n}", item="c") for n in range(5)])
+    seen, pieces = Seen(), []
+    while (found := store.changes(seen)) is not None:
+        seen = found.seen
+        pieces.append(("".join(one.id for one in found.items), "".join(one.id for one in found.events)))
+    assert pieces == [("ab", ""), ("c", "e0e1"), ("", "e2e3"), ("", "e4")]
+    assert seen == store.seen()
+
+
+def test_a_reader_ahead_of_a_deletion_comes_to_rest(store):
+    store.add_events([event("e1"), event("e2", "bob")])
+    seen = store.seen()
+    store.delete_person("bob")
+    found = store.changes(seen)
+    assert found.events == () and store.changes(found.seen) is None
+
+
+def test_training_reads_events_and_shown_lists_in_order_of_time(store):
+    store.add_events([event("e2", minutes=5), event("e1", minutes=1)])
+    made = store.training_events([served("l1", minutes=3)])
+    assert [one.id for one in made] == ["e1", "l1:1", "l1:2", "e2"]
 
 
 def test_the_number_of_a_deleted_event_is_not_given_again(store):
