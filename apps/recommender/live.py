@@ -1,0 +1,98 @@
+"""The model that answers and the counts behind it, both in step with the database; a promoted model takes its place.
+
+A new model is loaded and fed beside the old one and then put in its place: calls under way end on the old one, and
+none fails. Looks happen in a thread of its own; ``catch_up`` looks at once.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from apps.recommender.engine import Recommender
+from apps.recommender.fallback import Fallback
+from apps.recommender.following import Follower
+from apps.recommender.model_shelf import ModelShelf
+from apps.recommender.store import Seen, Store
+from core.errors import TrifoliumError
+
+log = logging.getLogger(__name__)
+
+
+class Opens(Protocol):
+    """Loads a saved recommender."""
+
+    def __call__(self, folder: Path) -> Recommender: ...
+
+
+class LiveModel:
+    """``engine`` answers when there is one; ``fallback`` always can."""
+
+    def __init__(self, store: Store, shelf: ModelShelf, fallback: Fallback, open_model: Opens) -> None:
+        self._store, self._shelf, self._open = store, shelf, open_model
+        self.fallback = fallback
+        self._counts = Follower(store, fallback)
+        self._followed: Follower | None = None
+        self._swapping, self._ended = threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self.engine: Recommender | None = None
+        self.name = ""  # of the version on the shelf
+        self.problem = ""  # why there is no model, or not the newest one
+
+    def start(self, every_s: float, then: Callable[[], None] = lambda: None) -> None:
+        """Read everything, load the live model if there is one, and go on looking; ``then`` is called at each look."""
+        self._counts.read_all()
+        self.look_at_shelf()
+        self._thread = threading.Thread(target=self._run, args=(every_s, then), name="recommender-looks", daemon=True)
+        self._thread.start()
+
+    def catch_up(self) -> None:
+        """Take in what anybody has committed by now."""
+        self._counts.catch_up()
+        followed = self._followed
+        if followed is not None:
+            followed.catch_up()
+
+    def put(self, engine: Recommender, name: str, seen: Seen | None = None) -> None:
+        """This model answers from now on; it is first fed from the database what it has not ``seen`` there."""
+        follower = Follower(self._store, engine, seen or Seen())
+        if seen is None:
+            follower.read_all()
+        follower.catch_up()
+        self._followed, self.engine, self.name, self.problem = follower, engine, name, ""
+
+    def look_at_shelf(self) -> bool:
+        """Swap when another model is live on the shelf than here; whether it did.
+
+        One that cannot be loaded leaves things as they are, with the reason in ``problem``.
+        """
+        with self._swapping:
+            wanted = self._shelf.live()
+            if wanted is None or wanted.name == self.name:
+                return False
+            try:
+                self.put(self._open(wanted.path), wanted.name)
+            except TrifoliumError as error:
+                self.problem = f"Model {wanted.name} cannot be used: {error}"
+                log.warning("%s", self.problem)
+                return False
+            log.info("Model %s answers from now on.", wanted.name)
+            return True
+
+    def close(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, every_s: float, then: Callable[[], None]) -> None:
+        while not self._ended.wait(every_s):
+            try:
+                self.catch_up()
+                self.look_at_shelf()
+                then()
+            except TrifoliumError as error:  # the database is away: the next look will do
+                log.warning("The recommender could not look for changes: %s", error)
+            except Exception:
+                log.exception("A look for changes failed.")
