@@ -62,6 +62,12 @@ class LiveModel:
         follower.catch_up()
         self._followed, self.engine, self.name, self.problem = follower, engine, name, ""
 
+    def publish(self, engine: Recommender, name: str, seen: Seen) -> None:
+        """Promote a model just fitted on what was ``seen``, and let it answer without reading it from disk."""
+        with self._swapping:
+            self._shelf.promote(name)
+            self.put(engine, name, seen)
+
     def look_at_shelf(self) -> bool:
         """Swap when another model is live on the shelf than here; whether it did.
 

@@ -1,4 +1,4 @@
-"""What the served lists say over time: click rate, order, exposure, coverage, fresh items, events by the minute; pure."""
+"""What served lists say over time: click rate, order, exposure, coverage, fresh items, events by the minute; pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

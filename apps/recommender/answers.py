@@ -1,0 +1,116 @@
+"""What the service hands to its doors beside the nouns: answers with who gave them, and reports of what was taken in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from apps.recommender.quality import Day, Exposure, FreshItem
+from apps.recommender.records import Event, Item, Recommendation, Scored
+from apps.recommender.store import PutReport
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A row that was not taken: where it stands (line 1 is the first line of a file, row 1 of a call) and why."""
+
+    source: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    """What became of events: kept now, kept before under the same id, not taken."""
+
+    added: int = 0
+    known: int = 0
+    problems: tuple[RowProblem, ...] = ()
+
+    def __add__(self, other: "EventReport") -> "EventReport":
+        return EventReport(self.added + other.added, self.known + other.known, self.problems + other.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReport:
+    """What became of items."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    problems: tuple[RowProblem, ...] = ()
+
+    def __add__(self, other: "ItemReport | PutReport") -> "ItemReport":
+        problems = other.problems if isinstance(other, ItemReport) else ()
+        return ItemReport(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.problems + problems,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of files."""
+
+    items: ItemReport = ItemReport()
+    events: EventReport = EventReport()
+
+    @property
+    def problems(self) -> tuple[RowProblem, ...]:
+        """Everything that was not taken."""
+        return self.items.problems + self.events.problems
+
+
+@dataclass(frozen=True, slots=True)
+class ListAnswer:
+    """A list with the id that later clicks name, and who made it.
+
+    ``route`` is warm or cold when the model did (a person it knows, or not), else behaviour, popular or latest.
+    """
+
+    list_id: str
+    list: Recommendation
+    route: str
+    model: str
+    arms: Mapping[str, str] = field(default_factory=dict)
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreAnswer:
+    """Candidates scored, in their own order; from a fall-back they carry no probability."""
+
+    items: tuple[Scored, ...]
+    route: str
+    model: str
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """An item with its events by kind."""
+
+    item: Item
+    events: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person's latest events, newest first, and the variant of each running experiment."""
+
+    id: str
+    events: tuple[Event, ...]
+    arms: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Figures over a span of days."""
+
+    days: tuple[Day, ...]
+    exposure: Exposure
+    fresh: tuple[FreshItem, ...]
+    lists: int
+    people: int
+    click_rate: float
+    ndcg: float | None

@@ -1,0 +1,331 @@
+"""The recommender's use-cases: lists, scores, reasons, intake, experiments, models. ``build`` alone loads models.
+
+Doors call this and nothing below it. Every change is one transaction; what was acknowledged survives a crash. A call
+for a list never fails for want of a model: behaviour, popularity and dates answer instead.
+"""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from filelock import FileLock
+
+from apps.recommender.answers import EventReport, IngestReport, ItemReport, ListAnswer, ScoreAnswer
+from apps.recommender.engine import Recommender
+from apps.recommender.experiments import Variant
+from apps.recommender.fallback import Fallback
+from apps.recommender.intake import Intake, Kind
+from apps.recommender.live import LiveModel
+from apps.recommender.model_shelf import ModelShelf, Version
+from apps.recommender.records import EngineOptions, Event, Explanation, Filters, Item, Recommendation, Scored, Wish
+from apps.recommender.served import ServedList
+from apps.recommender.service_desk import Desk, utc_now
+from apps.recommender.settings import RecommenderSettings
+from apps.recommender.store import Store
+from core.errors import BusyError, DataError, NotFoundError, TrifoliumError
+from core.events import OnEvent, ignore
+from core.inference.embedding import Embedder
+from core.settings import home
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "recommender"
+QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
+WORKERS = 8  # calls of the model at the same time; it computes one by one, the others wait for their deadline
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class RecommenderService(Desk):
+    """See the module. Safe for several threads."""
+
+    def __init__(self, settings: RecommenderSettings, store: Store, live: LiveModel, shelf: ModelShelf) -> None:
+        super().__init__(settings, store, live)
+        self._shelf = shelf
+        self._intake = Intake(store, settings.recommender.events.meanings(), live.fallback.knows)
+        self._workers = ThreadPoolExecutor(WORKERS, "recommender")
+        store.drop_lists(utc_now() - timedelta(days=settings.recommender.serving.keep_lists_days))
+        live.start(settings.recommender.serving.catch_up_s, self._look)
+
+    # Lists and scores
+
+    def recommend(
+        self, user: str = "", history: Sequence[Event] = (), wish: Wish | None = None, keep: bool = True
+    ) -> ListAnswer:
+        """A list for a person known or not; ``history`` is what an unknown visitor did.
+
+        Running experiments lay their dials over the wish. With ``keep`` the list is stored under its id.
+        """
+        began, now = time.perf_counter(), utc_now()
+        arms = self._arms(user)
+        asked = _dialled(wish or self.wish(), arms)
+        engine = self._live.engine
+        found = self._in_time(lambda: engine.recommend(now, user, history, asked)) if engine else None
+        made, route = (found, "warm" if found.warm else "cold") if found else self._without_model(user, history, asked)
+        names = {name: variant.name for name, variant in arms.items()}
+        took_ms = (time.perf_counter() - began) * 1000
+        answer = ListAnswer(uuid4().hex, made, route, self._live.name if found else "", names, took_ms)
+        if keep and self.settings.recommender.serving.keep_lists:
+            ids = tuple(one.item for one in made.items)
+            self._lists.put(ServedList(answer.list_id, user, now, ids, names, answer.model, route, took_ms))
+        return answer
+
+    def recommend_many(self, users: Sequence[str], wish: Wish | None = None) -> list[Recommendation]:
+        """The same lists without experiments and without being stored, for files."""
+        engine, asked, now = self._live.engine, wish or self.wish(), utc_now()
+        if engine is not None:
+            return engine.recommend_many(users, now, asked)
+        return [self._without_model(user, (), asked)[0] for user in users]
+
+    def score(
+        self, candidates: Sequence[str | Item], user: str = "", history: Sequence[Event] = (), language: str = "en",
+        explain: bool = True,
+    ) -> ScoreAnswer:  # fmt: skip
+        """Interest in each candidate, by id or as an item the catalogue need not have; in their own order."""
+        most = self.settings.recommender.serving.most_candidates
+        if not 1 <= len(candidates) <= most:
+            raise DataError(f"candidates must be 1 to {most}, got {len(candidates)}.")
+        began, now, engine = time.perf_counter(), utc_now(), self._live.engine
+        found = engine and self._in_time(lambda: engine.score(candidates, now, user, history, language, explain))
+        if found:
+            scored, route = tuple(found), "warm" if user or history else "cold"
+        else:
+            ids = [one if isinstance(one, str) else one.id for one in candidates]
+            scored, route = tuple(self._live.fallback.score(ids, language)), "popular"
+        return ScoreAnswer(scored, route, self._live.name if found else "", (time.perf_counter() - began) * 1000)
+
+    def similar(self, item_id: str, k: int = 10, language: str = "en") -> list[Scored]:
+        """Items like this one; without a model, those that the same people met."""
+        self._known(item_id)
+        engine, now = self._live.engine, utc_now()
+        found = self._in_time(lambda: engine.similar(item_id, k, now, language=language)) if engine else None
+        if found is not None:
+            return found
+        like = Event("like", "nobody", item_id, "click", now)
+        return self._live.fallback.list_("", [like], k, Filters(), language)[0]
+
+    def popular(self, k: int = 20, category: str = "") -> list[Item]:
+        """The most wanted items of these days."""
+        return self._in_order(self._live.fallback.popular(k, category))
+
+    def latest(self, k: int = 20, category: str = "") -> list[Item]:
+        """The newest items."""
+        return self._in_order(self._live.fallback.latest(k, category))
+
+    def explain(
+        self, item_id: str, user: str = "", history: Sequence[Event] = (), wish: Wish | None = None
+    ) -> Explanation:
+        """Why an item is where it is for somebody, or where it was lost; ``BusyError`` without a model."""
+        engine = self._live.engine
+        if engine is None:
+            raise BusyError("There is no model yet that could explain: train one.", status=503, retry_after_s=5)
+        asked = _dialled(wish or self.wish(), self._arms(user))
+        return engine.explain(item_id, utc_now(), user, history, asked)
+
+    def wish(self, language: str = "en", filters: Mapping[str, Any] | None = None, **given: Any) -> Wish:
+        """A wish with the settings' values where nothing is given."""
+        lists = self.settings.recommender.lists
+        usual = lists.model_dump(exclude={"exclude_seen"})
+        rules = Filters(**({"exclude_seen": lists.exclude_seen} | dict(filters or {})))
+        asked = {name: value for name, value in given.items() if value is not None}
+        return Wish(**(usual | asked), filters=rules, language=language)
+
+    # What is taken in and what is forgotten
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        kind: Kind = "auto",
+        mapping: Mapping[str, str] | None = None,
+        on_event: OnEvent = ignore,
+    ) -> IngestReport:
+        """Files of items and events into the store; bad rows are in the report. The model follows on its own."""
+        return self._intake.files(paths, kind, mapping, utc_now(), on_event)
+
+    def put_items(self, items: Sequence[Item]) -> ItemReport:
+        """Add or replace items; each can be recommended when this returns."""
+        self._check_batch(len(items), "items")
+        report = self._intake.items(items)
+        self._live.catch_up()
+        return report
+
+    def add_events(self, events: Sequence[Event]) -> EventReport:
+        """Keep events (those of a known id are kept once) in one transaction; the next list knows them."""
+        self._check_batch(len(events), "events")
+        report = self._intake.events(events, utc_now())
+        self._live.catch_up()
+        return report
+
+    def delete_person(self, user: str) -> None:
+        """Forget a person everywhere: events, lists, memory. ``NotFoundError`` when nothing is known."""
+        self._lists.forget(user)
+        self._lists.flush()
+        self._store.delete_person(user)
+        self._live.catch_up()
+
+    def delete_item(self, item_id: str) -> None:
+        """Forget an item everywhere."""
+        self._lists.flush()
+        self._store.delete_item(item_id)
+        self._live.catch_up()
+
+    def take_sample(self, items: Sequence[Item], events: Sequence[Event]) -> None:
+        """Keep a sample as if it had just happened: everything is moved by whole days, the last event to today."""
+        now = utc_now()
+        moved = timedelta(days=(now - max(one.time for one in events)).days)
+        self._store.put_items(
+            [replace(one, created_at=one.created_at + moved) if one.created_at else one for one in items]
+        )
+        self._store.add_events([replace(one, time=one.time + moved) for one in events])
+        self._live.catch_up()
+
+    # Models
+
+    def fit(self, embedders: Sequence[Embedder], on_event: OnEvent = ignore) -> Version:
+        """Fit a model on everything in the database without training the text model, and let it answer.
+
+        ``trifolium recommender train`` does more: it tunes the text model and measures what it made.
+        """
+        seen, options = self._store.seen(), EngineOptions(meanings=self.settings.recommender.events.meanings())
+        events = self._store.training_events(self._store.every_list())
+        items, cache = self._store.all_items(), _cache(self.settings)
+        engine = Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
+        with tempfile.TemporaryDirectory(prefix="trifolium-") as folder:
+            engine.save(Path(folder))
+            version = self._shelf.add(Path(folder), source="quick fit")
+        self._live.publish(engine, version.name, seen)
+        return version
+
+    def models(self) -> list[Version]:
+        """Fitted models, newest first; the live one is marked."""
+        return self._shelf.versions()
+
+    def promote(self, name: str) -> Version:
+        """Make a model the live one, here at once and in other processes at their next look."""
+        version = self._shelf.promote(name)
+        self._swap()
+        return version
+
+    def roll_back(self) -> Version:
+        """Make the model live that was so before."""
+        version = self._shelf.roll_back()
+        self._swap()
+        return version
+
+    def status(self) -> dict[str, Any]:
+        """What runs and how much is known."""
+        engine = self._live.engine
+        state = "ready" if engine else f"none: {self._live.problem or 'train one'}"
+        facts = dict(engine.facts()) if engine else {}
+        return {
+            "model": state,
+            "version": self._live.name,
+            "problem": self._live.problem,
+            "known": self._store.counts(),
+            "experiments": [one.name for one in self._running],
+            "facts": facts,
+        }
+
+    def close(self) -> None:
+        """Stop looking, write what waits, close the database."""
+        self._live.close()
+        self._lists.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._store.close()
+
+    def _in_time(self, call: Callable[[], T]) -> T | None:
+        """The model's answer, None when it is late or broken; what the caller did wrong is raised."""
+        try:
+            return self._workers.submit(call).result(self.settings.recommender.serving.deadline_ms / 1000)
+        except Late:
+            log.warning("The model did not answer in time; the fall-back does.")
+        except TrifoliumError:
+            raise
+        except Exception:
+            log.exception("The model failed; the fall-back answers.")
+        return None
+
+    def _without_model(self, user: str, history: Sequence[Event], wish: Wish) -> tuple[Recommendation, str]:
+        scored, route = self._live.fallback.list_(user, history, wish.k, wish.filters, wish.language)
+        return Recommendation(user, tuple(scored), route == "behaviour", ""), route
+
+    def _swap(self) -> None:
+        self._live.look_at_shelf()
+        if self._live.problem:
+            raise DataError(self._live.problem)
+
+    def _in_order(self, ids: Sequence[str]) -> list[Item]:
+        found = self._store.items_of(ids)
+        return [found[one] for one in ids if one in found]
+
+    def _known(self, item_id: str) -> None:
+        if not self._live.fallback.knows(item_id):
+            raise NotFoundError(f"There is no item '{item_id}'.")
+
+    def _check_batch(self, size: int, noun: str) -> None:
+        most = self.settings.recommender.serving.most_batch
+        if not 1 <= size <= most:
+            raise DataError(f"A call takes 1 to {most} {noun}, got {size}.")
+
+
+def _dialled(wish: Wish, arms: Mapping[str, Variant]) -> Wish:
+    """The wish with the dials of the person's variants laid over it."""
+    dials = {dial: value for variant in arms.values() for dial, value in variant.dials.items()}
+    return replace(
+        wish,
+        diversity=dials.get("diversity", wish.diversity),
+        freshness=dials.get("freshness", wish.freshness),
+        calibration=dials.get("calibration", wish.calibration),
+        exposure=dials.get("exposure", wish.exposure),
+    )
+
+
+def build(settings: RecommenderSettings) -> RecommenderService:
+    """The service with the live model, if one was fitted before."""
+    store = Store.open(settings.database_address)
+    shelf = ModelShelf(home(settings))
+    live = LiveModel(store, shelf, Fallback(settings.recommender.events.meanings()), partial(_load, settings))
+    return RecommenderService(settings, store, live, shelf)
+
+
+def open_service(settings: RecommenderSettings, on_event: OnEvent = ignore) -> RecommenderService:
+    """``build``; an empty database gets the sample shop when the settings say so, a small shop without a model one.
+
+    Two processes that start at once do it once.
+    """
+    with FileLock(home(settings) / "recommender-start.lock"):
+        service = build(settings)
+        known = service.status()["known"]
+        if settings.recommender.load_sample and not any(known.values()):
+            load_sample(service)
+            known = service.status()["known"]
+        if not service.models() and 0 < known["items"] <= QUICK_ITEMS:
+            from apps.recommender.encoding import load_embedders
+
+            service.fit(load_embedders(settings, on_event), on_event)
+    return service
+
+
+def load_sample(service: RecommenderService, folder: Path = SAMPLE) -> None:
+    """The sample's items and events, moved by whole days so that its last day is today's or yesterday's."""
+    from apps.recommender.dataset import read_sample
+
+    sample = read_sample(folder)
+    service.take_sample(sample.items, sample.events)
+
+
+def _cache(settings: RecommenderSettings) -> Path:
+    return settings.home / "vectors"
+
+
+def _load(settings: RecommenderSettings, folder: Path) -> Recommender:
+    from apps.recommender.encoding import load_embedders
+
+    return Recommender.load(folder, load_embedders(settings), cache_folder=_cache(settings))
