@@ -18,6 +18,7 @@ from core.errors import AdapterError, ModelError
 from core.inference.buckets import buckets, padded
 from core.models.calibration import Calibration
 from core.models.spans import labelled_spans
+from core.models.words import words_of
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
@@ -43,8 +44,8 @@ class LabelledSpan:
     probability: float
 
 
-class _Adapted:
-    """A base with a trained head, loaded, checked, merged and ready; what both classifiers share."""
+class Adapted:
+    """A base with a trained head, loaded, checked, merged and ready; what all classifiers share."""
 
     def __init__(self, base: Path, adapter: Path | None, plan: DevicePlan, tasks: tuple[str, ...]) -> None:
         from core.models import device
@@ -55,6 +56,7 @@ class _Adapted:
         task: dict[str, Any] = check_trained(adapter, base) if adapter is not None else {"labels": _own_labels(base)}
         if adapter is not None and task.get("task") not in tasks:
             raise AdapterError(f"Adapter '{adapter.name}' was trained for '{task.get('task')}', not for {tasks[0]}.")
+        self.record = task
         self.task = str(task.get("task", tasks[0]))
         self.labels = tuple(str(label) for label in task.get("labels", ()))
         self.calibration = Calibration.from_record(task.get("calibration", {}))
@@ -64,9 +66,12 @@ class _Adapted:
 
     def _load(self, base: Path, adapter: Path | None, plan: DevicePlan) -> tuple[Any, Any]:
         from core.models.adapted import merged, with_adapter
-        from core.models.loading import load_sequence_classifier, load_token_classifier
+        from core.models.heads import HeadSet
+        from core.models.loading import load_headed, load_sequence_classifier, load_token_classifier
 
-        if self.task == "token":
+        if self.task == "heads":
+            model, tokenizer = load_headed(base, plan, HeadSet.from_record(self.record.get("heads", {})))
+        elif self.task == "token":
             model, tokenizer = load_token_classifier(base, plan, self.labels)
         else:
             kind = "multi_label" if self.task == "multi_label" else "single_label"
@@ -90,7 +95,7 @@ class SequenceClassifier:
 
     def __init__(self, base: Path, adapter: Path | None, plan: DevicePlan) -> None:
         """``adapter`` None takes a folder that brings its own head and labels, as models of a hub do."""
-        self._adapted = _Adapted(base, adapter, plan, ("sequence", "multi_label"))
+        self._adapted = Adapted(base, adapter, plan, ("sequence", "multi_label"))
         self.labels = self._adapted.labels
         self.several = self._adapted.task == "multi_label"
 
@@ -114,7 +119,7 @@ class TokenClassifier:
     """Finds labelled spans, such as company names, by a transformer with a token head."""
 
     def __init__(self, base: Path, adapter: Path | None, plan: DevicePlan) -> None:
-        self._adapted = _Adapted(base, adapter, plan, ("token",))
+        self._adapted = Adapted(base, adapter, plan, ("token",))
         self.labels = self._adapted.labels
 
     def spans(self, texts: Sequence[str]) -> list[list[LabelledSpan]]:
@@ -129,44 +134,26 @@ class TokenClassifier:
             scores = self._adapted.scores([tokens[number] for number in batch])
             for row, number in enumerate(batch):
                 probabilities = self._adapted.calibration.probabilities(scores[row, : len(tokens[number])])
-                found[number] = self._spans_of(texts[number], offsets[number], probabilities)
+                found[number] = spans_of(texts[number], offsets[number], probabilities, self.labels)
         return found
 
-    def _spans_of(
-        self, text: str, offsets: Sequence[tuple[int, int]], probabilities: Probabilities
-    ) -> list[LabelledSpan]:
-        """A word's label is that of its first token, as in training; words are what the tokenizer does not split."""
-        words: list[tuple[int, int, int]] = []  # start, end, row of its first token
-        for row, (begin, end) in enumerate(offsets):
-            start = begin + len(text[begin:end]) - len(text[begin:end].lstrip())  # some count the space before to it
-            if end <= start:  # a special token, or nothing but space
-                continue
-            if words and _goes_on(text, words[-1][1], start):
-                words[-1] = (words[-1][0], max(end, words[-1][1]), words[-1][2])
-            else:
-                words.append((start, end, row))
-        rows = [row for _, _, row in words]
-        labels = [self.labels[int(probabilities[row].argmax())] for row in rows]
-        return [
-            LabelledSpan(
-                words[first][0],
-                words[last - 1][1],
-                kind,
-                float(min(probabilities[row].max() for row in rows[first:last])),
-            )
-            for first, last, kind in labelled_spans(labels)
-        ]
 
-
-def _goes_on(text: str, before: int, start: int) -> bool:
-    """Whether a token carries on the word before it: no gap between two Latin letters or digits, or the same letter."""
-    if start < before:
-        return True  # bytes of one character
-    return start == before and 0 < start < len(text) and _latin(text[start - 1]) and _latin(text[start])
-
-
-def _latin(character: str) -> bool:
-    return character.isalnum() and ord(character) < 0x2E80  # from there on, one character is one word
+def spans_of(
+    text: str, offsets: Sequence[tuple[int, int]], probabilities: Probabilities, names: Sequence[str]
+) -> list[LabelledSpan]:
+    """Labelled spans from (tokens, labels) probabilities; a word's label is that of its first token, as in training."""
+    words = words_of(text, offsets)
+    rows = [word.row for word in words]
+    labels = [names[int(probabilities[row].argmax())] for row in rows]
+    return [
+        LabelledSpan(
+            words[first].start,
+            words[last - 1].end,
+            kind,
+            float(min(probabilities[row].max() for row in rows[first:last])),
+        )
+        for first, last, kind in labelled_spans(labels)
+    ]
 
 
 def _own_labels(base: Path) -> list[str]:

@@ -21,6 +21,7 @@ from core.models.files import refuse_pickles
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
+    from core.models.heads import HeadSet
 
 _FIRST_IMPORT = threading.Lock()
 # While the library builds a model it replaces parts of itself for every thread (``tie_weights`` among them): of two
@@ -77,6 +78,14 @@ def load_sequence_classifier(
 def load_token_classifier(path: Path, plan: DevicePlan, labels: Sequence[str]) -> tuple[Any, Any]:
     """(model, tokenizer) that labels each token; ``labels`` include O and the B-/I- marks."""
     return _load_with_head(_transformers().AutoModelForTokenClassification, path, plan, _label_maps(labels))
+
+
+def load_headed(path: Path, plan: DevicePlan, heads: HeadSet) -> tuple[Any, Any]:
+    """(model, tokenizer) of any encoder or decoder with fresh ``heads`` on it; see ``core.models.headed``."""
+    from core.models.headed import HeadedModel
+
+    backbone, tokenizer = load_encoder(path, plan)
+    return HeadedModel(backbone, heads), tokenizer
 
 
 def load_tokenizer(path: Path) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from core.errors import DataError
@@ -58,6 +58,23 @@ class TokenLabels:
 
 
 @dataclass(frozen=True)
+class HeadedText:
+    """A text with the labels of one or more heads; a head that is not named teaches nothing on this text.
+
+    ``labels`` are those of single heads (exactly one) and of heads where several may hold (none is a statement too);
+    ``spans`` those of heads that label words: (start, end, kind) of each span, by characters.
+    """
+
+    text: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spans: Mapping[str, tuple[tuple[int, int, str], ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.labels and not self.spans:
+            raise DataError("An example must have the labels of at least one head.")
+
+
+@dataclass(frozen=True)
 class TextPair:
     """Two texts that mean the same (question and answer, or two wordings), and texts near it that do not."""
 
@@ -73,7 +90,7 @@ class RawText:
     text: str
 
 
-Example: TypeAlias = SftExample | LabelledText | TokenLabels | TextPair | RawText
+Example: TypeAlias = SftExample | LabelledText | TokenLabels | HeadedText | TextPair | RawText
 
 
 def data_hash(examples: Iterable[Example]) -> str:

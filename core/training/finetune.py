@@ -25,6 +25,7 @@ from core.models.files import write_json
 from core.models.precision import lighten
 from core.training import checkpoints, lora, planning
 from core.training.batches import FeatureSet
+from core.training.headed import Headed
 from core.training.labelling import SequenceLabel, calibrated
 from core.training.loop import ObjectiveTrainer, Reporter, Stopper
 from core.training.objectives import Objective, objective
@@ -32,6 +33,7 @@ from core.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
+    from core.models.heads import HeadSet
     from core.runs import Run
     from core.training.examples import Example
 
@@ -76,13 +78,15 @@ def finetune(
     resume: bool = True,
     *,
     labels: Sequence[str] = (),
+    heads: HeadSet | None = None,
     plan: DevicePlan | None = None,
     cancel: threading.Event | None = None,
 ) -> FinetuneResult:
     """Train a LoRA adapter for ``task`` (see ``objectives.TASKS``) on the model folder ``base``.
 
-    The adapter lies in ``run.path / "adapter"`` with ``task.json`` beside it: task, labels, base fingerprint and, for
-    classifiers, the calibration fitted on ``validation``; curves, plan and report are kept by the run. With
+    ``labels`` are those of a classifier, ``heads`` those of the task "heads". The adapter lies in ``run.path /
+    "adapter"`` with ``task.json`` beside it: task, labels, base fingerprint and, for classifiers, the calibration
+    fitted on ``validation``; curves, plan and report are kept by the run. With
     ``resume`` a killed run goes on from its last whole checkpoint, to the same weights, and a finished one returns its
     result. Out of memory halves the batch and doubles the accumulation, which leaves the arithmetic as it was.
 
@@ -96,7 +100,8 @@ def finetune(
     device.apply(plan)
     until = time.monotonic() + (options.time_limit_s or float("inf"))
     listener = run.listener(on_event) if planning.is_first_process() else ignore
-    goal = objective(task, labels, options.label_smoothing)
+    goal = objective(task, labels, options.label_smoothing, heads)
+    labels = heads.described() if heads is not None else labels
     job = _Job(task, goal, base, examples, validation, tuple(labels), run, plan, listener, cancel, until)
     if not resume:
         checkpoints.forget(run.path)
@@ -188,6 +193,9 @@ def _task_record(job: _Job, trainer: ObjectiveTrainer, options: TrainingOptions)
         "base": job.base.name,
         "base_fingerprint": fingerprint(job.base),
     }
+    if isinstance(job.goal, Headed):
+        outcome = trainer.predictions(trainer.eval_dataset) if trainer.eval_dataset is not None else None  # type: ignore[arg-type]  # always our FeatureSet
+        return {**record, "labels": [], **job.goal.record(outcome, options.calibration)}
     if isinstance(job.goal, SequenceLabel) and trainer.eval_dataset is not None:
         outcome = trainer.predictions(trainer.eval_dataset)  # type: ignore[arg-type]  # always our FeatureSet
         record["calibration"] = calibrated(job.goal, outcome, options.calibration).as_record()

@@ -27,6 +27,7 @@ def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
         lora_dropout=options.dropout,
         use_rslora=True,
         target_modules=list(targets),
+        modules_to_save=list(getattr(model, "trained_whole", ())) or None,
     )
     with quietly():
         return get_peft_model(model, config)
@@ -41,9 +42,9 @@ def linear_names(model: Any) -> list[str]:
     names = {
         path.rpartition(".")[2]
         for path, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and module is not output
+        if isinstance(module, torch.nn.Linear) and module is not output and HEADS.isdisjoint(path.split("."))
     }
-    return sorted(names - HEADS)
+    return sorted(names)
 
 
 def prepare_quantized(model: Any, checkpointing: bool) -> Any:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import torch
 
     from core.models.device import DevicePlan
+    from core.models.heads import HeadSet
     from core.training.examples import Features
 
 Batch: TypeAlias = "dict[str, torch.Tensor]"
-TASKS = ("sft", "pretrain", "sequence", "multi_label", "token", "contrastive")
+TASKS = ("sft", "pretrain", "sequence", "multi_label", "token", "heads", "contrastive")
 
 
 @dataclass
@@ -48,9 +49,15 @@ class Objective(Protocol):
     def measure(self, predictions: torch.Tensor, targets: torch.Tensor) -> dict[str, float]: ...
 
 
-def objective(task: str, labels: Sequence[str] = (), label_smoothing: float = 0.0) -> Objective:
-    """The objective of a task by its name; ``SettingsError`` for an unknown one, ``DataError`` for missing labels."""
+def objective(
+    task: str, labels: Sequence[str] = (), label_smoothing: float = 0.0, heads: HeadSet | None = None
+) -> Objective:
+    """The objective of a task by its name; ``SettingsError`` for an unknown one, ``DataError`` for missing labels.
+
+    ``labels`` are for the tasks of one head, ``heads`` for the task of that name.
+    """
     from core.training.contrast import Contrastive
+    from core.training.headed import Headed
     from core.training.labelling import MultiLabel, SequenceLabel, TokenLabel
     from core.training.language import Pretrain, Sft
 
@@ -60,6 +67,10 @@ def objective(task: str, labels: Sequence[str] = (), label_smoothing: float = 0.
         return Sft(label_smoothing) if task == "sft" else Pretrain(label_smoothing)
     if task == "contrastive":
         return Contrastive()
+    if task == "heads":
+        if heads is None:
+            raise DataError("Training the task 'heads' needs the heads.")
+        return Headed(heads, label_smoothing)
     least = 1 if task == "multi_label" else 2
     if len(set(labels)) < least:
         raise DataError(f"Training a classifier needs at least {least} different labels, got {len(set(labels))}.")
