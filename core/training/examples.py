@@ -84,13 +84,34 @@ class TextPair:
 
 
 @dataclass(frozen=True)
+class InterestExample:
+    """Texts met before with one positive weight each, the text chosen next, and texts seen at that time and not chosen.
+
+    The target's own text may not be in its history: a copy is found without learning anything.
+    """
+
+    history: tuple[str, ...]
+    weights: tuple[float, ...]
+    target: str
+    negatives: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.history or len(self.history) != len(self.weights):
+            raise DataError(f"{len(self.history)} texts of a history but {len(self.weights)} weights.")
+        if min(self.weights) <= 0:
+            raise DataError(f"Weights of a history must be above 0, got {min(self.weights)}.")
+        if self.target in self.history or self.target in self.negatives:
+            raise DataError(f"The target '{self.target[:60]}' is in its own history or among its negatives.")
+
+
+@dataclass(frozen=True)
 class RawText:
     """A text for continued pre-training: every token is learnt."""
 
     text: str
 
 
-Example: TypeAlias = SftExample | LabelledText | TokenLabels | HeadedText | TextPair | RawText
+Example: TypeAlias = SftExample | LabelledText | TokenLabels | HeadedText | TextPair | InterestExample | RawText
 
 
 def data_hash(examples: Iterable[Example]) -> str:

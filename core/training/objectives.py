@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.training.examples import Features
 
 Batch: TypeAlias = "dict[str, torch.Tensor]"
-TASKS = ("sft", "pretrain", "sequence", "multi_label", "token", "heads", "contrastive")
+TASKS = ("sft", "pretrain", "sequence", "multi_label", "token", "heads", "contrastive", "interest")
 
 
 @dataclass
@@ -58,6 +58,7 @@ def objective(
     """
     from core.training.contrast import Contrastive
     from core.training.headed import Headed
+    from core.training.interest import Interest
     from core.training.labelling import MultiLabel, SequenceLabel, TokenLabel
     from core.training.language import Pretrain, Sft
 
@@ -67,6 +68,8 @@ def objective(
         return Sft(label_smoothing) if task == "sft" else Pretrain(label_smoothing)
     if task == "contrastive":
         return Contrastive()
+    if task == "interest":
+        return Interest()
     if task == "heads":
         if heads is None:
             raise DataError("Training the task 'heads' needs the heads.")
