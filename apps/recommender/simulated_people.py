@@ -88,17 +88,17 @@ def _person(rng: np.random.Generator, id_: str, days: int, themes: int, categori
 
 def _taste(rng: np.random.Generator, themes: int) -> Array:
     """One to three themes hold ``MAIN_SHARE`` of it, in parts that differ. (themes,)"""
-    main = rng.choice(themes, size=1 + int(rng.choice(3, p=MAIN_THEMES)), replace=False)
+    main = rng.choice(themes, size=min(themes, 1 + int(rng.choice(3, p=MAIN_THEMES))), replace=False)
     taste = np.full(themes, (1 - MAIN_SHARE) / themes)
     taste[main] += MAIN_SHARE * rng.dirichlet(np.full(len(main), 3.0))
     return taste
 
 
 def _exchanged(rng: np.random.Generator, taste: Array) -> Array:
-    """The taste with its strongest theme and one she hardly knew changing places."""
+    """The taste with its strongest theme and one of those she knew least changing places. (themes,)"""
     later = taste.copy()
     strongest = int(np.argmax(taste))
-    new = int(rng.choice(np.flatnonzero(taste < 0.05)))
+    new = int(rng.choice(np.flatnonzero(taste <= max(0.05, float(taste.min())))))
     later[[strongest, new]] = later[[new, strongest]]
     return later
 

@@ -134,10 +134,13 @@ class _Town:
     lists: int = 0
     heat: Array = field(init=False)  # (items,) clicks, older ones counting less
     opened: Flags = field(init=False)  # (people, items)
+    reads: Flags = field(init=False)  # (people, items)
 
     def __post_init__(self) -> None:
         self.heat = np.zeros(len(self.shelf.ids))
         self.opened = np.zeros((len(self.people), len(self.shelf.ids)), dtype=bool)
+        languages = np.array([[one in person.reads for one in LANGUAGES] for person in self.people])
+        self.reads = languages @ self.shelf.readable
 
     def live(self, day: int) -> None:
         """One day: yesterday's clicks cool down, then everybody who comes today does so in order of time."""
@@ -209,14 +212,9 @@ class _Town:
     def _search(self, who: int, time: float) -> None:
         """She looks for something she would like and opens it: a view without a list."""
         keys = self._wish(who, np.arange(len(self.heat)), time) + self.rng.gumbel(size=len(self.heat))
-        keys[~(self.shelf.on_sale(time) & self._reads(who) & ~self.opened[who])] = -np.inf
+        keys[~(self.shelf.on_sale(time) & self.reads[who] & ~self.opened[who])] = -np.inf
         if np.isfinite(keys).any():
             self._open(who, int(np.argmax(keys)), time)
-
-    def _reads(self, who: int) -> Flags:
-        """Items in a language she reads. (items,)"""
-        reads = self.people[who].reads
-        return np.logical_or.reduce(self.shelf.readable[[LANGUAGES.index(one) for one in reads]])
 
     def _wish(self, who: int, rows: Numbers, time: float) -> Array:
         """How much she would like each item, position, language and price apart. (rows,)"""
@@ -227,7 +225,7 @@ class _Town:
     def _click_chance(self, who: int, rows: Numbers, time: float) -> Array:
         """Probability of a click on each item she looks at. (rows,)"""
         chance = _sigmoid(self._wish(who, rows, time) - RELUCTANCE)
-        chance *= np.where(self._reads(who)[rows], 1.0, FOREIGN) * np.where(self.opened[who, rows], AGAIN, 1.0)
+        chance *= np.where(self.reads[who, rows], 1.0, FOREIGN) * np.where(self.opened[who, rows], AGAIN, 1.0)
         return SLIP + (1 - SLIP) * chance
 
     def _open(self, who: int, item: int, time: float) -> float:
