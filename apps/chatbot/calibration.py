@@ -15,6 +15,9 @@ from core.metrics import risk_coverage, threshold_for_risk
 
 ANSWER_FEATURES = ("score", "score_lead")
 PASSAGE_FEATURES = ("cosine", "overlap", "covered", "best_of_both")
+# where the judge has read question and candidate together
+JUDGED_ANSWER_FEATURES = ("judged", "judged_lead", "score")
+JUDGED_EVIDENCE_FEATURES = ("judged", "judged_second")
 FOLDS = 5
 NEVER = 1.01  # a threshold no probability reaches: nothing is answered
 
@@ -36,6 +39,9 @@ class Calibrator:
 # Cautious guesses for a language nothing was fitted on yet; `trifolium chatbot fit` replaces them.
 DEFAULT_ANSWER = Calibrator(ANSWER_FEATURES, (3.0, 4.0), -3.0)
 DEFAULT_PASSAGE = Calibrator(PASSAGE_FEATURES, (3.0, 3.0, 1.0, 1.0), -3.0)
+# The judge's own probability is calibrated on what it was trained on; a shop's questions are a little harder.
+DEFAULT_JUDGED_ANSWER = Calibrator(JUDGED_ANSWER_FEATURES, (0.7, 0.3, 0.0), -0.5)
+DEFAULT_JUDGED_EVIDENCE = Calibrator(JUDGED_EVIDENCE_FEATURES, (0.7, 0.3), 0.0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,26 @@ def passage_features(matches: Sequence[Match]) -> list[float]:
     cosine = max(match.cosine for match in matches)
     overlap = max(match.overlap for match in matches)
     return [cosine, overlap, float(np.mean([match.overlap for match in matches[:3]])), max(cosine, overlap)]
+
+
+def judged_answer_features(matches: Sequence[Match]) -> list[float]:
+    """What speaks for the first approved answer once a judge has read them: log odds, lead over the second, score."""
+    if not matches:
+        return [0.0] * len(JUDGED_ANSWER_FEATURES)
+    first, second = _log_odds(matches, 0), _log_odds(matches, 1)
+    return [first, first - second, matches[0].evidence.score]
+
+
+def judged_evidence_features(matches: Sequence[Match]) -> list[float]:
+    """What speaks for the evidence as a whole: the log odds of its best two pieces."""
+    return [_log_odds(matches, 0), _log_odds(matches, 1)] if matches else [0.0] * len(JUDGED_EVIDENCE_FEATURES)
+
+
+def _log_odds(matches: Sequence[Match], place: int) -> float:
+    """The judge's log odds, kept within the range in which its calibration was seen."""
+    judged = matches[place].judged if place < len(matches) else 0.0
+    share = min(0.999, max(0.001, judged or 0.0))
+    return float(np.log(share / (1 - share)))
 
 
 def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple[str, ...], error_rate: float) -> Fit:

@@ -18,7 +18,7 @@ class Match:
 
     ``cosine`` is the likeness of meaning in [-1, 1], ``overlap`` the share of the question's words it holds, weighted
     by rarity, in [0, 1]; ``wording`` is the approved question nearest to the customer's, ``exact`` says they are the
-    same words; ``intent`` belongs to approved answers.
+    same words; ``intent`` belongs to approved answers. ``judged`` is the judge's probability, None where none read it.
     """
 
     evidence: Evidence
@@ -27,14 +27,19 @@ class Match:
     wording: str = ""
     exact: bool = False
     intent: str | None = None
+    judged: float | None = None
 
 
 @dataclass(frozen=True)
 class Signals:
-    """All that is known of a turn when it is decided; matches are best first, approved answers each once."""
+    """All that is known of a turn when it is decided; matches are best first, approved answers each once.
+
+    ``passages`` is what an answer would be composed from; where a judge has read, approved answers are among it.
+    """
 
     answers: tuple[Match, ...] = ()
     passages: tuple[Match, ...] = ()
+    judged: bool = False
     answer_probability: float = 0.0  # that the first approved answer is the right one
     passage_probability: float = 0.0  # that one of the passages answers
     intent: str | None = None

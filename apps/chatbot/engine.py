@@ -1,11 +1,15 @@
-"""The generator behind the chatbot, loaded in the background so that pages and approved answers need not wait for it.
+"""Generator and judge behind the chatbot, loaded in the background so that pages and approved answers need not wait.
 
-A remote server when one is set, else the local model with its adapter. A failure is kept as one sentence and shown.
+The generator is a remote server when one is set, else the local model with its adapter; the judge is always local. A
+failure is kept as one sentence and shown.
 """
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from apps.chatbot.judging import JUDGE, Judge, load_judge
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import NotFoundError, TrifoliumError
 from core.inference.messages import Generator
@@ -15,16 +19,20 @@ from core.models.adapters import AdapterRegistry
 
 GROUNDED = "grounded-answer"
 CLOSE_S = 120.0
+T = TypeVar("T")
 
 
 class Engine:
-    """Loads once, in a thread of its own; ``generator`` gives None until it is there."""
+    """Loads once, in a thread of its own; ``generator`` and ``judge`` give None until they are there."""
 
     def __init__(self, settings: ChatbotSettings) -> None:
         self._settings = settings
         self._generator: Generator | None = None
         self._state, self._done = "loading", threading.Event()
+        self._judge: Judge | None = None
+        self._judge_state, self._judge_done = "loading", threading.Event()
         self.adapter: str | None = None
+        self.judge_version: str | None = None
         threading.Thread(target=self._load, name="generator", daemon=True).start()
 
     def generator(self, wait_s: float = 0.0) -> Generator | None:
@@ -37,22 +45,53 @@ class Engine:
         """ready, loading, or failed with the reason."""
         return self._state
 
+    def judge(self, wait_s: float = 0.0) -> Judge | None:
+        """The judge, or None while it loads, where it is switched off, or when it cannot; waits at most ``wait_s``."""
+        self._judge_done.wait(wait_s)
+        return self._judge
+
+    @property
+    def judge_state(self) -> str:
+        """ready, loading, off, or failed with the reason."""
+        return self._judge_state
+
     def close(self) -> None:
         """Free the model; waits while it loads, as a process that ends in the middle of that crashes."""
-        self._done.wait(CLOSE_S)
+        self._judge_done.wait(CLOSE_S)
         if self._generator is not None:
             self._generator.close()
 
     def _load(self) -> None:
+        self._generator, self._state = self._attempt(self._made)
+        self._done.set()
+        self._judge, self._judge_state = self._attempt(self._made_judge)
+        self._judge_done.set()
+
+    @staticmethod
+    def _attempt(make: Callable[[], T | None]) -> tuple[T | None, str]:
+        """What was made and its state in words."""
         try:
-            self._generator = self._made()
-            self._state = "ready"
+            made = make()
+            return made, "ready" if made is not None else "off"
         except TrifoliumError as error:
-            self._state = f"failed: {error}"
+            return None, f"failed: {error}"
         except Exception as error:  # noqa: BLE001 - the page must say why answers are only quoted
-            self._state = f"failed: {type(error).__name__}: {error}"
-        finally:
-            self._done.set()
+            return None, f"failed: {type(error).__name__}: {error}"
+
+    def _made_judge(self) -> Judge | None:
+        """The judge on the bundled generator's base; none where its adapter is missing or made for another base."""
+        if not self._settings.chatbot.deciding.judge:
+            return None
+        adapter = AdapterRegistry(self._settings.home).live(JUDGE)
+        if adapter is None:
+            return None
+        plan = device.plan(self._settings.models)
+        device.apply(plan)
+        base = catalog.ensure(catalog.resolve(self._settings.models.generator), self._settings.home)
+        if Manifest.read(adapter).base_fingerprint != catalog.fingerprint(base):
+            return None
+        self.judge_version = adapter.name
+        return load_judge(base, adapter, plan)
 
     def _made(self) -> Generator:
         models = self._settings.models

@@ -61,11 +61,21 @@ def ranking(passages: Sequence[ReadingPassage]) -> Rank:
     return rank
 
 
-def simplified(reading: ReadingSet, convert: Callable[[str], str]) -> ReadingSet:
-    """The set with every text passed through ``convert``, as traditional to simplified characters."""
-    passages = tuple(replace(one, title=convert(one.title), text=convert(one.text)) for one in reading.passages)
+def mixed_script(reading: ReadingSet, convert: Callable[[str], str], every: int = 4) -> ReadingSet:
+    """The set with its texts passed through ``convert`` (traditional to simplified), save those of each fourth group.
+
+    A customer writes either script; a group keeps one, so that no text stands in a split's two sides.
+    """
+    groups = sorted({one.group for one in reading.passages})
+    kept = set(groups[::every])
+    passages = tuple(
+        one if one.group in kept else replace(one, title=convert(one.title), text=convert(one.text))
+        for one in reading.passages
+    )
     questions = tuple(
-        replace(one, question=convert(one.question), answers=tuple(convert(answer) for answer in one.answers))
+        one
+        if reading.passages[one.passage].group in kept
+        else replace(one, question=convert(one.question), answers=tuple(convert(answer) for answer in one.answers))
         for one in reading.questions
     )
     return ReadingSet(passages, questions)

@@ -17,6 +17,7 @@ from apps.chatbot.engine import Engine
 from apps.chatbot.followup import standalone
 from apps.chatbot.insights import Insights
 from apps.chatbot.intents import IntentModel
+from apps.chatbot.judging import Judge
 from apps.chatbot.knowledge import Knowledge
 from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_intents, withheld_questions
 from apps.chatbot.pending import PendingAnswers, PendingView
@@ -26,6 +27,7 @@ from apps.chatbot.records import (
     ConversationState,
     Decision,
     Document,
+    EvidenceKind,
     Feedback,
     Handover,
     IngestReport,
@@ -51,6 +53,7 @@ from core.events import OnEvent, ignore
 from core.text import language as language_of
 from core.text import mask_personal_data
 
+JUDGE_S = 300.0  # longest wait for the judge before thresholds are fitted
 LONGEST_MESSAGE = 4000  # characters; a longer one is refused rather than cut, so that nobody is answered half
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "chatbot"
 
@@ -138,7 +141,8 @@ class ChatbotService:
         if conversation.state is ConversationState.PERSON:
             yield Finished(_paused(conversation_id, language))
             return
-        desk = Desk(self._library, self._intents, self._tuning, self._engine.generator, self.settings.chatbot)
+        section, judge = self.settings.chatbot, self._engine.judge
+        desk = Desk(self._library, self._intents, self._tuning, self._engine.generator, section, judge)
         for event in respond(desk, history, said, language, asked.created_at, slots, cancel):
             if isinstance(event, Answer):
                 yield Finished(self._finish(asked, event, language))
@@ -272,18 +276,14 @@ class ChatbotService:
         """What a question finds, on both sides and fused, and what would be decided."""
         said = _checked(question)
         tongue = language or _language(said, "en")
-        clock = Clock()
-        signals = understand(
-            Asked(said, said, tongue, utc_now()),
-            self._library,
-            self._intents,
-            self._tuning.get(tongue, Tuning()),
-            Depth(k, k),
-        )
+        clock, limits = Clock(), self._tuning.get(tongue, Tuning())
+        asked, judge = Asked(said, said, tongue, utc_now()), self._engine.judge()
+        signals = understand(asked, self._library, self._intents, limits, Depth(k, k), judge)
         clock.lap("understand")
-        decision = decide(signals, self._tuning.get(tongue, Tuning()).thresholds)
+        decision = decide(signals, limits.of(signals.judged).thresholds)
         clock.lap("decide")
-        ranked = [*enumerate(signals.answers, start=1), *enumerate(signals.passages, start=1)]
+        passages = [one for one in signals.passages if one.evidence.kind is EvidenceKind.PASSAGE]
+        ranked = [*enumerate(signals.answers, start=1), *enumerate(passages, start=1)]
         rows = tuple(
             HitRow(
                 one.evidence.id,
@@ -314,9 +314,12 @@ class ChatbotService:
         return self._store_sets()
 
     def fit_thresholds(
-        self, questions: Sequence[LabelledQuestion], error_rate: float | None = None
+        self, questions: Sequence[LabelledQuestion], error_rate: float | None = None, judged: bool = True
     ) -> list[ThresholdSet]:
-        """Fit to labelled questions; used from the next turn on. ``DataError`` when a language has too few."""
+        """Fit to labelled questions; used from the next turn on. ``DataError`` when a language has too few.
+
+        With ``judged`` also for turns in which the judge reads, which takes it a second a question on two cores.
+        """
         languages = sorted({one.language for one in questions})
         if not languages:
             raise DataError("There are no labelled questions to fit thresholds on.")
@@ -324,11 +327,15 @@ class ChatbotService:
         approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
         withheld, reduced = withheld_questions(approved), ReducedLibrary(self._knowledge, approved)
         intents, holds = self._intents, self._library.holds
+        judges: tuple[Judge | None, ...] = (None,)
+        if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
+            judges = (None, judge)
         made = [
             one
             for language in languages
+            for judge in judges
             for one in tuning.fit_language(
-                questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now()
+                questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now(), judge
             )
         ]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
@@ -352,14 +359,16 @@ class ChatbotService:
         return {
             "generator": self._engine.state,
             "adapter": self._engine.adapter,
+            "judge": self._engine.judge_state,
             "knowledge": self._store.counts(),
             "languages_tuned": sorted(self._tuning),
             "intents": len(self._intents.labels) if self._intents else 0,
         }
 
     def wait_until_ready(self, wait_s: float = 120.0) -> bool:
-        """Wait for the generator; False when it is not there in time or cannot be."""
-        return self._engine.generator(wait_s) is not None
+        """Wait for generator and judge; False when there is no generator in time or cannot be."""
+        self._engine.judge(wait_s)
+        return self._engine.generator() is not None
 
     def close(self) -> None:
         """Stop workers and models."""
@@ -422,7 +431,7 @@ def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
     report += service.ingest([folder / "documents"], "documents")
     report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues")
     labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
-    service.fit_thresholds(labelled)
+    service.fit_thresholds(labelled, judged=False)
     return report
 
 

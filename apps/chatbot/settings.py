@@ -24,6 +24,9 @@ class Deciding(Section):
     error_rate: float = Field(
         default=0.1, gt=0, lt=0.5, description="share of given answers that may be wrong; thresholds are fitted to it"
     )
+    judge: bool = Field(
+        default=True, description="a fine-tuned model reads question and candidates together; off saves 0.6 GB"
+    )
     failures_before_person: int = Field(
         default=2, ge=1, le=10, description="unhelpful turns in a row before a person is called"
     )

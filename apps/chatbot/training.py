@@ -1,17 +1,21 @@
-"""finetune(): a better generator or intent model out of what the team has approved, kept in a run folder.
+"""finetune(): a better generator, judge or intent model out of what the team has approved, kept in a run folder.
 
-Collect → split by group → train → measure beside the live adapter → a gate → promote or keep. The adapter that ships
-was made from the same examples by a shorter loop of the same arithmetic; its card tells how.
+Collect → split by group → train → measure beside the live adapter → a gate → promote or keep. The adapters that ship
+were made by the same functions; their cards tell from what.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from apps.chatbot import judge_examples, judge_sources
 from apps.chatbot.engine import GROUNDED
 from apps.chatbot.grounded_examples import GroundedExample
-from apps.chatbot.grounded_sources import ReadingSet, as_sft, examples, knowledge_set, simplified
+from apps.chatbot.grounded_sources import ReadingSet, as_sft, examples, knowledge_set, mixed_script
+from apps.chatbot.judge_examples import JudgeExample
+from apps.chatbot.judging import JUDGE, LABELS
+from apps.chatbot.knowledge import EVERYTHING, Knowledge
 from apps.chatbot.reading_files import reading_comprehension, reading_passages
 from apps.chatbot.records import Status
 from apps.chatbot.service import SAMPLE
@@ -26,10 +30,35 @@ from core.models.adapters import AdapterRegistry
 from core.runs import Run
 from core.training.options import TrainingOptions
 
+if TYPE_CHECKING:
+    from core.training.examples import Example, LabelledText, SftExample
+
+NOTHING = "There is nothing to train on: ingest approved answers with similar questions first."
 HELD_OUT = 0.1  # share of titles, documents and intents kept for validation
 # Wikipedia passages are plenty and a shop's answers few: each public set gives at most so many questions.
-MOST_READING = 1600
-KINDS = ("generator", "intents")
+MOST_READING = 4000
+ROUNDS = 3  # times each question is asked, beside other excerpts and in another style; better than as many epochs
+KINDS = ("generator", "judge", "intents")
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """An adapter to be trained: its name in the registry, the stem's task, labels, and the knobs that suit it."""
+
+    name: str
+    task: str
+    labels: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+LEARNT = {
+    "generator": Learnt(
+        GROUNDED, "sft", options={"epochs": 1.0, "batch_size": 4, "learning_rate": 3e-4, "max_tokens": 900}
+    ),
+    "judge": Learnt(
+        JUDGE, "sequence", LABELS, options={"epochs": 2.0, "batch_size": 16, "learning_rate": 2e-4, "max_tokens": 320}
+    ),
+}
 
 
 def finetune(
@@ -38,6 +67,7 @@ def finetune(
     on_event: OnEvent = ignore,
     *,
     reading: str = "",
+    wordings: str = "",
     sample_reading: bool = True,
     promote: bool = True,
     resume: str | None = None,
@@ -46,7 +76,8 @@ def finetune(
     """Train ``what`` on the approved knowledge in the database and keep everything in a run folder.
 
     ``reading`` names more reading-comprehension files (SQuAD's layout), several joined by ";"; ``sample_reading`` adds
-    the passages that ship with the project. ``resume`` goes on with an interrupted run. Other options are those of
+    the passages and wordings that ship with the project; ``wordings`` names more files of questions that ask the same
+    (the judge learns from them). ``resume`` goes on with an interrupted run. Other options are those of
     ``TrainingOptions``. The adapter goes live when its validation loss beats both the base's and the live adapter's
     recorded one. Raises ``DataError`` when there is nothing to learn from, ``SettingsError`` for an unknown option.
     """
@@ -54,36 +85,68 @@ def finetune(
         raise NotFoundError(f"There is nothing called '{what}' to train; {known_names(what, KINDS)}.")
     if what == "intents":
         return _train_intents(settings, on_event)
-    chosen = _options(options)
-    train, held = grounded_data(
-        settings, [Path(part) for part in reading.split(";") if part], sample_reading, chosen.seed
-    )
-    run = _run(settings, resume, what, asdict(chosen) | {"reading": reading, "sample_reading": sample_reading})
+    chosen = _options(what, options)
+    files = [Path(part) for part in reading.split(";") if part]
+    groups = [Path(part) for part in wordings.split(";") if part]
+    train: Sequence[Example]
+    held: Sequence[Example]
+    if what == "judge":
+        train, held = judge_data(settings, files, groups, sample_reading, chosen.seed)
+    else:
+        train, held = grounded_data(settings, files, sample_reading, chosen.seed)
+    sources = {"reading": reading, "wordings": wordings, "sample_reading": sample_reading}
+    run = _run(settings, resume, what, asdict(chosen) | sources)
     with run.recording():
-        return _train_generator(settings, run, train, held, chosen, promote, on_event)
+        return _train_adapter(settings, run, LEARNT[what], train, held, chosen, promote, on_event)
 
 
 def grounded_data(
     settings: ChatbotSettings, reading: Sequence[Path], sample_reading: bool, seed: int
-) -> tuple[list[GroundedExample], list[GroundedExample]]:
+) -> tuple[list["SftExample"], list["SftExample"]]:
     """Training and validation examples; questions about one title, document or intent lie on one side."""
     train: list[GroundedExample] = []
     held: list[GroundedExample] = []
     for number, one in enumerate(_sets(settings, reading, sample_reading)):
         learn, keep = one.split(HELD_OUT, seed)
-        if learn.questions:
-            train += examples(learn.sample(MOST_READING, seed), seed + number)
+        for turn in range(ROUNDS if learn.questions else 0):
+            train += examples(learn.sample(MOST_READING, seed), seed + number + 100 * turn)
         if keep.questions:
             held += examples(keep.sample(60, seed), seed + number)
     if not train:
-        raise DataError("There is nothing to train on: ingest approved answers with similar questions first.")
-    return train, held
+        raise DataError(NOTHING)
+    return [as_sft(one) for one in train], [as_sft(one) for one in held]
+
+
+def judge_data(
+    settings: ChatbotSettings, reading: Sequence[Path], wordings: Sequence[Path], sample: bool, seed: int
+) -> tuple[list["LabelledText"], list["LabelledText"]]:
+    """Training and validation pairings; an intent, a group of wordings or a title lies on one side."""
+    store = Store.open(settings.database_address)
+    try:
+        knowledge = Knowledge.open(settings, store)
+        answers = store.answers(Status.APPROVED, None, EVERYTHING, 0)
+        embedders = knowledge.cached_embedders
+        parts = [judge_sources.knowledge_examples(answers, store.dialogues(), embedders, seed)]
+        for path in [*(sorted(SAMPLE.glob("wordings.*.jsonl")) if sample else ()), *wordings]:
+            parts.append(judge_sources.group_examples(judge_sources.wording_groups(path), embedders, seed))
+        for one in _reading_sets(reading, sample):
+            parts.append(judge_sources.reading_examples(one.sample(MOST_READING, seed), seed))
+    finally:
+        store.close()
+    train: list[JudgeExample] = []
+    held: list[JudgeExample] = []
+    for part in filter(None, parts):
+        learn, keep = judge_examples.split(part, HELD_OUT, seed)
+        train, held = train + learn, held + keep
+    if not train:
+        raise DataError(NOTHING)
+    return [one.labelled for one in train], [one.labelled for one in held]
 
 
 def _sets(settings: ChatbotSettings, reading: Sequence[Path], sample_reading: bool) -> Iterable[ReadingSet]:
     store = Store.open(settings.database_address)
     try:
-        answers = store.answers(Status.APPROVED, None, 1_000_000, 0)
+        answers = store.answers(Status.APPROVED, None, EVERYTHING, 0)
         passages = store.passages()
     finally:
         store.close()
@@ -91,18 +154,23 @@ def _sets(settings: ChatbotSettings, reading: Sequence[Path], sample_reading: bo
         own = knowledge_set(answers, passages, language)
         if own.questions and len(own.passages) > 1:
             yield own
-    if sample_reading:
+    yield from _reading_sets(reading, sample_reading)
+
+
+def _reading_sets(reading: Sequence[Path], sample: bool) -> Iterable[ReadingSet]:
+    if sample:
         yield reading_passages(SAMPLE / "reading.en.jsonl")
     for path in reading:
         found = reading_comprehension(path)
-        yield simplified(found, simplify) if any(one.language == "zh" for one in found.questions) else found
+        yield mixed_script(found, simplify) if any(one.language == "zh" for one in found.questions) else found
 
 
-def _train_generator(
+def _train_adapter(
     settings: ChatbotSettings,
     run: Run,
-    train: Sequence[GroundedExample],
-    held: Sequence[GroundedExample],
+    learnt: Learnt,
+    train: Sequence["Example"],
+    held: Sequence["Example"],
     options: TrainingOptions,
     promote: bool,
     on_event: OnEvent,
@@ -112,33 +180,32 @@ def _train_generator(
 
     plan = device.plan(settings.models)
     base = catalog.ensure(catalog.resolve(settings.models.generator), settings.home, on_event)
-    learnt = [as_sft(one) for one in train]
-    content = data_hash(learnt)
+    content = data_hash(train)
     run.write_data(content, {"train": len(train), "validation": len(held)}, "by title, document and intent")
-    result = train_adapter("sft", base, learnt, [as_sft(one) for one in held], options, run, on_event, plan=plan)
+    result = train_adapter(learnt.task, base, train, held, options, run, on_event, labels=learnt.labels, plan=plan)
     figures = {f"after_{name}": value for name, value in result.after.items()}
     figures |= {f"before_{name}": value for name, value in result.before.items()}
     run.write("report", dict(run.report) | figures | {"best_step": result.best_step, "steps": result.steps})
     registry = AdapterRegistry(settings.home)
-    live = registry.live_version(GROUNDED)
+    live = registry.live_version(learnt.name)
     parents = (live,) if live else ()
     version = registry.add(
-        GROUNDED, result.adapter, base, metrics=_numbers(figures), data_hash=content, parents=parents
+        learnt.name, result.adapter, base, metrics=_numbers(figures), data_hash=content, parents=parents
     )
-    if promote and passes(figures, registry, live):
-        registry.promote(GROUNDED, version.version, base)
-        on_event(Log(f"Adapter {GROUNDED} {version.version} is live from the next start on."))
+    if promote and passes(learnt.name, figures, registry, live):
+        registry.promote(learnt.name, version.version, base)
+        on_event(Log(f"Adapter {learnt.name} {version.version} is live from the next start on."))
     else:
-        on_event(Log(f"Adapter {GROUNDED} {version.version} is kept, not live: promote it by hand if it is wanted."))
+        on_event(Log(f"Adapter {learnt.name} {version.version} is kept, not live: promote it by hand if wanted."))
     return run
 
 
-def passes(figures: dict[str, float], registry: AdapterRegistry, live: str | None) -> bool:
+def passes(name: str, figures: dict[str, float], registry: AdapterRegistry, live: str | None) -> bool:
     """The gate: a lower validation loss than the base's, and than the live adapter's where it was measured alike."""
     after, before = figures.get("after_loss"), figures.get("before_loss")
     if after is None or before is None or not after < before:
         return False
-    recorded = next((one.manifest for one in registry.versions(GROUNDED) if one.version == live), None)
+    recorded = next((one.manifest for one in registry.versions(name) if one.version == live), None)
     bar = recorded.metrics.get("after_loss") if recorded else None
     return bar is None or after <= bar
 
@@ -164,12 +231,12 @@ def _run(settings: ChatbotSettings, resume: str | None, what: str, chosen: dict[
     return known[resume]
 
 
-def _options(given: dict[str, Any]) -> TrainingOptions:
+def _options(what: str, given: dict[str, Any]) -> TrainingOptions:
     known = {one.name for one in fields(TrainingOptions)}
     for name in given:
         if name not in known:
             raise SettingsError(f"Unknown training option '{name}'; {known_names(name, known)}.")
-    return TrainingOptions(**({"epochs": 1.0, "batch_size": 4, "learning_rate": 3e-4, "max_tokens": 900} | given))
+    return TrainingOptions(**{**LEARNT[what].options, **given})
 
 
 def _numbers(figures: dict[str, Any]) -> dict[str, float]:

@@ -10,11 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from apps.chatbot import calibration
-from apps.chatbot.calibration import ANSWER_FEATURES, PASSAGE_FEATURES, Calibrator, CurvePoint, Fit
+from apps.chatbot.calibration import (
+    ANSWER_FEATURES,
+    JUDGED_ANSWER_FEATURES,
+    JUDGED_EVIDENCE_FEATURES,
+    PASSAGE_FEATURES,
+    Calibrator,
+    CurvePoint,
+    Fit,
+)
 from apps.chatbot.decision import CANDIDATES, Match, Signals, Thresholds
 from apps.chatbot.followup import standalone
-from apps.chatbot.records import Kind, LabelledQuestion
-from apps.chatbot.understanding import Asked, Intents, Library, Tuning, understand
+from apps.chatbot.records import Kind, LabelledQuestion, Role
+from apps.chatbot.understanding import Asked, Intents, Judges, Library, Tuning, understand
 from core.errors import DataError
 
 # Asking back costs the customer one click where a wrong answer costs a wrong answer: candidates are offered as long as
@@ -23,11 +31,13 @@ OFFER_ERROR = 0.25
 # Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
 # half of the tries may come to nothing.
 PASSAGE_ERROR = 0.5
+KINDS = frozenset({"answer", "passage", "offer"})
+JUDGED = "judged_"  # before the kind of a set that holds where a judge has read
 
 
 @dataclass(frozen=True)
 class ThresholdSet:
-    """A fitted threshold with the curve it was read from; ``kind`` is answer, passage or offer."""
+    """A fitted threshold with the curve it was read from; ``kind`` is answer, passage or offer, or these judged."""
 
     language: str
     kind: str
@@ -49,6 +59,7 @@ def fit_language(
     holds: Callable[[LabelledQuestion, Sequence[Match]], bool],
     error_rate: float,
     now: datetime,
+    judge: Judges | None = None,
 ) -> list[ThresholdSet]:
     """The thresholds of one language, fitted on labelled questions and ``withheld`` wordings of approved answers.
 
@@ -60,24 +71,55 @@ def fit_language(
     own = [one for one in questions if one.language == language and one.kind is not Kind.HANDOVER]
     spared = [one for one in withheld if one.language == language]
     asked = [(one, library) for one in own] + [(one, reduced) for one in spared]
-    signals = [_signals(one, place, intents, now) for one, place in asked]
+    signals = [_signals(one, place, intents, now, judge) for one, place in asked]
+    rows = _JUDGED if judge else _PLAIN
     right_answer = [
         bool(found.answers) and found.answers[0].evidence.id in accepted(one)
         for (one, _), found in zip(asked, signals, strict=True)
     ]
-    answer_rows = [calibration.answer_features(found.answers) for found in signals]
+    answer_rows = [rows.of_answers(found.answers) for found in signals]
     passages = [found.passages for found in signals[: len(own)]]
-    right_passage = [holds(one, found) for one, found in zip(own, passages, strict=True)]
-    passage_rows = [calibration.passage_features(found) for found in passages]
+    right_passage = [_holds(one, found, holds) for one, found in zip(own, passages, strict=True)]
+    passage_rows = [rows.of_passages(found) for found in passages]
     try:
-        answer = calibration.fit(answer_rows, right_answer, ANSWER_FEATURES, error_rate)
-        passage = calibration.fit(passage_rows, right_passage, PASSAGE_FEATURES, PASSAGE_ERROR)
+        answer = calibration.fit(answer_rows, right_answer, rows.answer_names, error_rate)
+        passage = calibration.fit(passage_rows, right_passage, rows.passage_names, PASSAGE_ERROR)
     except DataError as error:
         raise DataError(f"For language '{language}': {error}") from error
     offers = [_offered_right(one, found.answers) for (one, _), found in zip(asked, signals, strict=True)]
     offer = calibration.refit_threshold(answer, answer_rows, offers, OFFER_ERROR)
     kinds = {"answer": answer, "passage": passage, "offer": offer}
-    return [_set(language, kind, found, now) for kind, found in kinds.items()]
+    return [_set(language, rows.prefix + kind, found, now) for kind, found in kinds.items()]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """How matches become rows of features, with and without a judge."""
+
+    prefix: str
+    of_answers: Callable[[Sequence[Match]], list[float]]
+    of_passages: Callable[[Sequence[Match]], list[float]]
+    answer_names: tuple[str, ...]
+    passage_names: tuple[str, ...]
+
+
+_PLAIN = _Rows("", calibration.answer_features, calibration.passage_features, ANSWER_FEATURES, PASSAGE_FEATURES)
+_JUDGED = _Rows(
+    JUDGED,
+    calibration.judged_answer_features,
+    calibration.judged_evidence_features,
+    JUDGED_ANSWER_FEATURES,
+    JUDGED_EVIDENCE_FEATURES,
+)
+
+
+def _holds(
+    question: LabelledQuestion,
+    evidence: Sequence[Match],
+    holds: Callable[[LabelledQuestion, Sequence[Match]], bool],
+) -> bool:
+    """Whether the evidence answers: the labelled words stand in it, or an accepted approved answer is among it."""
+    return holds(question, evidence) or any(one.evidence.id in accepted(question) for one in evidence)
 
 
 def accepted(question: LabelledQuestion) -> tuple[str, ...]:
@@ -98,9 +140,7 @@ def tuning_from(sets: Sequence[ThresholdSet]) -> dict[str, Tuning]:
     found: dict[str, dict[str, ThresholdSet]] = {}
     for one in sorted(sets, key=lambda one: one.created_at):
         found.setdefault(one.language, {})[one.kind] = one
-    return {
-        language: _tuning(kinds) for language, kinds in found.items() if {"answer", "passage", "offer"} <= kinds.keys()
-    }
+    return {language: _tuning(kinds) for language, kinds in found.items() if kinds.keys() >= KINDS}
 
 
 def to_json(one: ThresholdSet) -> dict[str, Any]:
@@ -128,14 +168,20 @@ def from_json(plain: Mapping[str, Any]) -> ThresholdSet:
 def _tuning(kinds: Mapping[str, ThresholdSet]) -> Tuning:
     answer, passage = kinds["answer"], kinds["passage"]
     thresholds = Thresholds(answer.threshold, passage.threshold, kinds["offer"].threshold)
-    return Tuning(answer.calibrator, passage.calibrator, thresholds)
+    judged = {kind.removeprefix(JUDGED): one for kind, one in kinds.items() if kind.startswith(JUDGED)}
+    return Tuning(
+        answer.calibrator, passage.calibrator, thresholds, _tuning(judged) if judged.keys() >= KINDS else None
+    )
 
 
 def _set(language: str, kind: str, fit: Fit, now: datetime) -> ThresholdSet:
     return ThresholdSet(language, kind, fit.error_rate, fit.threshold, fit.curve, fit.fitted_on, now, fit.calibrator)
 
 
-def _signals(question: LabelledQuestion, library: Library, intents: Intents | None, now: datetime) -> Signals:
-    query = standalone(question.question, question.history) or question.question
-    asked = Asked(query, question.question, question.language, now)
-    return understand(asked, library, intents, Tuning())
+def _signals(
+    question: LabelledQuestion, library: Library, intents: Intents | None, now: datetime, judge: Judges | None
+) -> Signals:
+    query = standalone(question.question, question.history)
+    before = next((one.text for one in reversed(question.history) if one.role is Role.CUSTOMER), "") if query else ""
+    asked = Asked(query or question.question, question.question, question.language, now, before=before)
+    return understand(asked, library, intents, Tuning(), judge=judge)

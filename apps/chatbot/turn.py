@@ -16,7 +16,7 @@ from apps.chatbot.records import Decision, Message, Outcome, Reason, Role, Turn
 from apps.chatbot.reply import Composed, Decided, Stage
 from apps.chatbot.settings import ChatbotSection
 from apps.chatbot.smalltalk import slots_in, small_talk
-from apps.chatbot.understanding import Asked, Depth, Intents, Library, Tuning, understand
+from apps.chatbot.understanding import Asked, Depth, Intents, Judges, Library, Tuning, understand
 from core.errors import TrifoliumError
 from core.events import Token
 from core.inference.messages import GenerationOptions, Generator
@@ -26,13 +26,14 @@ UNHELPFUL = (Reason.NO_EVIDENCE, Reason.OUT_OF_SCOPE, Reason.SEVERAL_CANDIDATES,
 
 @dataclass(frozen=True)
 class Desk:
-    """What a turn works with; ``generator`` gives None while the model is not ready."""
+    """What a turn works with; ``generator`` and ``judge`` give None while their model is not ready."""
 
     library: Library
     intents: Intents | None
     tuning: Mapping[str, Tuning]
     generator: Callable[[], Generator | None]
     section: ChatbotSection
+    judge: Callable[[], Judges | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def respond(
         yield from _whole(wordings.say(kind, language), decision, clock)
         return
     query = standalone(text, _turns(history))
+    before = _earlier(history) if query else ""
     tuning = desk.tuning.get(language, Tuning())
-    limits = replace(tuning.thresholds, failures_before_person=desk.section.deciding.failures_before_person)
-    asked = Asked(query or text, text, language, now, failures(history))
+    asked = Asked(query or text, text, language, now, failures(history), before)
     depth = Depth(passages=desk.section.retrieval.passages)
-    signals = understand(asked, desk.library, desk.intents, tuning, depth)
+    signals = understand(asked, desk.library, desk.intents, tuning, depth, desk.judge())
+    limits = replace(
+        tuning.of(signals.judged).thresholds, failures_before_person=desk.section.deciding.failures_before_person
+    )
     decision = decide(signals, limits)
     yield clock.lap("understand")
     if decision.outcome is Outcome.COMPOSE:
@@ -132,7 +136,7 @@ def _composed(
     cancel: threading.Event | None,
 ) -> Iterator[Stage | Decided | Token | Answer]:
     evidence = decision.evidence
-    before = next((one.text for one in reversed(history) if one.role is Role.CUSTOMER), "") if query else ""
+    before = _earlier(history) if query else ""
     composed: Composed | None = None
     tokens: list[str] = []
     try:
@@ -197,6 +201,11 @@ def _whole(text: str, decision: Decision, clock: Clock, already: str = "") -> It
     if text:
         yield Token(text)
     yield Answer(already + text, decision, clock.ms)
+
+
+def _earlier(history: Sequence[Message]) -> str:
+    """The customer's last words before these."""
+    return next((one.text for one in reversed(history) if one.role is Role.CUSTOMER), "")
 
 
 def _turns(history: Sequence[Message]) -> list[Turn]:

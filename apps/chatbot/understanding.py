@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from apps.chatbot import calibration, handover
 from apps.chatbot.calibration import Calibrator
 from apps.chatbot.decision import Match, Signals, Thresholds
+from apps.chatbot.judging import Pairing
 from core.text import fold
 
 ALL_WORDS = 0.999
@@ -33,13 +36,29 @@ class Intents(Protocol):
     def in_scope(self, text: str, language: str) -> bool: ...
 
 
+class Judges(Protocol):
+    """What understanding needs of the judge: (n,) probabilities that candidates answer."""
+
+    def probabilities(self, pairings: Sequence[Pairing]) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class Tuning:
-    """The calibrators and thresholds of one language."""
+    """The calibrators and thresholds of one language; ``judged`` are those that hold where a judge has read."""
 
     answer: Calibrator = calibration.DEFAULT_ANSWER
     passage: Calibrator = calibration.DEFAULT_PASSAGE
     thresholds: Thresholds = field(default_factory=Thresholds)
+    judged: "Tuning | None" = None
+
+    def of(self, judged: bool) -> "Tuning":
+        """This tuning, or the one for judged matches."""
+        return (self.judged or DEFAULT_JUDGED) if judged else self
+
+
+DEFAULT_JUDGED = Tuning(
+    calibration.DEFAULT_JUDGED_ANSWER, calibration.DEFAULT_JUDGED_EVIDENCE, Thresholds(answer=0.8, compose=0.5)
+)
 
 
 @dataclass(frozen=True)
@@ -52,41 +71,94 @@ class Depth:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question as it is searched for; ``own_words`` is what the customer typed when ``query`` says more."""
+    """A question as it is searched for; ``own_words`` is what the customer typed when ``query`` says more.
+
+    ``before`` is the customer's earlier question where this one leans on it.
+    """
 
     query: str
     own_words: str
     language: str
     now: datetime
     failures: int = 0
+    before: str = ""
 
 
 def understand(
-    asked: Asked, library: Library, intents: Intents | None, tuning: Tuning, depth: Depth = Depth()
+    asked: Asked,
+    library: Library,
+    intents: Intents | None,
+    tuning: Tuning,
+    depth: Depth = Depth(),
+    judge: Judges | None = None,
 ) -> Signals:
-    """The signals of one turn. Query and own words are both searched when they differ: either may find more."""
+    """The signals of one turn. Query and own words are both searched when they differ: either may find more.
+
+    The judge reads what was found, unless the customer used an approved question's very words.
+    """
     queries = list(dict.fromkeys((asked.query, asked.own_words)))
-    bare = {_bare(one) for one in queries}
     answers = _merged(library.match_answers(one, asked.language, asked.now, depth.answers) for one in queries)
-    answers = _with_exact(answers, bare)
+    answers = _with_exact(answers, {_bare(one) for one in queries})
     answers = sorted(answers, key=lambda one: not one.exact)[: depth.answers]
     passages = _merged(library.match_passages(one, asked.language, asked.now, depth.passages) for one in queries)
     passages = passages[: depth.passages]
     probabilities = intents.probabilities(asked.query, asked.language) if intents else {}
     intent = max(probabilities, key=lambda name: probabilities[name]) if probabilities else None
-    answer_features = calibration.answer_features(answers)
-    passage_features = calibration.passage_features(passages)
-    return Signals(
-        answers=tuple(answers),
-        passages=tuple(passages),
-        answer_probability=tuning.answer.probability(answer_features) if answers else 0.0,
-        passage_probability=tuning.passage.probability(passage_features) if passages else 0.0,
+    known = Signals(
         intent=intent,
         intent_probability=probabilities.get(intent or "", 0.0),
         in_scope=intents.in_scope(asked.query, asked.language) if intents else True,
         called_for=handover.called_for(asked.own_words),
         failures=asked.failures,
     )
+    exact = bool(answers) and answers[0].exact
+    if judge is None or exact or known.called_for or not (answers or passages):
+        return _weighed(known, answers, passages, tuning)
+    return _judged(known, asked, answers, passages, tuning.of(True), judge, depth.passages)
+
+
+def _weighed(known: Signals, answers: Sequence[Match], passages: Sequence[Match], tuning: Tuning) -> Signals:
+    """The signals by search scores alone."""
+    answer = tuning.answer.probability(calibration.answer_features(answers)) if answers else 0.0
+    passage = tuning.passage.probability(calibration.passage_features(passages)) if passages else 0.0
+    return replace(
+        known,
+        answers=tuple(answers),
+        passages=tuple(passages),
+        answer_probability=answer,
+        passage_probability=passage,
+    )
+
+
+def _judged(
+    known: Signals,
+    asked: Asked,
+    answers: Sequence[Match],
+    passages: Sequence[Match],
+    tuning: Tuning,
+    judge: Judges,
+    most: int,
+) -> Signals:
+    """The signals after the judge has read every candidate; passages and approved answers together are the evidence."""
+    found = [*answers, *passages]
+    read = judge.probabilities([_pairing(asked, one) for one in found])
+    judged = [replace(one, judged=float(share)) for one, share in zip(found, read, strict=True)]
+    order = sorted(range(len(judged)), key=lambda place: -(judged[place].judged or 0.0))
+    best_answers = [judged[place] for place in order if place < len(answers)]
+    evidence = [judged[place] for place in order][:most]
+    answer = tuning.answer.probability(calibration.judged_answer_features(best_answers)) if answers else 0.0
+    return replace(
+        known,
+        judged=True,
+        answers=tuple(best_answers),
+        passages=tuple(evidence),
+        answer_probability=answer,
+        passage_probability=tuning.passage.probability(calibration.judged_evidence_features(evidence)),
+    )
+
+
+def _pairing(asked: Asked, match: Match) -> Pairing:
+    return Pairing(asked.own_words, match.wording or match.evidence.title, match.evidence.text, asked.before)
 
 
 def _merged(lists: Iterable[Sequence[Match]]) -> list[Match]:
