@@ -53,13 +53,13 @@ def items(
     return list(service.items(search, category, limit, offset))
 
 
-@router.get("/items/{item_id}", tags=["items"])
+@router.get("/items/{item_id:path}", tags=["items"])
 def item(item_id: str, service: Service) -> ItemView:
     """An item with its events by kind."""
     return service.item(item_id)
 
 
-@router.put("/items/{item_id}", tags=["items"])
+@router.put("/items/{item_id:path}", tags=["items"])
 def put_item(item_id: str, body: ItemBody, service: Service) -> ItemReport:
     """Add or replace one item."""
     if body.id != item_id:
@@ -67,7 +67,7 @@ def put_item(item_id: str, body: ItemBody, service: Service) -> ItemReport:
     return service.put_items([body.record()])
 
 
-@router.delete("/items/{item_id}", status_code=204, tags=["items"])
+@router.delete("/items/{item_id:path}", status_code=204, tags=["items"])
 def delete_item(item_id: str, service: Service) -> None:
     """Forget an item: catalogue, events, places in lists, memory."""
     service.delete_item(item_id)
@@ -81,13 +81,13 @@ def users(
     return list(service.people(search, limit, offset))
 
 
-@router.get("/users/{user_id}", tags=["users"])
+@router.get("/users/{user_id:path}", tags=["users"])
 def user(user_id: str, service: Service, limit: int = Query(200, ge=1, le=5000)) -> PersonView:
     """A person's latest events, and the variant of each running experiment."""
     return service.person(user_id, limit)
 
 
-@router.delete("/users/{user_id}", status_code=204, tags=["users"])
+@router.delete("/users/{user_id:path}", status_code=204, tags=["users"])
 def delete_user(user_id: str, service: Service) -> None:
     """Forget a person: events, lists, memory; nothing of them stays on disk."""
     service.delete_person(user_id)
