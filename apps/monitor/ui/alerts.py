@@ -1,0 +1,141 @@
+"""The alerts page: the list by state and severity, each alert with its whole story and actions, silences."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from apps.monitor.alert_records import Severity, Silence
+from apps.monitor.records import SeriesKey
+from apps.monitor.ui.alert_view import SILENCES_H, alert_body, alert_title
+from apps.monitor.ui.shared import (
+    LIVE_S,
+    clock_line,
+    company_choice,
+    head,
+    one_sentence,
+    say,
+    series_name,
+    service,
+    topic_choice,
+)
+from apps.page_parts import choose, moment, plain, say_later
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+PAGE = 15
+SECTION = "alerts_section"
+
+
+def draw() -> None:
+    """Head, sections, the open one."""
+    watch = service()
+    head(watch, "alerts")
+    count = len(watch.alerts(open_only=True, limit=1000))
+    muted = len(watch.silences())
+    sections = {
+        "open": f"{say('section_open')} ({count})" if count else say("section_open"),
+        "all": say("section_all"),
+        "silences": f"{say('section_silences')} ({muted})" if muted else say("section_silences"),
+    }
+    if choose(SECTION, sections, say("section")) == "silences":
+        _silences(watch)
+    else:
+        _filters(watch)
+        _live()
+
+
+def _filters(watch: "MonitorService") -> None:
+    left, right = st.columns(2)
+    severities: list[Severity | None] = [None, *Severity]
+    left.selectbox(say("severity"), severities, key="alerts-severity", label_visibility="collapsed",
+                   format_func=lambda one: say(f"severity_{one}"))  # fmt: skip
+    right.selectbox(say("company"), [None, *watch.companies()], key="alerts-company", label_visibility="collapsed",
+                    format_func=lambda one: company_choice(watch, one))  # fmt: skip
+
+
+@st.fragment(run_every=LIVE_S)
+def _live() -> None:
+    with one_sentence():
+        watch = service()
+        clock_line(watch)
+        page = int(st.session_state.get("alerts-page", 0))
+        found = watch.alerts(
+            severity=st.session_state.get("alerts-severity") or "",
+            company=st.session_state.get("alerts-company") or "",
+            open_only=st.session_state.get(SECTION, "open") != "all",
+            limit=PAGE + 1,
+            offset=page * PAGE,
+        )
+        if not found:
+            st.success(say("alerts_none"), icon=":material/task_alt:")
+        for one in found[:PAGE]:
+            label = alert_title(watch, one)
+            with st.expander(label, key=f"alert-{one.id}", on_change="rerun") as shown, one_sentence():
+                if shown.open:
+                    alert_body(watch, watch.alert(one.id))
+        pager("alerts-page", page, len(found) > PAGE)
+
+
+def pager(key: str, page: int, more: bool) -> None:
+    """Buttons to the newer and the older page; none when everything fits on one."""
+    if not page and not more:
+        return
+    with st.container(horizontal=True):
+        if st.button(say("newer"), key=f"{key}-newer", disabled=not page, icon=":material/chevron_left:"):
+            st.session_state[key] = page - 1
+            st.rerun(scope="fragment")
+        if st.button(say("older"), key=f"{key}-older", disabled=not more, icon=":material/chevron_right:"):
+            st.session_state[key] = page + 1
+            st.rerun(scope="fragment")
+
+
+def _silences(watch: "MonitorService") -> None:
+    _new_silence(watch)
+    found = watch.silences()
+    if not found:
+        st.info(say("silences_none"), icon=":material/notifications:")
+    for one in found:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"), one_sentence():
+            st.markdown(f"**{plain(_covered(watch, one))}**", width="content")
+            st.caption(say("silence_until", time=moment(one.until), by=plain(one.by)), width="content")
+            if one.reason:
+                st.caption(plain(one.reason), width="content")
+            if st.button(say("silence_end"), key=f"end-{one.id}"):
+                watch.end_silence(one.id, st.session_state.get("acting") or say("nobody"))
+                say_later(say("silence_ended"))
+
+
+def _covered(watch: "MonitorService", one: Silence) -> str:
+    what = series_name(watch, SeriesKey(one.company, one.topic, one.source))
+    return f"{one.rule} · {what}" if one.rule else what
+
+
+def _new_silence(watch: "MonitorService") -> None:
+    with st.expander(say("silence_new"), icon=":material/add:"), st.form("silence", border=False):
+        first = st.columns(3)
+        company = first[0].selectbox(say("company"), [None, *watch.companies()], key="silence-company",
+                                     format_func=lambda one: company_choice(watch, one))  # fmt: skip
+        topic = first[1].selectbox(say("topic"), [None, *watch.topics()], key="silence-topic",
+                                   format_func=topic_choice)  # fmt: skip
+        rule = first[2].text_input(say("silence_rule"), key="silence-rule")
+        second = st.columns(3)
+        hours = second[0].selectbox(
+            say("silence_for"), SILENCES_H, key="silence-hours", format_func=lambda n: say("hours", n=n)
+        )
+        begins = second[1].number_input(say("silence_from"), 0, 24 * 60, 0, key="silence-from")
+        by = second[2].text_input(say("who"), st.session_state.get("acting", ""), key="silence-who", max_chars=80)
+        reason = st.text_input(say("silence_reason"), key="silence-reason", max_chars=2000)
+        pressed = st.form_submit_button(say("act_silence"), type="primary", icon=":material/notifications_paused:")
+        with one_sentence():
+            if pressed:
+                start = watch.clock() + timedelta(hours=int(begins))
+                watch.silence(by.strip() or say("nobody"), start + timedelta(hours=int(hours)), reason.strip(),
+                              rule.strip(), company or "", topic or "", start=start)  # fmt: skip
+                say_later(say("silence_made"))
+
+
+if __name__ == "__main__":
+    with one_sentence():
+        draw()

@@ -1,0 +1,97 @@
+"""The feed page: items as they come, filtered, each with its reading, why, and a form to correct it.
+
+Live while one looks at the newest page; ``Live`` off holds the page still for reading.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from apps.monitor.records import FeedQuery, Label
+from apps.monitor.ui.alerts import pager
+from apps.monitor.ui.entry_view import card
+from apps.monitor.ui.shared import LIVE_S, clock_line, company_name, head, one_sentence, say, service, topic_name
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+PAGE = 20
+FIELDS = ("company", "topic", "source", "label", "language")
+NUMBER = "feed-page"
+
+
+def draw() -> None:
+    """Head and filters, then the items."""
+    watch = service()
+    head(watch, "feed")
+    _filters(watch)
+    if st.session_state.get("feed-live", True) and not st.session_state.get(NUMBER):
+        _live()
+    else:
+        _still()
+
+
+def _filters(watch: "MonitorService") -> None:
+    first = st.columns([3, 2, 2, 2])
+    first[0].text_input(say("search"), key="feed-search", icon=":material/search:", label_visibility="collapsed",
+                        placeholder=say("search"), on_change=_to_newest)  # fmt: skip
+    _select(first[1], "company", watch.companies(), lambda one: company_name(watch, one))
+    _select(first[2], "topic", watch.topics(), topic_name)
+    _select(first[3], "label", list(Label), lambda one: say(f"mood_{one}"), none="mood_None")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.toggle(say("live_on"), value=True, key="feed-live")
+        with st.popover(say("more_filters"), icon=":material/tune:"):
+            _select(st, "source", [one.source.name for one in watch.sources()], str)
+            _select(st, "language", ["en", "zh"], lambda one: say(f"language_{one}"))
+            st.checkbox(say("unsure_only"), key="feed-uncertain", on_change=_to_newest)
+
+
+def _select(place: Any, name: str, options: Any, words: Any, none: str = "") -> None:
+    place.selectbox(
+        say(name if name != "label" else "mood"),
+        [None, *options],
+        key=f"feed-{name}",
+        format_func=lambda one: say(none or f"{name}_None") if one is None else words(one),
+        label_visibility="collapsed",
+        on_change=_to_newest,
+    )
+
+
+def _to_newest() -> None:
+    st.session_state[NUMBER] = 0
+
+
+@st.fragment(run_every=LIVE_S)
+def _live() -> None:
+    _items()
+
+
+@st.fragment
+def _still() -> None:
+    _items()
+
+
+def _items() -> None:
+    with one_sentence():
+        watch = service()
+        page = int(st.session_state.get(NUMBER, 0))
+        clock_line(watch)
+        found = watch.feed(_query(), limit=PAGE + 1, offset=page * PAGE)
+        if not found:
+            st.info(say("feed_none"), icon=":material/filter_alt_off:")
+        for entry in found[:PAGE]:
+            with one_sentence():
+                card(watch, entry)
+        pager(NUMBER, page, len(found) > PAGE)
+
+
+def _query() -> FeedQuery:
+    company, topic, source, label, language = (str(st.session_state.get(f"feed-{name}") or "") for name in FIELDS)
+    words = str(st.session_state.get("feed-search") or "").strip()
+    unsure = bool(st.session_state.get("feed-uncertain"))
+    return FeedQuery(company, topic, source, label, language, words, uncertain=unsure)
+
+
+if __name__ == "__main__":
+    with one_sentence():
+        draw()

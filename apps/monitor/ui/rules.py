@@ -1,0 +1,107 @@
+"""The rules page: the rules in force in sentences, their text to edit, backtests, two sets compared, versions."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from apps.monitor.alert_records import RuleSet
+from apps.monitor.rules import Rule, parse_rules
+from apps.monitor.ui.alert_view import SEVERITIES
+from apps.monitor.ui.backtest_view import backtest, compare
+from apps.monitor.ui.rule_words import DRAFT, form, sentence
+from apps.monitor.ui.shared import head, one_sentence, say, service
+from apps.page_parts import choose, moment, plain, say_later
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+SECTIONS = ("rules", "edit", "backtest", "compare", "versions")
+
+
+def draw() -> None:
+    """Head, sections, the open one."""
+    watch = service()
+    head(watch, "rules")
+    chosen = choose("rules_section", {name: say(f"section_{name}") for name in SECTIONS}, say("section"))
+    if chosen == "rules":
+        _in_force(watch)
+    elif chosen == "edit":
+        _edit(watch)
+    elif chosen == "backtest":
+        backtest(watch)
+    elif chosen == "compare":
+        compare(watch)
+    else:
+        _versions(watch)
+
+
+def _in_force(watch: "MonitorService") -> None:
+    now = watch.rules()
+    st.caption(_about(now))
+    rules = parse_rules(now.toml)
+    if not rules:
+        st.info(say("rules_none"), icon=":material/rule:")
+    for rule in rules:
+        with st.container(border=True):
+            _rule(rule)
+
+
+def _about(now: RuleSet) -> str:
+    by = plain(now.by) or "–"
+    note = f" {plain(now.note)}" if now.note else ""
+    return say("rules_version", version=now.version, time=moment(now.created_at), by=by) + note
+
+
+def _rule(rule: Rule) -> None:
+    colour, icon = SEVERITIES[rule.severity]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(say(f"severity_{rule.severity}"), icon=icon, color=colour)  # type: ignore[arg-type]
+        st.markdown(f"**{plain(rule.name)}**", width="content")
+        st.caption(say(f"kind_{rule.kind}"), width="content")
+        if not rule.enabled:
+            st.badge(say("rule_off"), color="gray")
+    st.markdown(plain(sentence(rule)))
+
+
+def _edit(watch: "MonitorService") -> None:
+    st.caption(say("edit_line"))
+    st.session_state.setdefault(DRAFT, watch.rules().toml)
+    form()
+    text = st.text_area(say("edit_text"), key=DRAFT, height=420)
+    left, right = st.columns([1, 2])
+    by = left.text_input(say("who"), st.session_state.get("acting", ""), key="rules-who", max_chars=80)
+    note = right.text_input(say("edit_note"), key="rules-note", max_chars=500)
+    with st.container(horizontal=True):
+        checked = st.button(say("edit_check"), icon=":material/spellcheck:")
+        saved = st.button(say("edit_save_use"), type="primary", icon=":material/save:")
+    with one_sentence():
+        if checked:
+            st.success(say("edit_sound", n=len(parse_rules(text))), icon=":material/check_circle:")
+        if saved:
+            made = watch.save_rules(text, (by or "").strip() or say("nobody"), (note or "").strip())
+            say_later(say("edit_used", version=made.version))
+
+
+def _versions(watch: "MonitorService") -> None:
+    for number, one in enumerate(watch.rule_versions()):
+        label = f"{say('version', n=one.version)}  ·  {moment(one.created_at)}  ·  {plain(one.by or '–')}"
+        label += f"  ·  {plain(one.note)}" if one.note else ""
+        label += f"  ·  :green[{say('version_in_use')}]" if number == 0 else ""
+        with st.expander(label, key=f"version-{one.version}", on_change="rerun") as shown, one_sentence():
+            if shown.open:
+                st.code(one.toml, language="toml")
+                if number:
+                    _use_again(watch, one)
+
+
+def _use_again(watch: "MonitorService", one: RuleSet) -> None:
+    st.caption(say("version_use_sure"))
+    if st.button(say("version_use"), key=f"use-{one.version}", icon=":material/history:"):
+        made = watch.use_rules(one.version, st.session_state.get("acting") or say("nobody"))
+        st.session_state.pop(DRAFT, None)
+        say_later(say("edit_used", version=made.version))
+
+
+if __name__ == "__main__":
+    with one_sentence():
+        draw()

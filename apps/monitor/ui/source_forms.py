@@ -1,0 +1,107 @@
+"""Adding a source by form, and taking in a file at once, with the report row by row."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+import streamlit as st
+
+from apps.monitor.records import IngestReport
+from apps.monitor.source_records import Source, SourceKind
+from apps.monitor.ui.shared import one_sentence, say
+from apps.page_parts import Job, plain, say_later, watch_job
+from core.events import OnEvent
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+JOB = "take-in-job"
+KINDS = (SourceKind.RSS, SourceKind.PAGE, SourceKind.FILE, SourceKind.FOLDER, SourceKind.PUSH, SourceKind.REDIS)
+FIRST_ZONES = ("UTC", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Europe/London", "America/New_York")
+SHOWN_PROBLEMS = 200
+
+
+def new_source(watch: "MonitorService") -> None:
+    """The form of a new source, or of an old one by its name."""
+    with st.expander(say("source_add"), icon=":material/add:"):
+        kind = SourceKind(st.segmented_control(
+            say("source_kind"), KINDS, default=SourceKind.RSS, required=True, key="source-kind",
+            format_func=lambda one: say(f"source_kind_{one}")) or SourceKind.RSS)  # fmt: skip
+        with st.form("source", border=False):
+            left, right = st.columns([1, 2])
+            name = left.text_input(say("name"), key="source-name", max_chars=80)
+            address = right.text_input(say("source_address"), key="source-address", disabled=kind is SourceKind.PUSH)
+            first, second, third = st.columns(3)
+            zones = [*FIRST_ZONES, *sorted(available_timezones() - set(FIRST_ZONES))]
+            zone = first.selectbox(say("source_zone"), zones, key="source-zone")
+            every = second.number_input(say("source_every"), 1, 86_400, 300, key="source-every")
+            silent = third.number_input(say("source_silent"), 0, 60 * 24 * 30, 0, key="source-silent",
+                                        help=say("form_after_help"))  # fmt: skip
+            pressed = st.form_submit_button(say("save"), type="primary", icon=":material/save:")
+        with one_sentence():
+            if pressed:
+                watch.save_source(Source(
+                    name.strip(), kind, "" if kind is SourceKind.PUSH else address.strip(), zone or "UTC",
+                    every_s=float(every), silent_after_s=float(silent) * 60 or None))  # fmt: skip
+                say_later(say("source_added"))
+
+
+def take_in(watch: "MonitorService") -> None:
+    """A file of items read at once in a thread; then what became of its rows."""
+    job: Job[IngestReport] | None = st.session_state.get(JOB)
+    if job is not None and not job.done:
+        watch_job(JOB, say("working"))
+        return
+    with st.expander(say("upload"), icon=":material/upload:", expanded=job is not None):
+        if job is not None:
+            _show(job)
+        with st.form("take-in", border=False):
+            file = st.file_uploader(say("upload_file"), ["jsonl", "csv"], help=say("upload_help"))
+            name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
+            if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
+                if file is None:
+                    st.warning(say("upload_none"))
+                    return
+                content, kind = file.getvalue(), str(file.name).rpartition(".")[2].lower()
+                st.session_state[JOB] = Job(lambda listen: _read(watch, content, kind, name, listen), say("unexpected"))
+                st.rerun()
+
+
+def _read(watch: "MonitorService", content: bytes, kind: str, name: str, listen: OnEvent) -> IngestReport:
+    text = content.decode("utf-8-sig", "replace")
+    rows = _csv(text) if kind == "csv" else _jsonl(text)
+    return watch.ingest_rows(rows, source=name.strip() or "upload")
+
+
+def _jsonl(text: str) -> Iterator[Mapping[str, Any]]:
+    """Each line as a row; a line that is no JSON object becomes an empty row, which is reported by its number."""
+    for line in text.splitlines():
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            yield row if isinstance(row, dict) else {}
+
+
+def _csv(text: str) -> Iterator[Mapping[str, Any]]:
+    import csv
+    import io
+
+    yield from csv.DictReader(io.StringIO(text))
+
+
+def _show(job: Job[IngestReport]) -> None:
+    if job.error or job.result is None:
+        st.error(plain(str(job.error)), icon=":material/error:")
+        return
+    report = job.result
+    with st.container(horizontal=True, key="take-in-report"):
+        for name in ("added", "duplicates", "late", "dropped"):
+            st.metric(say(f"report_{name}"), getattr(report, name))
+    if report.problems:
+        st.dataframe(
+            [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems[:SHOWN_PROBLEMS]],
+            hide_index=True,
+        )

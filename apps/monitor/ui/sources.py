@@ -1,0 +1,131 @@
+"""The sources page: who is heard and who is not, add and pause sources, take in a file, where alerts are sent."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from apps.monitor.alert_records import Delivery
+from apps.monitor.source_records import Health, SourceHealth
+from apps.monitor.ui.shared import LIVE_S, clock_line, head, one_sentence, say, service
+from apps.monitor.ui.source_forms import new_source, take_in
+from apps.monitor.wire_records import without_password
+from apps.page_parts import choose, moment, plain, say_later, shorten
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+COLOURS = {  # colour of the badge, icon
+    Health.OK: ("green", ":material/check_circle:"),
+    Health.WAITING: ("blue", ":material/hourglass_empty:"),
+    Health.SILENT: ("orange", ":material/volume_off:"),
+    Health.FAILING: ("red", ":material/error:"),
+    Health.PAUSED: ("gray", ":material/pause_circle:"),
+}
+COUNTS = ("added", "duplicates", "late", "undated", "dropped")
+SHOWN_MESSAGES = 50
+
+
+def draw() -> None:
+    """Head, sections, the open one."""
+    watch = service()
+    head(watch, "sources")
+    chosen = choose(
+        "sources_section", {name: say(f"section_{name}") for name in ("sources", "channels")}, say("section")
+    )
+    if chosen == "sources":
+        _live()
+        new_source(watch)
+        take_in(watch)
+        st.caption(say("push_line"))
+    else:
+        _channels(watch)
+
+
+@st.fragment(run_every=LIVE_S)
+def _live() -> None:
+    with one_sentence():
+        watch = service()
+        clock_line(watch)
+        found = watch.sources()
+        if not found:
+            st.info(say("sources_none"), icon=":material/sensors_off:")
+        for one in sorted(found, key=lambda each: list(COLOURS).index(each.health)):
+            with st.container(border=True), one_sentence():
+                _source(watch, one)
+
+
+def _source(watch: "MonitorService", one: SourceHealth) -> None:
+    source, state = one.source, one.state
+    colour, icon = COLOURS[one.health]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(say(f"source_state_{one.health}"), icon=icon, color=colour)  # type: ignore[arg-type]
+        st.markdown(f"**{plain(source.name)}**", width="content")
+        st.caption(say(f"source_kind_{source.kind}"), width="content")
+        if source.address:
+            st.caption(plain(shorten(str(without_password(source.address)), 70)), width="content")
+    when = say("source_last", time=moment(state.last_item_at)) if state.last_item_at else say("source_never")
+    st.markdown(plain(one.reason))
+    counts = say("source_counts", **{name: f"{state.counts.get(name, 0):,}" for name in COUNTS})
+    delay = "" if one.delay_s is None else f"  ·  {say('source_delay', n=f'{one.delay_s:.0f}')}"
+    st.caption(f"{when}  ·  {counts}{delay}")
+    _buttons(watch, one)
+
+
+def _buttons(watch: "MonitorService", one: SourceHealth) -> None:
+    name, paused = one.source.name, one.source.paused
+    with st.container(horizontal=True):
+        label, icon = ("source_resume", ":material/play_arrow:") if paused else ("source_pause", ":material/pause:")
+        if st.button(say(label), key=f"pause-{name}", icon=icon):
+            watch.pause(name, not paused)
+            say_later(say("source_resumed" if paused else "source_paused"))
+        with st.popover(say("source_remove"), icon=":material/delete:"):
+            st.write(say("source_remove_sure"))
+            if st.button(say("delete"), key=f"remove-{name}", type="primary"):
+                watch.remove_source(name)
+                say_later(say("source_removed"))
+
+
+def _channels(watch: "MonitorService") -> None:
+    found = watch.channels()
+    if not found:
+        st.info(say("channels_none"), icon=":material/notifications_off:")
+    for name, address in found:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"), one_sentence():
+            st.markdown(f"**{plain(name)}**", width="content")
+            st.caption(plain(address), width="content")
+            if st.button(say("channel_try"), key=f"try-{name}", icon=":material/send:"):
+                watch.try_channel(name)
+                say_later(say("channel_tried"), ":material/send:")
+    with st.expander(say("channel_add"), icon=":material/add:"):
+        st.markdown(say("channel_how"))
+        st.code('[monitor.alerting.channels]\ndesk = "mailtos://user:password@mail.example.org?to=desk@example.org"\n'
+                'hook = "https://hooks.example.org/alerts"\n', language="toml")  # fmt: skip
+        st.caption(say("channel_help"))
+    _outbox(watch)
+
+
+def _outbox(watch: "MonitorService") -> None:
+    st.subheader(say("outbox_title"))
+    found = watch.messages(SHOWN_MESSAGES)
+    if not found:
+        st.caption(say("outbox_none"))
+        return
+    rows = [
+        {
+            say("history_time"): moment(one.created_at),
+            say("outbox_channel"): one.channel,
+            say("outbox_kind"): say(f"message_{one.kind}"),
+            say("state"): say(f"delivery_{one.status}"),
+            say("outbox_tries"): one.attempts,
+            say("outbox_error"): one.error,
+        }
+        for one in found
+    ]
+    st.dataframe(rows, hide_index=True)
+    if any(one.status is Delivery.FAILED for one in found):
+        st.warning(say("outbox_failed"), icon=":material/report:")
+
+
+if __name__ == "__main__":
+    with one_sentence():
+        draw()
