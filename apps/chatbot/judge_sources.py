@@ -21,7 +21,7 @@ from core.retrieval.search import Search, SearchOptions
 from core.text import language as language_of
 
 RANKED = 24
-MOST_OF_A_FILE = 4000  # wordings of one file that are asked; a large public set must not drown a shop's own
+MOST_OF_A_FILE = 2000  # wordings of one file that are asked; a large public set must not drown a shop's own
 
 
 def knowledge_examples(
