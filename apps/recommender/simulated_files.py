@@ -10,11 +10,14 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from apps.recommender.records import Event, Item
 from apps.recommender.simulator import Plan, Simulated, simulate
+from core.errors import DataError
 
 COLUMNS = ("id", "user", "item", "type", "time", "value", "position", "list_id")
+OWN_COLUMNS = ("rating", "margin")  # of the catalogue, beside the words every catalogue has
 
 
 def regenerate(folder: Path, plan: Plan = Plan()) -> Simulated:
@@ -29,24 +32,29 @@ def regenerate(folder: Path, plan: Plan = Plan()) -> Simulated:
 
 
 def read_catalogue(path: Path) -> list[Item]:
-    """TEMP"""
-    items = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        extra = {name: row.pop(name) for name in ("rating", "margin") if name in row}
-        row["created_at"] = datetime.fromisoformat(row["created_at"])
-        row["tags"] = tuple(row["tags"])
-        items.append(Item(**row, attributes={k: v for k, v in extra.items() if v is not None}))
-    return items
+    """Items of the sample's ``items.jsonl``; ``rating`` and ``margin``, where known, are the team's own columns."""
+    return [_item(json.loads(line)) for line in _text(path).splitlines()]
+
+
+def _item(row: dict[str, Any]) -> Item:
+    own = {name: row.pop(name, None) for name in OWN_COLUMNS}
+    known = {name: float(value) for name, value in own.items() if value is not None}
+    made = row | {"created_at": datetime.fromisoformat(row["created_at"]), "tags": tuple(row["tags"])}
+    return Item(**made, attributes=known)
 
 
 def read_themes(path: Path) -> dict[str, dict[str, float]]:
     """Shares of themes by item from the columns ``id, theme, weight``."""
     themes: dict[str, dict[str, float]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            themes.setdefault(row["id"], {})[row["theme"]] = float(row["weight"])
+    for row in csv.DictReader(_text(path).splitlines()):
+        themes.setdefault(row["id"], {})[row["theme"]] = float(row["weight"])
     return themes
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise DataError(f"The simulator needs '{path.name}', and it is not in '{path.parent}'.")
+    return path.read_text(encoding="utf-8")
 
 
 def events_csv(events: Iterable[Event]) -> str:

@@ -295,3 +295,10 @@ def test_an_item_that_cannot_be_simulated_is_named(lacking):
         simulate([item], THEMES, SMALL)
     with pytest.raises(DataError, match="needs themes"):
         simulate([ITEMS[0]], {}, SMALL)
+
+
+def test_a_folder_without_themes_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "items.jsonl").write_bytes((SAMPLE / "items.jsonl").read_bytes())
+    with pytest.raises(DataError, match=r"needs 'themes\.csv', and it is not in"):
+        regenerate(tmp_path, SMALL)
+    assert not (tmp_path / "events.csv.gz").exists()
