@@ -91,8 +91,10 @@ class Alert:
     """One rule on one series, through all its episodes; owner, note and history stay when it fires again.
 
     ``since`` is when the state began, ``held_since`` when the condition began to hold, ``clear_since`` when it ceased;
-    ``before`` is the state NO_DATA interrupts. ``messages`` counts those sent this episode, the next repeat is due at
-    ``repeat_at``. ``model`` is the reader's name with its adapter's hash when last evaluated.
+    ``before`` is the state that NO_DATA, SILENCED or RECOVERING interrupts. ``told``: a message of this episode went
+    out; ``messages`` counts the streak that makes repeats rarer, the next is due at ``repeat_at``. ``wait_for_clear``:
+    closed by hand while the condition still holds, so it must clear before it can fire again. ``model`` is the
+    reader's name with its adapter's hash when last evaluated.
     """
 
     id: str
@@ -108,8 +110,10 @@ class Alert:
     before: State | None = None
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
+    told: bool = False
     messages: int = 0
     repeat_at: datetime | None = None
+    wait_for_clear: bool = False
     owner: str = ""
     note: str = ""
     model: str = ""

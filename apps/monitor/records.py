@@ -185,7 +185,8 @@ class Point:
 
     ``stories`` splits into ``negative``, ``neutral``, ``positive`` and abstained ones. ``negative_share`` is of those
     with a mood, None when there is none, with its 95 % Wilson interval ``low`` … ``high``. ``polarity`` is their mean
-    in [-1, 1]. ``unknown``: no source was being heard then, so that zero does not mean silence of the world.
+    in [-1, 1], ``confidence_sum`` adds up how sure the negative ones were.
+    ``unknown``: no source was being heard then, so that zero does not mean silence of the world.
     """
 
     start: datetime
@@ -196,7 +197,13 @@ class Point:
     neutral: int = 0
     positive: int = 0
     polarity_sum: float = 0.0
+    confidence_sum: float = 0.0
     unknown: bool = False
+
+    def __add__(self, other: "Point") -> "Point":
+        """Both windows as one that starts with the earlier; what is unknown in one is unknown in neither."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in COUNTERS}
+        return Point(min(self.start, other.start), **sums, unknown=self.unknown and other.unknown)
 
     @property
     def judged(self) -> int:
@@ -218,6 +225,9 @@ class Point:
     @property
     def high(self) -> float | None:
         return wilson(self.negative, self.judged)[1] if self.judged else None
+
+
+COUNTERS = ("stories", "items", "reach", "negative", "neutral", "positive", "polarity_sum", "confidence_sum")
 
 
 def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
@@ -300,6 +310,30 @@ class FeedEntry:
     story_items: int
     story_reach: int
     corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """Which items a feed shows; empty fields do not filter. ``uncertain`` puts the least confident first."""
+
+    company: str = ""
+    topic: str = ""
+    source: str = ""
+    label: str = ""
+    language: str = ""
+    search: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it was stored: for replays of history."""
+
+    item: NewsItem
+    reading: Reading
+    story_id: str
 
 
 @dataclass(frozen=True, slots=True)

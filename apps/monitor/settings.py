@@ -35,7 +35,7 @@ class Stories(Section):
     """When two items are one story."""
 
     similarity: float = Field(
-        default=0.6, ge=0.3, le=1, description="estimated Jaccard of shingles from which texts are one story"
+        default=0.55, ge=0.3, le=1, description="estimated Jaccard of shingles from which texts are one story"
     )
     days: int = Field(default=3, ge=1, le=60, description="how long a story takes in reposts; memory grows with it")
     most: int = Field(

@@ -3,8 +3,9 @@
 Knows no protocol; the readers in ``sources`` do.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -79,8 +80,9 @@ class Source:
 class SourceState:
     """Where reading a source stands; kept in the database, so that a restart goes on.
 
-    ``place`` is the kind's own bookmark (ETag, byte offsets). ``usual_gap_s`` is the typical pause between items,
-    learnt; None until there were enough. ``counts`` adds up what became of the items.
+    ``place`` is the kind's own bookmark (ETag, byte offsets). ``usual_gap_s`` is the longest pause between items
+    of the last weeks, forgotten slowly; it counts once there were enough items. ``counts`` adds up what
+    became of the items.
     """
 
     place: Mapping[str, str] = field(default_factory=dict)
@@ -105,8 +107,10 @@ class SourceHealth:
     delay_s: float | None = None
 
 
-SILENT_TIMES = 6.0  # times the usual gap; nights and weekends stretch a newsroom's gaps about fourfold
+SILENT_TIMES = 1.5  # times the longest gap of the last weeks, which holds nights and weekends
 SILENT_LEAST = timedelta(hours=1)
+GAP_MEMORY = timedelta(days=14)  # in this time a gap seen once shrinks to a third
+GAP_ITEMS = 20  # items before the usual gap is believed
 FAILING_AFTER = 3  # failed looks in a row; one or two happen to every feed
 
 
@@ -129,9 +133,25 @@ def silent_after(source: Source, state: SourceState) -> timedelta | None:
     """How long this source may say nothing; None while its usual gap is not known."""
     if source.silent_after_s is not None:
         return timedelta(seconds=source.silent_after_s)
-    if state.usual_gap_s is None:
+    if state.usual_gap_s is None or state.counts.get("items", 0) < GAP_ITEMS:
         return None
     return max(SILENT_LEAST, timedelta(seconds=state.usual_gap_s * SILENT_TIMES))
+
+
+def heard(state: SourceState, at: datetime) -> SourceState:
+    """The state after an item came at ``at``: the usual gap learnt, the item counted.
+
+    A gap counts at most twice the longest known, so that one outage does not teach that outages are usual.
+    """
+    counts = {**state.counts, "items": state.counts.get("items", 0) + 1}
+    if state.last_item_at is None:
+        return replace(state, last_item_at=at, counts=counts)
+    gap = max(0.0, (at - state.last_item_at).total_seconds())
+    usual = state.usual_gap_s or 0.0
+    if counts["items"] > GAP_ITEMS and usual:
+        gap = min(gap, 2 * usual)
+    faded = usual * math.exp(-gap / GAP_MEMORY.total_seconds())
+    return replace(state, last_item_at=max(at, state.last_item_at), usual_gap_s=max(gap, faded), counts=counts)
 
 
 def hours(length: timedelta) -> str:

@@ -1,0 +1,101 @@
+"""What people do with alerts and readings, inside one transaction: acknowledge, comment, close, correct."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from apps.monitor import alerts
+from apps.monitor.alert_desk import AlertDesk, by_name
+from apps.monitor.alert_records import Alert, Silence, Transition
+from apps.monitor.records import FeedEntry, NewsItem, Point, Reading
+from apps.monitor.store import Work
+from apps.monitor.trends import Deltas, add_voice, voice
+from core.errors import DataError
+
+
+class Act(StrEnum):
+    """What a person can do with an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    COMMENT = "comment"
+    ASSIGN = "assign"
+    RESOLVE = "resolve"
+    FALSE_ALARM = "false_alarm"
+
+
+@dataclass(frozen=True)
+class AlertView:
+    """An alert with its whole history, oldest first, and the first item of each story its evidence names."""
+
+    alert: Alert
+    history: tuple[Transition, ...]
+    stories: tuple[FeedEntry, ...]
+
+
+_STEPS: dict[Act, Callable[[Alert, str, str, datetime], alerts.Step]] = {
+    Act.ACKNOWLEDGE: alerts.acknowledge,
+    Act.COMMENT: alerts.comment,
+    Act.ASSIGN: alerts.assign,
+    Act.RESOLVE: alerts.close,
+    Act.FALSE_ALARM: lambda alert, by, note, now: alerts.close(alert, by, note, now, false_alarm=True),
+}
+
+
+def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note: str, now: datetime) -> Alert:
+    """Does it: the alert, the audit's line and the message it calls for, together."""
+    if not by.strip():
+        raise DataError("Say who does this: the audit needs a name.")
+    if act in (Act.COMMENT, Act.ASSIGN) and not note.strip():
+        raise DataError(f"To {act.value} needs a text, got none.")
+    step = _STEPS[act](work.alerts.alert(alert_id), by.strip(), note.strip(), now)
+    work.alerts.put_alert(step.alert)
+    work.alerts.add_transitions([step.transition] if step.transition else [])
+    if step.message is not None:
+        desk.queue(work, by_name(desk.rules(work)).get(step.alert.rule), step.alert, step.message, now)
+    return step.alert
+
+
+def view(work: Work, alert_id: str) -> AlertView:
+    """One alert with all that belongs to it."""
+    alert = work.alerts.alert(alert_id)
+    ids = alert.evidence.story_ids if alert.evidence else ()
+    return AlertView(alert, tuple(work.alerts.history(alert_id)), tuple(work.items.leads(ids)))
+
+
+def end_silence(work: Work, silence_id: str, by: str, now: datetime) -> Silence:
+    """The silence, ended now; one that is over stays as it is."""
+    silence = work.alerts.silence(silence_id)
+    if now < (silence.ended_at or silence.until):
+        silence = replace(silence, ended_at=max(now, silence.start), reason=f"{silence.reason} (ended by {by})".strip())
+        work.alerts.put_silence(silence)
+    return silence
+
+
+def recount(work: Work, entry: FeedEntry, reading: Reading) -> Deltas:
+    """What a corrected reading changes in the counts: its old part taken out, its new part put in.
+
+    Only a story's first item gave it its mood; correcting a repost changes the feed alone.
+    """
+    lead = work.items.leads([entry.story_id])
+    if not lead or lead[0].item.id != entry.item.id:
+        return {}
+    before, after = _parts(entry.item, entry.reading), _parts(entry.item, reading)
+    changed: Deltas = {place: _negated(point) for place, point in before.items()}
+    for place, point in after.items():
+        changed[place] = changed[place] + point if place in changed else point
+    work.items.recount_story(entry.story_id, {key for key, _, _ in after})
+    return changed
+
+
+def _parts(item: NewsItem, reading: Reading) -> Deltas:
+    parts: Deltas = {}
+    add_voice(parts, voice(item, reading), ())
+    return parts
+
+
+def _negated(point: Point) -> Point:
+    return Point(
+        point.start, -point.stories, -point.items, -point.reach, -point.negative, -point.neutral, -point.positive,
+        -point.polarity_sum, -point.confidence_sum,
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""Rules looked at, alerts kept, messages put into the outbox, inside the transaction of whoever asks.
+
+Knows which channels exist by name, not how anything is sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from apps.monitor.alert_records import Alert, Message, MessageKind, State, Transition, Why
+from apps.monitor.alerts import alert_id, moved
+from apps.monitor.judging import Judge, Past, Sources
+from apps.monitor.notices import notice
+from apps.monitor.rules import Rule, parse_rules
+from apps.monitor.store import Work
+from apps.monitor.watching import Outcome, Touched, Watch, look
+from core.text import content_hash
+
+TOLD = (State.FIRING, State.SILENCED, State.PENDING)  # transitions whose evidence keeps the stories that caused it
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """Channels there are, how long messages wait for company, where their links lead."""
+
+    channels: tuple[str, ...] = ()
+    group_wait: timedelta = timedelta(seconds=10)
+    public_url: str = ""
+
+
+class AlertDesk:
+    """Keeps the rules in force and what was learnt of each series."""
+
+    def __init__(self, settings: DeskSettings, model: str) -> None:
+        self.settings, self.model = settings, model
+        self.past = Past()
+        self._parsed: tuple[int, tuple[Rule, ...]] = (0, ())
+
+    def forget_past(self) -> None:
+        """After a transaction that was undone: learn again from what is stored."""
+        self.past = Past()
+
+    def rules(self, work: Work) -> tuple[Rule, ...]:
+        """The rules in force; parsed once per version."""
+        newest = work.alerts.rule_set()
+        if newest is None:
+            return ()
+        if newest.version != self._parsed[0]:
+            self._parsed = (newest.version, parse_rules(newest.toml, newest.version))
+        return self._parsed[1]
+
+    def look(self, work: Work, touched: Touched, now: datetime, quiet: bool = False) -> list[Transition]:
+        """Looks at the series touched and at all open alerts; everything that follows is in the same transaction."""
+        rules = self.rules(work)
+        watch = Watch(
+            rules,
+            Judge(work.counts, self.past),
+            Sources(work.sources.sources()),
+            [one for one in work.alerts.silences(ending_after=now) if one.active(now)],
+            self.model,
+        )
+        ids = sorted({alert_id(rule.name, key) for rule in rules for key in touched if rule.covers(key)})
+        known = work.alerts.to_judge(ids)
+        done = self._retired(work, known, {rule.name for rule in rules}, now)
+        for outcome in look(watch, known, touched, now):
+            done += self.keep(work, outcome, now, quiet)
+        return done
+
+    def keep(self, work: Work, outcome: Outcome, now: datetime, quiet: bool = False) -> list[Transition]:
+        """Stores what became of an alert and queues its messages."""
+        alert, transitions = outcome.alert, list(outcome.transitions)
+        if any(one.after in TOLD for one in transitions):
+            alert, transitions = _with_stories(work, alert, transitions)
+        work.alerts.put_alert(alert)
+        numbered = work.alerts.add_transitions(transitions)
+        for kind in outcome.messages if not quiet else ():
+            self.queue(work, outcome.rule, alert, kind, now)
+        return numbered
+
+    def queue(self, work: Work, rule: Rule | None, alert: Alert, kind: MessageKind, now: datetime) -> None:
+        """One message for each channel of the rule (all channels when it names none)."""
+        wanted = rule.channels if rule is not None and rule.channels else self.settings.channels
+        told = work.items.titles(alert.evidence.story_ids if alert.evidence else ())
+        body = notice(alert, kind, told, self.settings.public_url)
+        group = alert.key.company or str(alert.key)
+        for channel in (one for one in wanted if one in self.settings.channels):
+            name = f"{alert.id}|{alert.episode}|{kind.value}|{alert.messages}|{channel}"
+            wait = timedelta(0) if kind is MessageKind.TEST else self.settings.group_wait
+            work.outbox.add(Message(content_hash(name), channel, kind, group, (body,), now, now + wait))
+
+    def _retired(self, work: Work, known: dict[str, Alert], names: set[str], now: datetime) -> list[Transition]:
+        """Alerts whose rule is gone are resolved."""
+        gone = [one for one in known.values() if one.rule not in names]
+        lines: list[Transition] = []
+        for alert in gone:
+            del known[alert.id]
+            step = moved(alert, State.RESOLVED, Why.RULE_GONE, now)
+            work.alerts.put_alert(replace(step.alert, before=None, told=False, wait_for_clear=False))
+            lines += work.alerts.add_transitions([step.transition] if step.transition else [])
+        return lines
+
+
+def _with_stories(work: Work, alert: Alert, transitions: Sequence[Transition]) -> tuple[Alert, list[Transition]]:
+    """The evidence with the stories it rests on, as they are now."""
+    seen = alert.evidence
+    if seen is None:
+        return alert, list(transitions)
+    ids = tuple(work.items.story_ids(alert.key, seen.window_start, seen.window_end))
+    seen = replace(seen, story_ids=ids)
+    told = [replace(one, evidence=seen) if one.evidence is not None else one for one in transitions]
+    return replace(alert, evidence=seen), told
+
+
+def by_name(rules: Sequence[Rule]) -> Mapping[str, Rule]:
+    """Rules by their names."""
+    return {rule.name: rule for rule in rules}

@@ -1,0 +1,211 @@
+"""From items to counts and alerts in one transaction: copies found, the rest read, stories told, rules asked.
+
+Knows no source and no door. Nothing is read by a model inside the transaction; everything is stored or nothing is.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+from apps.monitor.alert_desk import AlertDesk
+from apps.monitor.alert_records import Transition
+from apps.monitor.records import IngestReport, NewsItem, Reading, SeriesKey, Story
+from apps.monitor.rows import Taken
+from apps.monitor.source_records import Source, SourceKind, SourceState, heard
+from apps.monitor.store import Store, Work
+from apps.monitor.store_items import KnownStory
+from apps.monitor.stories import StoryIndex, StoryMark, signature
+from apps.monitor.trends import Deltas, add_voice, company_moods, voice
+from core.text import content_hash
+
+MOST_SOURCES = 2000  # set up by themselves from items' source names; a stream of authors is not a list of sources
+LOOKED_BACK = timedelta(days=30)  # an exact copy after this is news again
+
+
+class Reads(Protocol):
+    """What ingestion asks of a reader."""
+
+    model: str
+
+    def read(self, items: Sequence[NewsItem]) -> list[Reading]:
+        """One reading per item, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoryRules:
+    """When two items are one story."""
+
+    similarity: float = 0.55
+    days: int = 3
+    most: int = 200_000
+
+
+@dataclass
+class _Batch:
+    """What one transaction will write."""
+
+    deltas: Deltas = field(default_factory=dict)
+    touched: dict[SeriesKey, list[datetime]] = field(default_factory=dict)
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    last: dict[str, datetime] = field(default_factory=dict)
+    heard_at: dict[str, list[datetime]] = field(default_factory=dict)
+    report: IngestReport = field(default_factory=IngestReport)
+
+    def count(self, source: str, what: str) -> None:
+        self.counts.setdefault(source, Counter())[what] += 1
+
+
+class Intake:
+    """Takes items in. Safe for several threads; several processes take turns through the database."""
+
+    def __init__(
+        self, store: Store, reader: Reads, desk: AlertDesk, stories: StoryRules, late_after: timedelta
+    ) -> None:
+        self._store, self._reader, self._desk, self._rules = store, reader, desk, stories
+        self._late_after = late_after
+        self._lock = threading.Lock()
+        self._index, self._newest = self._empty_index(), 0
+
+    def take(
+        self,
+        taken: Sequence[Taken],
+        now: datetime,
+        quiet: bool = False,
+        readings: Mapping[str, Reading] | None = None,
+    ) -> tuple[IngestReport, list[Transition]]:
+        """Stores a batch, counts it and lets the rules look; idempotent by the items' ids.
+
+        ``readings`` by item id spare reading again; ``quiet`` puts nothing into the outbox.
+        """
+        unique = {one.item.id: one for one in reversed(taken)}
+        known = self._readings([one.item for one in reversed(unique.values())], readings or {})
+        with self._lock:
+            try:
+                with self._store.writing() as work:
+                    work.sources.take_turn()
+                    return self._store_batch(work, taken, known, now, quiet)
+            except BaseException:
+                self._index, self._newest = self._empty_index(), 0  # it may hold what was rolled back
+                self._desk.forget_past()
+                raise
+
+    def _readings(self, items: Sequence[NewsItem], given: Mapping[str, Reading]) -> dict[str, Reading]:
+        """Readings by content hash: of exact copies taken over, of the rest from the reader, outside any transaction."""
+        hashes = {content_hash(item.full_text): item for item in reversed(items)}
+        if not items:
+            return {}
+        since = min(item.received_at for item in items) - LOOKED_BACK
+        with self._store.reading() as work:
+            found = {one: reading for one, (_, reading) in work.items.copies(list(hashes), since).items()}
+            stored = work.items.contents([item.id for item in items])
+        found |= {one: given[item.id] for one, item in hashes.items() if one not in found and item.id in given}
+        fresh = {one: item for one, item in hashes.items() if one not in found and item.id not in stored}
+        return found | dict(zip(fresh, self._reader.read(list(fresh.values())) if fresh else [], strict=True))
+
+    def _store_batch(
+        self, work: Work, taken: Sequence[Taken], known: Mapping[str, Reading], now: datetime, quiet: bool
+    ) -> tuple[IngestReport, list[Transition]]:
+        batch = _Batch()
+        self._catch_up(work, now)
+        stored = work.items.contents([one.item.id for one in taken])
+        copies = work.items.copies(sorted({content_hash(one.item.full_text) for one in taken}), now - LOOKED_BACK)
+        told = {one: story for one, (story, _) in copies.items()}
+        for one in taken:
+            content = content_hash(one.item.full_text)
+            item = _apart(one.item, content, stored)
+            if item is None or content not in known:
+                batch.report += IngestReport(duplicates=1)
+                batch.count(one.item.source, "duplicates")
+                continue
+            stored[item.id] = (item.source, content)
+            reading = replace(known[content], item_id=item.id)
+            told[content] = self._store_one(work, batch, replace(one, item=item), reading, content, told.get(content))
+        work.counts.add(batch.deltas)
+        _hear(work, batch)
+        lines = self._desk.look(work, batch.touched, now, quiet)
+        return batch.report + IngestReport(transitions=len(lines)), lines
+
+    def _store_one(
+        self, work: Work, batch: _Batch, taken: Taken, reading: Reading, content: str, told: str | None
+    ) -> str:
+        item, companies = taken.item, list(company_moods(reading))
+        mark = signature(item.full_text)
+        story_id = told or (self._index.find(mark, companies) if mark else None)
+        before = work.items.stories([story_id]).get(story_id) if story_id else None
+        spoken = voice(item, reading)
+        fresh = add_voice(batch.deltas, spoken, before.counted if before else ())
+        story = _told(item, before)
+        counted = fresh | (before.counted if before else frozenset())
+        named = (before.companies if before else frozenset()) | set(companies)
+        number = work.items.put_story(story, named, counted, mark if before is None else None)
+        if before is None and mark:
+            self._index.add(StoryMark(story.id, item.received_at, frozenset(companies), mark))
+            self._newest = max(self._newest, number)
+        work.items.add_item(item, reading, story.id, content)
+        self._note(batch, taken, is_repost=before is not None, keys=spoken.moods)
+        return story.id
+
+    def _note(self, batch: _Batch, taken: Taken, is_repost: bool, keys: Iterable[SeriesKey]) -> None:
+        item = taken.item
+        late = item.received_at - item.moment > self._late_after
+        flags = {
+            "reposts": is_repost, "late": late, "undated": taken.undated, "shortened": taken.shortened,
+            "garbled": taken.garbled,
+        }  # fmt: skip
+        marked: dict[str, Any] = {name: int(flag) for name, flag in flags.items()}
+        batch.report += IngestReport(added=1, **marked)
+        for name in (name for name, flag in flags.items() if flag):
+            batch.count(item.source, name)
+        batch.heard_at.setdefault(item.source, []).append(item.received_at)
+        for key in keys:
+            batch.touched.setdefault(key, []).append(item.moment)
+            self._desk.past.forget(key, item.moment)
+
+    def _catch_up(self, work: Work, now: datetime) -> None:
+        """Stories that other processes have told meanwhile, or all of the last days after a start."""
+        newest, marks = work.items.marks(self._newest, now - timedelta(days=self._rules.days))
+        self._index.extend(marks)
+        self._newest = max(self._newest, newest)
+
+    def _empty_index(self) -> StoryIndex:
+        return StoryIndex(self._rules.similarity, self._rules.days, self._rules.most)
+
+
+def _apart(item: NewsItem, content: str, stored: Mapping[str, tuple[str, str]]) -> NewsItem | None:
+    """The item if it is new; under a longer id when another source uses the same id for another text."""
+    if item.id not in stored:
+        return item
+    source, known = stored[item.id]
+    if known == content or source == item.source:
+        return None
+    other = f"{item.id}~{content[:12]}"
+    return None if other in stored else replace(item, id=other)
+
+
+def _told(item: NewsItem, before: KnownStory | None) -> Story:
+    title = item.title or item.text[:200]
+    if before is None:
+        return Story(uuid4().hex, title, item.received_at, item.received_at, 1, item.reach, (item.source,))
+    sources = tuple(dict.fromkeys((*before.sources, item.source)))[:50]
+    items, reach = before.items + 1, before.reach + item.reach
+    return Story(before.id, title, item.received_at, item.received_at, items, reach, sources)
+
+
+def _hear(work: Work, batch: _Batch) -> None:
+    """Every source of the batch: when it was heard, what became of its items; unknown ones are set up as pushed."""
+    known = work.sources.sources()
+    for name in sorted({*batch.heard_at, *batch.counts}):
+        source, state = known.get(name, (Source(name, SourceKind.PUSH), SourceState()))
+        if name not in known and len(known) >= MOST_SOURCES:
+            continue
+        for at in sorted(batch.heard_at.get(name, ())):
+            state = heard(state, at)
+        counts = Counter(dict(state.counts)) + batch.counts.get(name, Counter())
+        state = replace(state, counts=dict(counts))
+        work.sources.put(source, state)
+        known[name] = (source, state)

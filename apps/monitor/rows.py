@@ -1,0 +1,262 @@
+"""Turns a raw row (csv, jsonl, HTTP, feed entry) into a news item, or says in one sentence why it cannot.
+
+Mends what can be mended (encoding, HTML, length, dates) and says that it did. Knows no file and no protocol.
+"""
+
+import hashlib
+import html
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from apps.monitor.records import MOST_PROBLEMS, IngestReport, NewsItem, RowProblem
+from core.errors import DataError
+from core.text import language as language_of
+
+# our field -> the names files and feeds give it, the first one found is taken
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "guid", "item_id"),
+    "source": ("source", "feed", "outlet"),
+    "title": ("title", "headline"),
+    "text": ("text", "body", "content", "summary", "description"),
+    "url": ("url", "link"),
+    "published_at": ("published_at", "published", "time", "date", "created_at", "pubDate", "timestamp"),
+    "received_at": ("received_at",),
+    "language": ("language", "lang"),
+    "author": ("author",),
+    "reach": ("reach",),
+    "tickers": ("tickers", "ticker", "symbols"),
+}
+AHEAD = timedelta(hours=26)  # a zone read wrongly puts a date at most this far into the future; more is a mistake
+_ZH_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日(?:\s*(\d{1,2})[::](\d{2})(?:[::](\d{2}))?)?")
+_TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
+_BLANK = re.compile(r"[ \t\r\f\v ]+")
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """What a row's source lays down; ``zone`` is for dates without one, ``columns`` maps our names to the row's."""
+
+    source: str = "push"
+    zone: str = "UTC"
+    language: str = ""
+    reach: int = 1
+    columns: Mapping[str, str] = field(default_factory=dict)
+    longest_text: int = 20_000
+    oldest_days: int = 3660
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The item, and what had to be done for it."""
+
+    item: NewsItem
+    undated: bool = False
+    shortened: bool = False
+    garbled: bool = False
+
+
+def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime | None) -> Taken:
+    """The row as an item; ``DataError`` when it has no text or a field cannot be read.
+
+    ``received_at`` None is for history: an item that does not say when it was received was when it was published.
+
+    A date that is missing, unreadable or not to be believed (far ahead of its receipt, older than ``oldest_days``)
+    leaves the item undated rather than out. Without an id the item's content is its id.
+    """
+    if not isinstance(row, Mapping):
+        raise DataError(f"A row must have named fields, got {type(row).__name__}.")
+    given = {name: _value(row, name, rules.columns) for name in NAMES}
+    said = parse_moment(given["published_at"], rules.zone)
+    received = parse_moment(given["received_at"], rules.zone) or received_at or said
+    title, title_mended = clean(given["title"])
+    text, text_mended = clean(given["text"])
+    if not title and not text:
+        raise DataError("The row has neither title nor text.")
+    if received is None:
+        raise DataError("The row has no date, so it has no place in history.")
+    shortened = len(text) > rules.longest_text or len(title) > 2000
+    text, title = text[: rules.longest_text], title[:2000]
+    published = believable(said, received, rules.oldest_days)
+    source = str(given["source"] or rules.source).strip()[:200] or rules.source
+    url = str(given["url"] or "").strip()[:2000]
+    item = NewsItem(
+        id=_text_id(given["id"]) or content_id(source, url, published, title, text),
+        source=source,
+        title=title,
+        text=text,
+        url=url,
+        published_at=published,
+        received_at=received,
+        language=_language(given["language"] or rules.language, f"{title} {text}"),
+        author=clean(given["author"])[0][:200],
+        reach=_reach(given["reach"], rules.reach),
+        tickers=_tickers(given["tickers"]),
+    )
+    return Taken(item, undated=published is None, shortened=shortened, garbled=title_mended or text_mended)
+
+
+def take_rows(
+    rows: Iterable[Mapping[str, Any] | DataError], rules: RowRules, received_at: datetime | None, first: int = 1
+) -> tuple[list[Taken], IngestReport]:
+    """All rows that can be taken, and a report that counts and names the others; the first has number ``first``."""
+    taken: list[Taken] = []
+    problems: list[RowProblem] = []
+    reasons: Counter[str] = Counter()
+    for number, row in enumerate(rows, first):
+        try:
+            if isinstance(row, DataError):
+                raise row
+            taken.append(item_from_row(row, rules, received_at))
+        except DataError as error:
+            reasons["empty" if "neither title nor text" in str(error) else "malformed"] += 1
+            problems.append(RowProblem(str(number), str(error)))
+    return taken, IngestReport(counts=dict(reasons), problems=tuple(problems[:MOST_PROBLEMS]))
+
+
+def content_id(source: str, url: str, published: datetime | None, title: str, text: str) -> str:
+    """An id that the same item gets each time it comes."""
+    parts = (source, url, published.isoformat() if published else "", title, text)
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def clean(value: Any) -> tuple[str, bool]:
+    """The value as plain text, and whether its encoding was broken.
+
+    HTML becomes its text, UTF-8 read as Latin-1 is read again, control characters go.
+
+    >>> clean("Profit &amp; loss<br>up"), clean("caf\u00c3\u00a9")
+    (('Profit & loss\\nup', False), ('caf\u00e9', True))
+    """
+    text = "" if value is None else str(value)
+    text, garbled = _mended(text)
+    text = plain(text) if _TAG.search(text) else html.unescape(text)
+    kept = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs", "Co"))
+    lines = (_BLANK.sub(" ", line).strip() for line in kept.split("\n"))
+    return "\n".join(line for line in lines if line), garbled
+
+
+def _mended(text: str) -> tuple[str, bool]:
+    if "\ufffd" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        return re.sub("[\ufffd\ud800-\udfff]+", " ", text), True
+    if sum("\x80" <= char <= "\xff" for char in text) < 2:
+        return text, False
+    for wrong in ("latin-1", "cp1252"):
+        try:
+            return text.encode(wrong).decode("utf-8"), True
+        except (UnicodeEncodeError, UnicodeDecodeError):
+            continue
+    return text, False
+
+
+class _Plain(HTMLParser):
+    BREAKS = frozenset(("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote"))
+    HIDDEN = frozenset(("script", "style"))
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.hidden += tag in self.HIDDEN
+        if tag in self.BREAKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag in self.HIDDEN and self.hidden > 0
+        if tag in self.BREAKS:
+            self.parts.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.parts.append(data)
+
+
+def plain(markup: str) -> str:
+    """The words of a piece of HTML."""
+    parser = _Plain()
+    parser.feed(markup)
+    parser.close()
+    return "".join(parser.parts).strip()
+
+
+def parse_moment(value: Any, zone: str = "UTC") -> datetime | None:
+    """A moment in UTC, or None when there is none to be read.
+
+    Reads ISO 8601, RFC 2822, Chinese dates and Unix time (seconds, milliseconds); one without a zone is in ``zone``.
+
+    >>> parse_moment("2026年3月1日 08:30", "Asia/Shanghai").isoformat()
+    '2026-03-01T00:30:00+00:00'
+    """
+    if value is None or isinstance(value, bool) or value == "":
+        return None
+    try:
+        found = value if isinstance(value, datetime) else _read(value)
+        if found is None:
+            return None
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError, OSError, TypeError, IndexError):
+        return None
+
+
+def _read(value: Any) -> datetime | None:
+    if isinstance(value, int | float) or re.fullmatch(r"\d{9,13}(\.\d+)?", str(value).strip()):
+        seconds = float(value)
+        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+    text = str(value).strip()
+    if found := _ZH_DATE.search(text):
+        return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
+    try:
+        return datetime.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        found_date = parsedate_to_datetime(text)
+        minus_zero = text.endswith("-0000")  # RFC 2822: the zone is not known, which parsedate leaves naive
+        return found_date.replace(tzinfo=UTC) if minus_zero else found_date
+
+
+def believable(moment: datetime | None, received: datetime, oldest_days: int) -> datetime | None:
+    """The published moment if it can be true; one slightly ahead of its receipt is the receipt."""
+    if moment is None or moment > received + AHEAD or moment < received - timedelta(days=oldest_days):
+        return None
+    return min(moment, received)
+
+
+def _value(row: Mapping[str, Any], name: str, columns: Mapping[str, str]) -> Any:
+    if name in columns:
+        return row.get(columns[name])
+    return next((row[other] for other in NAMES[name] if row.get(other) not in (None, "")), None)
+
+
+def _text_id(value: Any) -> str:
+    return "" if value is None else str(value).strip()[:200]
+
+
+def _language(given: Any, text: str) -> str:
+    said = str(given or "").lower()[:2]
+    if said in ("en", "zh"):
+        return said
+    found = language_of(text)
+    return found if found in ("en", "zh") else ""
+
+
+def _reach(given: Any, usual: int) -> int:
+    if given in (None, ""):
+        return usual
+    try:
+        reach = int(float(given))
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"reach must be a whole number of at least 1, got '{str(given)[:40]}'.") from None
+    return min(max(1, reach), 1_000_000_000)
+
+
+def _tickers(given: Any) -> tuple[str, ...]:
+    parts = given if isinstance(given, list | tuple) else re.split(r"[|,;\s]+", str(given or ""))
+    return tuple(dict.fromkeys(str(part).strip().upper()[:20] for part in parts if str(part).strip()))[:50]

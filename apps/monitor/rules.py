@@ -1,0 +1,201 @@
+"""Alert rules: what they may say, how they are written in TOML, one sentence for whatever is wrong in it.
+
+Knows nothing of series or time passing; ``alerts`` judges by these rules.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from apps.monitor.alert_records import Severity
+from apps.monitor.records import SeriesKey
+from core.errors import DataError, known_names
+
+
+class Kind(StrEnum):
+    """What a rule watches for."""
+
+    SURGE = "surge"  # more than the series' own past explains
+    THRESHOLD = "threshold"  # a number reached
+    SILENCE = "silence"  # a source says nothing
+    NEW_COMPANY = "new_company"  # a company that was not in the news
+
+
+MEASURES = ("negative", "stories", "items", "reach", "share", "polarity")
+COUNTS = ("negative", "stories", "items", "reach")
+PER = ("company", "topic", "source")
+SENSITIVITY: Mapping[str, float] = {"low": 6.0, "medium": 4.5, "high": 3.5}  # robust standard deviations
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; the README's table of rules explains each field. Times are lengths, ``version`` its set's version."""
+
+    name: str
+    kind: Kind
+    per: tuple[str, ...] = ("company",)
+    measure: str = "negative"
+    window: timedelta = timedelta(hours=1)
+    sensitivity: float = SENSITIVITY["medium"]
+    min_stories: int = 3
+    min_share: float = 0.0
+    confidence: float = 0.0
+    history: timedelta = timedelta(days=28)
+    grace: timedelta = timedelta(days=3)
+    holds_for: timedelta = timedelta(0)
+    keep_firing_for: timedelta = timedelta(hours=2)
+    repeat: timedelta = timedelta(hours=4)
+    exponential: bool = True
+    severity: Severity = Severity.WARNING
+    companies: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    except_companies: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    owner: str = ""
+    value: float | None = None
+    above: bool = True
+    after: timedelta | None = None
+    learning: timedelta = timedelta(days=14)
+    enabled: bool = True
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        checks = (
+            (bool(re.fullmatch(r"[\w][\w .-]{0,79}", self.name)), "name", "1 to 80 letters, digits, blanks, . _ -"),
+            (self.measure in MEASURES, "measure", f"one of {', '.join(MEASURES)}"),
+            (set(self.per) <= set(PER) and len(set(self.per)) == len(self.per), "per", f"some of {', '.join(PER)}"),
+            ("source" not in self.per or len(self.per) == 1, "per", "source alone, or company and topic"),
+            (timedelta(minutes=1) <= self.window <= timedelta(days=7), "window", "from 1m to 7d"),
+            (self.window % timedelta(minutes=1) == timedelta(0), "window", "whole minutes"),
+            (0.5 <= self.sensitivity <= 50, "sensitivity", "low, medium, high or a number from 0.5 to 50"),
+            (1 <= self.min_stories <= 1_000_000, "min_stories", "a whole number of at least 1"),
+            (0 <= self.min_share <= 1, "min_share", "from 0 to 1"),
+            (0 <= self.confidence <= 1, "confidence", "from 0 to 1"),
+            (self.history >= 8 * self.window, "history", "at least eight windows long"),
+            (self.repeat >= timedelta(minutes=1), "repeat", "at least 1m"),
+            (self.kind is not Kind.THRESHOLD or self.value is not None, "value", "given in a threshold rule"),
+            (
+                self.kind is not Kind.SURGE or self.measure in COUNTS,
+                "measure",
+                f"one of {', '.join(COUNTS)} in a surge",
+            ),
+            (self.name not in self.inhibited_by, "inhibited_by", "other rules"),
+        )
+        for good, name, wanted in checks:
+            if not good:
+                raise DataError(f"Rule '{self.name}': '{name}' must be {wanted}.")
+
+    def covers(self, key: SeriesKey) -> bool:
+        """Whether the rule judges this series: its dimensions, and neither left out nor not among those named."""
+        have = tuple(name for name in PER if getattr(key, name))
+        if set(have) != set(self.per) or key.company in self.except_companies:
+            return False
+        pairs = ((self.companies, key.company), (self.topics, key.topic), (self.sources, key.source))
+        return all(not wanted or not found or found in wanted for wanted, found in pairs)
+
+
+# the TOML's words where they are not the field's own
+_KEYS = {"for": "holds_for"}
+_TIMES = ("window", "history", "grace", "holds_for", "keep_firing_for", "repeat", "after", "learning")
+_LISTS = ("per", "companies", "topics", "sources", "except_companies", "inhibited_by", "channels")
+_FIELDS = {one.name for one in fields(Rule)} - {"version"}
+
+
+def duration(text: Any) -> timedelta:
+    """A length such as ``90s``, ``5m``, ``1h30m``, ``2d``; ``DataError`` for anything else.
+
+    >>> duration("1h30m")
+    datetime.timedelta(seconds=5400)
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", str(text).strip().lower())
+    if not parts or "".join(number + unit for number, unit in parts) != str(text).strip().lower():
+        raise DataError(f"a length such as 90s, 5m, 2h, 7d or 1h30m, got '{text}'")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def parse_rules(toml: str, version: int = 0) -> tuple[Rule, ...]:
+    """The rules of a TOML text with ``[[rule]]`` tables; ``DataError`` names rule, key and what was found."""
+    try:
+        tree = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"The rules are not sound TOML: {error}.") from None
+    strange = [key for key in tree if key != "rule"]
+    if strange or not isinstance(tree.get("rule", []), list):
+        raise DataError(f"The rules must be [[rule]] tables, found '{(strange or ['rule'])[0]}'.")
+    rules = tuple(_rule(table, number, version) for number, table in enumerate(tree.get("rule", []), 1))
+    _check_together(rules)
+    return rules
+
+
+def _rule(table: Any, number: int, version: int) -> Rule:
+    if not isinstance(table, Mapping):
+        raise DataError(f"Rule {number} must be a table of keys and values.")
+    name = str(table.get("name", "")).strip()
+    if not name:
+        raise DataError(f"Rule {number} needs a name.")
+    values: dict[str, Any] = {"version": version}
+    for key, value in table.items():
+        field_name = _KEYS.get(key, key)
+        if field_name not in _FIELDS or key in _KEYS.values():
+            known = known_names(key, (_FIELDS - set(_KEYS.values())) | set(_KEYS))
+            raise DataError(f"Rule '{name}' has an unknown key '{key}'; {known}.")
+        try:
+            values[field_name] = _converted(field_name, value)
+        except (DataError, ValueError, TypeError) as error:
+            said = str(error) if isinstance(error, DataError) else f"of another kind, got {value!r}"
+            raise DataError(f"Rule '{name}': '{key}' must be {said}.") from None
+    if "kind" not in values:
+        raise DataError(f"Rule '{name}' needs a kind: {', '.join(Kind)}.")
+    if values["kind"] is Kind.SILENCE:
+        values["per"] = ("source",)
+    return Rule(**values)
+
+
+def _converted(name: str, value: Any) -> Any:
+    if name in _TIMES:
+        return duration(value)
+    if name in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise DataError(f"a list of texts, got {value!r}")
+        return tuple(value)
+    if name == "kind":
+        return _word(Kind, value)
+    if name == "severity":
+        return _word(Severity, value)
+    if name == "sensitivity" and isinstance(value, str):
+        if value not in SENSITIVITY:
+            raise DataError(f"low, medium, high or a number, got '{value}'")
+        return SENSITIVITY[value]
+    wanted = {"exponential": bool, "above": bool, "enabled": bool, "min_stories": int}.get(name)
+    if name in ("name", "measure", "owner"):
+        wanted = str
+    if wanted is None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise DataError(f"a number, got {value!r}")
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise DataError(f"{ {bool: 'true or false', int: 'a whole number', str: 'text'}[wanted] }, got {value!r}")
+    return value
+
+
+def _word(kind: type[StrEnum], value: Any) -> StrEnum:
+    if value not in tuple(kind):
+        raise DataError(f"one of {', '.join(kind)}, got {value!r}")
+    return kind(value)
+
+
+def _check_together(rules: tuple[Rule, ...]) -> None:
+    names = [rule.name for rule in rules]
+    for rule in rules:
+        if names.count(rule.name) > 1:
+            raise DataError(f"Two rules are named '{rule.name}': give one another name.")
+        for other in rule.inhibited_by:
+            if other not in names:
+                raise DataError(f"Rule '{rule.name}' is inhibited by '{other}'; {known_names(other, names)}.")

@@ -1,0 +1,138 @@
+"""Rows of csv and jsonl files: whole, or what was added since the last look. One bad row never loses another."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from core.errors import DataError, NotFoundError
+
+Row: TypeAlias = Mapping[str, Any] | DataError
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+LARGEST_ROW = 5_000_000  # bytes; a longer line is no row but a broken file
+_ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese desks still write GBK; gb18030 reads every GBK file
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """(row number, row) of a whole file; a row that cannot be read is its error.
+
+    ``NotFoundError`` without the file, ``DataError`` for a kind that is not csv, tsv or jsonl.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"'{path.name}' must be one of {', '.join(SUFFIXES)}.")
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
+    yield from parse(raw, path.suffix.lower())
+
+
+def parse(raw: bytes, suffix: str, header: list[str] | None = None, first: int = 1) -> Iterator[tuple[str, Row]]:
+    """Rows of bytes; ``header`` is the csv's when the bytes do not begin with it, ``first`` the first row's number."""
+    text = decoded(raw)
+    if suffix in (".csv", ".tsv"):
+        yield from _csv_rows(text, "\t" if suffix == ".tsv" else ",", header, first)
+    elif suffix == ".json" and text.lstrip().startswith("["):
+        yield from _json_list(text)
+    else:
+        yield from _json_lines(text, first)
+
+
+def decoded(raw: bytes) -> str:
+    """Bytes as text: UTF-8, else GB 18030, else UTF-8 with what cannot be read marked."""
+    for encoding in _ENCODINGS:
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "replace")
+
+
+def _csv_rows(text: str, delimiter: str, header: list[str] | None, first: int) -> Iterator[tuple[str, Row]]:
+    csv.field_size_limit(LARGEST_ROW)
+    reader = csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""), fieldnames=header, delimiter=delimiter)
+    number = first
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield str(number), DataError(f"The row is no sound csv: {error}.")
+        else:
+            yield str(number), {str(name).strip(): value for name, value in row.items() if name is not None}
+        number += 1
+
+
+def _json_lines(text: str, first: int) -> Iterator[tuple[str, Row]]:
+    for number, line in enumerate(text.split("\n"), first):
+        if line.strip():
+            yield str(number), _json_row(line)
+
+
+def _json_row(line: str) -> Row:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return DataError(f"The line is no JSON: '{line.strip()[:60]}'.")
+    return value if isinstance(value, dict) else DataError(f"The line must be a JSON object, got {line.strip()[:60]}.")
+
+
+def _json_list(text: str) -> Iterator[tuple[str, Row]]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"The file is no sound JSON: {error}.") from None
+    for number, value in enumerate(values, 1):
+        yield str(number), value if isinstance(value, dict) else DataError("The entry must be a JSON object.")
+
+
+def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], str]:
+    """Rows written to a growing file since ``place``, and the new place.
+
+    Only whole lines are taken: one that is still being written waits. A file that became shorter or begins otherwise
+    was replaced and is read from its start. At most ``largest`` bytes at a time.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            offset, lines, mark = _place(place)
+            if size < offset or (offset and mark != _mark(head, offset)):
+                offset, lines = 0, 0
+            file.seek(offset)
+            raw = file.read(largest)
+    except OSError as error:
+        raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
+    whole = raw[: raw.rfind(b"\n") + 1]
+    if not whole and len(raw) >= largest:
+        raise DataError(f"'{path.name}' has a line of more than {largest} bytes.")
+    header, body, first = _header(path, head, offset, whole, lines)
+    rows = list(parse(body, path.suffix.lower(), header, first)) if body else []
+    end, seen = offset + len(whole), lines + whole.count(b"\n")
+    return rows, f"{end}:{seen}:{_mark(head, end)}"
+
+
+HEAD = 8192  # bytes that tell one file from another of the same name, and hold a csv's header
+
+
+def _place(place: str) -> tuple[int, int, str]:
+    parts = place.split(":")
+    return (int(parts[0]), int(parts[1]), parts[2]) if len(parts) == 3 else (0, 0, "")
+
+
+def _mark(head: bytes, offset: int) -> str:
+    return hashlib.sha256(head[: min(offset, HEAD)]).hexdigest()[:16]
+
+
+def _header(path: Path, head: bytes, offset: int, whole: bytes, lines: int) -> tuple[list[str] | None, bytes, int]:
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return None, whole, lines + 1
+    if offset == 0:
+        return None, whole, 1
+    first = decoded(head.split(b"\n", 1)[0])
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    return next(csv.reader([first.rstrip("\r")], delimiter=delimiter)), whole, lines

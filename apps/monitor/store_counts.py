@@ -1,0 +1,119 @@
+"""Windows in the database: what a batch adds, what is asked for, what is old enough to go."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from apps.monitor.records import COUNTERS, Point, SeriesKey, Span
+from apps.monitor.store_tables import SeriesRow, WindowRow
+from apps.monitor.trends import Deltas
+
+SPANS: Mapping[Span, int] = {Span.MINUTE: 0, Span.HOUR: 1, Span.DAY: 2}
+ROWS = 500  # in one statement: both databases limit how many values one may carry
+
+
+class StoredCounts:
+    """``trends.Counts`` over one session; numbers of series are remembered in ``ids``, which sessions may share."""
+
+    def __init__(self, session: Session, ids: dict[SeriesKey, int]) -> None:
+        self._session, self._ids = session, ids
+
+    def points(self, key: SeriesKey, span: Span, since: datetime, until: datetime) -> list[Point]:
+        """The windows with anything in them that start in [since, until), in order."""
+        series = self._find(key)
+        if series is None:
+            return []
+        columns = [getattr(WindowRow, name) for name in COUNTERS]
+        query = select(WindowRow.start, *columns).where(
+            WindowRow.series == series,
+            WindowRow.span == SPANS[span],
+            WindowRow.start >= seconds(since),
+            WindowRow.start < seconds(until),
+        )
+        return [_point(row) for row in self._session.execute(query.order_by(WindowRow.start))]
+
+    def first(self, key: SeriesKey) -> datetime | None:
+        """The start of the series' first day, None when it has none."""
+        series = self._find(key)
+        if series is None:
+            return None
+        of_series = (WindowRow.series == series, WindowRow.span == SPANS[Span.DAY])
+        found = self._session.scalar(select(func.min(WindowRow.start)).where(*of_series))
+        return None if found is None else moment(found)
+
+    def sums(self, span: Span, since: datetime, until: datetime) -> list[tuple[SeriesKey, Point]]:
+        """All series summed over the windows that start in [since, until), in one query."""
+        columns = [func.sum(getattr(WindowRow, name)) for name in COUNTERS]
+        names = (SeriesRow.company, SeriesRow.topic, SeriesRow.source)
+        query = (
+            select(*names, *columns)
+            .join(SeriesRow, SeriesRow.id == WindowRow.series)
+            .where(WindowRow.span == SPANS[span], WindowRow.start >= seconds(since), WindowRow.start < seconds(until))
+            .group_by(*names)
+        )
+        return [(SeriesKey(*row[:3]), _point((seconds(since), *row[3:]))) for row in self._session.execute(query)]
+
+    def add(self, deltas: Deltas) -> None:
+        """Adds to windows; a window that is not there yet begins at zero."""
+        self._make({key for key, _, _ in deltas})
+        rows = [
+            {"series": self._ids[key], "span": SPANS[span], "start": seconds(start)}
+            | {name: getattr(point, name) for name in COUNTERS}
+            for (key, span, start), point in sorted(deltas.items(), key=lambda one: str(one[0]))
+        ]
+        insert = _insert(self._session)(WindowRow)
+        sums = {name: getattr(WindowRow, name) + insert.excluded[name] for name in COUNTERS}
+        keys = [WindowRow.series, WindowRow.span, WindowRow.start]
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=sums)
+        for at in range(0, len(rows), ROWS):
+            self._session.execute(statement, rows[at : at + ROWS])
+
+    def drop_before(self, span: Span, oldest: datetime) -> int:
+        """Forgets windows that started before ``oldest``; how many."""
+        old = (WindowRow.span == SPANS[span], WindowRow.start < seconds(oldest))
+        return int(getattr(self._session.execute(delete(WindowRow).where(*old)), "rowcount", 0))
+
+    def _find(self, key: SeriesKey) -> int | None:
+        if key not in self._ids:
+            found = self._session.scalar(select(SeriesRow.id).where(*_is(key)))
+            if found is None:
+                return None
+            self._ids[key] = found
+        return self._ids[key]
+
+    def _make(self, keys: Iterable[SeriesKey]) -> None:
+        missing = [key for key in sorted(keys) if self._find(key) is None]
+        if not missing:
+            return
+        rows = [{"company": key.company, "topic": key.topic, "source": key.source} for key in missing]
+        self._session.execute(_insert(self._session)(SeriesRow).on_conflict_do_nothing(), rows)
+        for key in missing:
+            self._find(key)
+
+
+def seconds(when: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(when.timestamp())
+
+
+def moment(when: int) -> datetime:
+    """The moment of whole seconds since 1970, in UTC."""
+    return datetime.fromtimestamp(when, UTC)
+
+
+def _insert(session: Session) -> Any:
+    """``insert`` with ON CONFLICT, which each database has in its own module."""
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+
+
+def _is(key: SeriesKey) -> tuple[Any, ...]:
+    return SeriesRow.company == key.company, SeriesRow.topic == key.topic, SeriesRow.source == key.source
+
+
+def _point(row: Any) -> Point:
+    stories, items, reach, negative, neutral, positive = (int(value) for value in row[1:7])
+    return Point(moment(row[0]), stories, items, reach, negative, neutral, positive, float(row[7]), float(row[8]))

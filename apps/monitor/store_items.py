@@ -1,0 +1,290 @@
+"""Items, readings, stories and corrections in the database: what ingestion writes and what feeds ask for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from apps.monitor.codec import from_json, to_json
+from apps.monitor.records import Correction, FeedEntry, FeedQuery, NewsItem, Reading, SeriesKey, StoredItem, Story
+from apps.monitor.store_tables import CorrectionRow, ItemRow, StoryRow, TagRow
+from apps.monitor.stories import StoryMark
+from apps.monitor.trends import company_moods, topics_of
+from core.errors import NotFoundError
+
+LOOKUP = 500  # ids in one statement
+
+
+@dataclass(frozen=True)
+class KnownStory:
+    """A story as ingestion needs it: what it counts in already."""
+
+    id: str
+    companies: frozenset[str]
+    counted: frozenset[SeriesKey]
+    items: int
+    reach: int
+    sources: tuple[str, ...]
+
+
+class ItemRows:
+    """Items over one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def contents(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Of the ids that are stored: source and content hash."""
+        found: dict[str, tuple[str, str]] = {}
+        for at in range(0, len(ids), LOOKUP):
+            columns = select(ItemRow.id, ItemRow.source, ItemRow.content_hash)
+            query = columns.where(ItemRow.id.in_(ids[at : at + LOOKUP]))
+            found |= {row[0]: (row[1], row[2]) for row in self._session.execute(query)}
+        return found
+
+    def copies(self, hashes: Sequence[str], since: datetime) -> dict[str, tuple[str, Reading]]:
+        """Of the content hashes seen since then: the story and the reading (as the model gave it)."""
+        found: dict[str, tuple[str, Reading]] = {}
+        for at in range(0, len(hashes), LOOKUP):
+            columns = select(ItemRow.content_hash, ItemRow.story_id, ItemRow.reading)
+            wanted = (ItemRow.content_hash.in_(hashes[at : at + LOOKUP]), ItemRow.received_at >= since)
+            for content, story, reading in self._session.execute(columns.where(*wanted).order_by(ItemRow.number)):
+                found.setdefault(content, (story, from_json(Reading, reading)))
+        return found
+
+    def marks(self, after: int, since: datetime) -> tuple[int, list[StoryMark]]:
+        """Stories added after that number and seen since then, with the newest number."""
+        query = select(StoryRow).where(StoryRow.number > after, StoryRow.last_seen >= since).order_by(StoryRow.number)
+        rows = list(self._session.scalars(query))
+        marks = [
+            StoryMark(row.id, row.last_seen, frozenset(row.companies), row.signature) for row in rows if row.signature
+        ]
+        return (rows[-1].number if rows else after), marks
+
+    def stories(self, ids: Iterable[str]) -> dict[str, KnownStory]:
+        """Stories by id."""
+        query = select(StoryRow).where(StoryRow.id.in_(sorted(set(ids))))
+        return {row.id: _known_story(row) for row in self._session.scalars(query)}
+
+    def add_item(self, item: NewsItem, reading: Reading, story_id: str, content_hash: str) -> None:
+        """One item with its reading and tags."""
+        row = ItemRow(
+            **_columns(item),
+            moment=item.moment,
+            content_hash=content_hash,
+            story_id=story_id,
+            mended=None,
+            **_read(reading),
+        )
+        self._session.add(row)
+        self._session.flush([row])
+        self._tag(row.number, reading)
+
+    def put_story(
+        self, story: Story, companies: Iterable[str], counted: Iterable[SeriesKey], signature: bytes | None
+    ) -> int:
+        """Adds a story or brings a known one up to date; its number."""
+        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story.id))
+        if row is None:
+            row = StoryRow(id=story.id, title=story.title, first_seen=story.first_seen, signature=signature)
+            self._session.add(row)
+        row.last_seen, row.items, row.reach = story.last_seen, story.items, story.reach
+        row.sources, row.companies = list(story.sources), sorted(companies)
+        row.counted = [[key.company, key.topic, key.source] for key in sorted(counted)]
+        self._session.flush([row])
+        return row.number
+
+    def feed(self, query: FeedQuery, limit: int, offset: int) -> list[FeedEntry]:
+        """Newest first, or the least confident first; corrected ones are not uncertain."""
+        chosen = _filtered(query, select(ItemRow, StoryRow)).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
+        if query.uncertain:
+            chosen = chosen.where(ItemRow.mended.is_(None)).order_by(ItemRow.confidence, ItemRow.number.desc())
+        else:
+            chosen = chosen.order_by(ItemRow.moment.desc(), ItemRow.number.desc())
+        return [_entry(*row) for row in self._session.execute(chosen.limit(limit).offset(offset))]
+
+    def entry(self, item_id: str) -> FeedEntry:
+        """``NotFoundError`` for an unknown id."""
+        query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
+        found = self._session.execute(query.where(ItemRow.id == item_id)).first()
+        if found is None:
+            raise NotFoundError(f"There is no item '{item_id}'.")
+        return _entry(*found)
+
+    def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
+        """A story and its items in order of arrival; ``NotFoundError`` for an unknown id."""
+        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story_id))
+        if row is None:
+            raise NotFoundError(f"There is no story '{story_id}'.")
+        query = select(ItemRow).where(ItemRow.story_id == story_id).order_by(ItemRow.number)
+        return _story(row), [_item(one) for one in self._session.scalars(query)]
+
+    def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int = 10) -> list[str]:
+        """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
+        found = _filtered(
+            FeedQuery(key.company, key.topic, key.source, since=since, until=until), select(ItemRow.story_id)
+        )
+        worst = func.max(_is_negative())
+        ranked = found.group_by(ItemRow.story_id).order_by(worst.desc(), func.count().desc(), ItemRow.story_id)
+        return list(self._session.scalars(ranked.limit(most)))
+
+    def leads(self, story_ids: Sequence[str]) -> list[FeedEntry]:
+        """The first item of each story, in the order given."""
+        if not story_ids:
+            return []
+        first = select(func.min(ItemRow.number)).where(ItemRow.story_id.in_(story_ids)).group_by(ItemRow.story_id)
+        query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
+        found = {row[0].story_id: _entry(*row) for row in self._session.execute(query.where(ItemRow.number.in_(first)))}
+        return [found[one] for one in story_ids if one in found]
+
+    def recount_story(self, story_id: str, counted: Iterable[SeriesKey]) -> None:
+        """The series a story counts in, after a correction."""
+        row = self._session.scalars(select(StoryRow).where(StoryRow.id == story_id)).one()
+        row.counted = [[key.company, key.topic, key.source] for key in sorted(counted)]
+        row.companies = sorted({key.company for key in counted if key.company})
+
+    def delays(self, most: int = 2000) -> dict[str, float]:
+        """Mean seconds from publication to receipt of each source's latest items."""
+        columns = select(ItemRow.source, ItemRow.published_at, ItemRow.received_at)
+        query = columns.where(ItemRow.published_at.is_not(None)).order_by(ItemRow.number.desc()).limit(most)
+        found: dict[str, list[float]] = {}
+        for source, published, received in self._session.execute(query):
+            gap = received - published if published is not None else None
+            found.setdefault(source, []).append(gap.total_seconds() if gap is not None else 0.0)
+        return {source: sum(each) / len(each) for source, each in found.items()}
+
+    def count_between(self, since: datetime, until: datetime) -> int:
+        """Items received in [since, until)."""
+        received = (ItemRow.received_at >= since, ItemRow.received_at < until)
+        return int(self._session.scalar(select(func.count()).select_from(ItemRow).where(*received)) or 0)
+
+    def titles(self, story_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Title and address of stories, in the order given; the address is of one of their items."""
+        if not story_ids:
+            return []
+        query = select(ItemRow.story_id, StoryRow.title, func.max(ItemRow.url)).join(
+            StoryRow, StoryRow.id == ItemRow.story_id
+        )
+        wanted = query.where(ItemRow.story_id.in_(story_ids)).group_by(ItemRow.story_id, StoryRow.title)
+        found = {row[0]: (row[1], row[2]) for row in self._session.execute(wanted)}
+        return [found[one] for one in story_ids if one in found]
+
+    def history(self, since: datetime, until: datetime) -> Iterable[StoredItem]:
+        """All items received in [since, until), in order of receipt, as the reader read them."""
+        received = (ItemRow.received_at >= since, ItemRow.received_at < until)
+        query = select(ItemRow).where(*received).order_by(ItemRow.received_at, ItemRow.number)
+        for row in self._session.scalars(query.execution_options(yield_per=500)):
+            yield StoredItem(_item(row), from_json(Reading, row.reading), row.story_id)
+
+    def latest(self) -> tuple[datetime | None, datetime | None]:
+        """The newest moment and receipt of all items."""
+        newest = self._session.execute(select(func.max(ItemRow.moment), func.max(ItemRow.received_at))).one()
+        return newest[0], newest[1]
+
+    def count(self) -> int:
+        return int(self._session.scalar(select(func.count()).select_from(ItemRow)) or 0)
+
+    def correct(self, correction: Correction, mended: Reading) -> None:
+        """Keeps a correction, and the item's reading as it now is."""
+        content = to_json(correction)
+        self._session.add(CorrectionRow(item_id=correction.item_id, at=correction.at, content=content))
+        found = select(ItemRow).where(ItemRow.id == correction.item_id)
+        row = self._session.scalars(found).one()
+        row.mended, row.label, row.confidence = (
+            to_json(mended),
+            mended.sentiment.label.value,
+            mended.sentiment.confidence,
+        )
+        self._session.execute(delete(TagRow).where(TagRow.item == row.number))
+        self._tag(row.number, mended)
+
+    def corrections(self) -> list[tuple[NewsItem, Reading, Correction]]:
+        """The newest of each item, oldest first."""
+        newest = select(func.max(CorrectionRow.number)).group_by(CorrectionRow.item_id)
+        joined = select(ItemRow, CorrectionRow).join(CorrectionRow, CorrectionRow.item_id == ItemRow.id)
+        query = joined.where(CorrectionRow.number.in_(newest)).order_by(CorrectionRow.number)
+        return [
+            (_item(item), from_json(Reading, item.reading), from_json(Correction, row.content))
+            for item, row in self._session.execute(query)
+        ]
+
+    def drop_before(self, oldest: datetime) -> int:
+        """Forgets texts received before ``oldest``, except corrected ones, which are examples; how many."""
+        old = (ItemRow.received_at < oldest, ItemRow.mended.is_(None))
+        count = int(getattr(self._session.execute(delete(ItemRow).where(*old)), "rowcount", 0))
+        told = exists().where(ItemRow.story_id == StoryRow.id)
+        self._session.execute(delete(StoryRow).where(StoryRow.last_seen < oldest, ~told))
+        return count
+
+    def _tag(self, number: int, reading: Reading) -> None:
+        tags = [("company", one) for one in company_moods(reading)] + [("topic", one) for one in topics_of(reading)]
+        self._session.add_all(TagRow(kind=kind, value=value[:200], item=number) for kind, value in tags)
+
+    def tag_values(self, kind: str, limit: int = 1000) -> list[str]:
+        """Companies or topics found in items, the most frequent first."""
+        query = select(TagRow.value).where(TagRow.kind == kind).group_by(TagRow.value)
+        return list(self._session.scalars(query.order_by(func.count().desc(), TagRow.value).limit(limit)))
+
+    def shares(self, since: datetime, until: datetime, most: int = 5000) -> list[tuple[str, str, float, bool, int]]:
+        """Language, label, confidence, abstention and length of items received in a stretch of time, for drift."""
+        columns = (ItemRow.language, ItemRow.label, ItemRow.confidence, ItemRow.abstained)
+        size = func.length(ItemRow.title) + func.length(ItemRow.text)
+        query = select(*columns, size).where(ItemRow.received_at >= since, ItemRow.received_at < until)
+        return [tuple(row) for row in self._session.execute(query.order_by(ItemRow.number.desc()).limit(most))]
+
+
+def _filtered(query: FeedQuery, chosen: Any) -> Any:
+    pairs = ((ItemRow.source, query.source), (ItemRow.label, query.label), (ItemRow.language, query.language))
+    for column, wanted in pairs:
+        if wanted:
+            chosen = chosen.where(column == wanted)
+    for kind, value in (("company", query.company), ("topic", query.topic)):
+        if value:
+            named = exists().where(TagRow.item == ItemRow.number, TagRow.kind == kind, TagRow.value == value)
+            chosen = chosen.where(named)
+    if query.search.strip():
+        columns = (ItemRow.title, ItemRow.text)
+        chosen = chosen.where(or_(*(one.icontains(query.search.strip(), autoescape=True) for one in columns)))
+    if query.since is not None:
+        chosen = chosen.where(ItemRow.moment >= query.since)
+    if query.until is not None:
+        chosen = chosen.where(ItemRow.moment < query.until)
+    return chosen
+
+
+def _is_negative() -> Any:
+    return case((ItemRow.label == "negative", 1), else_=0)
+
+
+def _columns(item: NewsItem) -> dict[str, Any]:
+    names = ("id", "source", "title", "text", "url", "author", "language", "reach", "published_at", "received_at")
+    return {name: getattr(item, name) for name in names} | {"tickers": list(item.tickers)}
+
+
+def _read(reading: Reading) -> dict[str, Any]:
+    mood = reading.sentiment
+    known = {"label": mood.label.value, "confidence": mood.confidence, "abstained": reading.abstained}
+    return known | {"reading": to_json(reading)}
+
+
+def _item(row: ItemRow) -> NewsItem:
+    names = ("id", "source", "title", "text", "url", "published_at", "received_at", "language", "author", "reach")
+    return NewsItem(**{name: getattr(row, name) for name in names}, tickers=tuple(row.tickers))
+
+
+def _story(row: StoryRow) -> Story:
+    return Story(row.id, row.title, row.first_seen, row.last_seen, row.items, row.reach, tuple(row.sources))
+
+
+def _known_story(row: StoryRow) -> KnownStory:
+    counted = frozenset(SeriesKey(*parts) for parts in row.counted)
+    return KnownStory(row.id, frozenset(row.companies), counted, row.items, row.reach, tuple(row.sources))
+
+
+def _entry(row: ItemRow, story: StoryRow | None) -> FeedEntry:
+    reading = from_json(Reading, row.mended or row.reading)
+    told = (story.items, story.reach) if story is not None else (1, row.reach)
+    return FeedEntry(_item(row), reading, row.story_id, *told, corrected=row.mended is not None)

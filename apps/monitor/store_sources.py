@@ -1,0 +1,66 @@
+"""Sources with their bookmarks, and small facts, in the database."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from apps.monitor.codec import from_json, to_json
+from apps.monitor.source_records import Source, SourceState
+from apps.monitor.store_tables import FactRow, SourceRow
+
+
+class SourceRows:
+    """Sources and facts over one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def sources(self) -> dict[str, tuple[Source, SourceState]]:
+        """All by name, in order of name."""
+        rows = self._session.scalars(select(SourceRow).order_by(SourceRow.name))
+        return {row.name: (from_json(Source, row.source), from_json(SourceState, row.state)) for row in rows}
+
+    def put(self, source: Source, state: SourceState | None = None) -> None:
+        """Adds a source or changes it; its state stays unless a new one is given."""
+        row = self._session.get(SourceRow, source.name)
+        if row is None:
+            row = SourceRow(name=source.name, state=to_json(SourceState()))
+            self._session.add(row)
+        row.source = to_json(source)
+        if state is not None:
+            row.state = to_json(state)
+        self._session.flush()
+
+    def put_state(self, name: str, state: SourceState) -> None:
+        """Changes where a source stands; one that is gone stays gone."""
+        row = self._session.get(SourceRow, name)
+        if row is not None:
+            row.state = to_json(state)
+
+    def remove(self, name: str) -> bool:
+        """Forgets a source; its items stay. False when there was none."""
+        row = self._session.get(SourceRow, name)
+        if row is not None:
+            self._session.delete(row)
+        return row is not None
+
+    def fact(self, name: str) -> dict[str, Any]:
+        """A small fact, empty when it was never set."""
+        row = self._session.get(FactRow, name)
+        return dict(row.value) if row is not None else {}
+
+    def set_fact(self, name: str, value: dict[str, Any]) -> None:
+        """Sets a small fact."""
+        self._session.merge(FactRow(name=name, value=value))
+        self._session.flush()
+
+    def take_turn(self) -> None:
+        """Waits until no other transaction ingests, and keeps others waiting until this one ends.
+
+        SQLite's write lock does that already; PostgreSQL gets a locked row.
+        """
+        self._session.execute(select(FactRow).where(FactRow.name == TURN).with_for_update())
+
+
+TURN = "ingestion"
