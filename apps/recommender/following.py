@@ -45,13 +45,21 @@ class Follower:
             self._take(items, self._store.every_event(seen.event))
             self.seen = seen
 
-    def catch_up(self) -> None:
-        """What was committed since the last look; at the end the memory has it."""
-        with self._lock:
+    def catch_up(self, wait_s: float = -1) -> bool:
+        """What was committed since the last look; at the end the memory has it.
+
+        False when somebody else is at it and not done within ``wait_s``: a large intake must not hold up small calls.
+        """
+        if not self._lock.acquire(timeout=wait_s):
+            return False
+        try:
             while (found := self._store.changes(self.seen)) is not None:
                 self._forget(found)
                 self._take(found.items, found.events)
                 self.seen = found.seen
+            return True
+        finally:
+            self._lock.release()
 
     def _take(self, items: Iterable[Item], events: Iterable[Event]) -> None:
         for some_items in _slices(items, ITEMS_AT_ONCE):

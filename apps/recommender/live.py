@@ -17,6 +17,7 @@ from apps.recommender.model_shelf import ModelShelf
 from apps.recommender.store import Seen, Store
 from core.errors import TrifoliumError
 
+PATIENCE_S = 5.0  # how long a caller waits while a larger intake is being taken in
 log = logging.getLogger(__name__)
 
 
@@ -47,12 +48,12 @@ class LiveModel:
         self._thread = threading.Thread(target=self._run, args=(every_s, then), name="recommender-looks", daemon=True)
         self._thread.start()
 
-    def catch_up(self) -> None:
-        """Take in what anybody has committed by now."""
-        self._counts.catch_up()
+    def catch_up(self, wait_s: float = PATIENCE_S) -> None:
+        """Take in what anybody has committed by now; what is not done in time is done in the background."""
+        self._counts.catch_up(wait_s)
         followed = self._followed
         if followed is not None:
-            followed.catch_up()
+            followed.catch_up(wait_s)
 
     def put(self, engine: Recommender, name: str, seen: Seen | None = None) -> None:
         """This model answers from now on; it is first fed from the database what it has not ``seen`` there."""

@@ -5,7 +5,7 @@ A list keeps its places for ever: an item deleted since leaves an empty one.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -60,7 +60,7 @@ def impressions(served: ServedList) -> list[Event]:
 
 
 def outcomes(
-    lists: Sequence[ServedList], events: Iterable[Event], positive: Collection[str], join_hours: float
+    lists: Sequence[ServedList], events: Iterable[Event], positive: Callable[[Event], bool], join_hours: float
 ) -> list[Outcome]:
     """Each list with what was wanted of it, in the order of ``lists``.
 
@@ -74,7 +74,7 @@ def outcomes(
     within = timedelta(hours=join_hours)
     wanted: dict[str, set[str]] = defaultdict(set)
     for event in events:
-        if event.type not in positive:
+        if not positive(event):
             continue
         served = by_id.get(event.list_id) if event.list_id else _latest(of_user.get(event.user, []), event)
         if served and event.item in served.items and served.served_at <= event.time <= served.served_at + within:

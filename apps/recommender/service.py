@@ -19,11 +19,11 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from apps.recommender.answers import EventReport, IngestReport, ItemReport, ListAnswer, ScoreAnswer
+from apps.recommender.answers import EventReport, ItemReport, ListAnswer, ScoreAnswer
 from apps.recommender.engine import Recommender
 from apps.recommender.experiments import Variant
 from apps.recommender.fallback import Fallback
-from apps.recommender.intake import Intake, Kind
+from apps.recommender.intake import Intake
 from apps.recommender.live import LiveModel
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import EngineOptions, Event, Explanation, Filters, Item, Recommendation, Scored, Wish
@@ -47,9 +47,9 @@ class RecommenderService(Desk):
     """See the module. Safe for several threads."""
 
     def __init__(self, settings: RecommenderSettings, store: Store, live: LiveModel, shelf: ModelShelf) -> None:
-        super().__init__(settings, store, live)
-        self._shelf = shelf
-        self._intake = Intake(store, settings.recommender.events.meanings(), live.fallback.knows)
+        super().__init__(settings, store, shelf)
+        self._live = live
+        self._intake = Intake(store, self._meanings, live.fallback.knows)
         self._workers = ThreadPoolExecutor(WORKERS, "recommender")
         store.drop_lists(utc_now() - timedelta(days=settings.recommender.serving.keep_lists_days))
         live.start(settings.recommender.serving.catch_up_s, self._look)
@@ -139,16 +139,6 @@ class RecommenderService(Desk):
 
     # What is taken in and what is forgotten
 
-    def ingest(
-        self,
-        paths: Sequence[Path],
-        kind: Kind = "auto",
-        mapping: Mapping[str, str] | None = None,
-        on_event: OnEvent = ignore,
-    ) -> IngestReport:
-        """Files of items and events into the store; bad rows are in the report. The model follows on its own."""
-        return self._intake.files(paths, kind, mapping, utc_now(), on_event)
-
     def put_items(self, items: Sequence[Item]) -> ItemReport:
         """Add or replace items; each can be recommended when this returns."""
         self._check_batch(len(items), "items")
@@ -164,16 +154,13 @@ class RecommenderService(Desk):
         return report
 
     def delete_person(self, user: str) -> None:
-        """Forget a person everywhere: events, lists, memory. ``NotFoundError`` when nothing is known."""
-        self._lists.forget(user)
-        self._lists.flush()
-        self._store.delete_person(user)
+        """As the desk's, and out of memory here at once."""
+        super().delete_person(user)
         self._live.catch_up()
 
     def delete_item(self, item_id: str) -> None:
-        """Forget an item everywhere."""
-        self._lists.flush()
-        self._store.delete_item(item_id)
+        """As the desk's, and out of memory here at once."""
+        super().delete_item(item_id)
         self._live.catch_up()
 
     def take_sample(self, items: Sequence[Item], events: Sequence[Event]) -> None:
@@ -193,7 +180,7 @@ class RecommenderService(Desk):
 
         ``trifolium recommender train`` does more: it tunes the text model and measures what it made.
         """
-        seen, options = self._store.seen(), EngineOptions(meanings=self.settings.recommender.events.meanings())
+        seen, options = self._store.seen(), EngineOptions(meanings=self._meanings)
         events = self._store.training_events(self._store.every_list())
         items, cache = self._store.all_items(), _cache(self.settings)
         engine = Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
@@ -203,19 +190,15 @@ class RecommenderService(Desk):
         self._live.publish(engine, version.name, seen)
         return version
 
-    def models(self) -> list[Version]:
-        """Fitted models, newest first; the live one is marked."""
-        return self._shelf.versions()
-
     def promote(self, name: str) -> Version:
-        """Make a model the live one, here at once and in other processes at their next look."""
-        version = self._shelf.promote(name)
+        """As the desk's, and here at once."""
+        version = super().promote(name)
         self._swap()
         return version
 
     def roll_back(self) -> Version:
-        """Make the model live that was so before."""
-        version = self._shelf.roll_back()
+        """As the desk's, and here at once."""
+        version = super().roll_back()
         self._swap()
         return version
 
@@ -228,7 +211,7 @@ class RecommenderService(Desk):
             "model": state,
             "version": self._live.name,
             "problem": self._live.problem,
-            "known": self._store.counts(),
+            "known": self.counts(),
             "experiments": [one.name for one in self._running],
             "facts": facts,
         }
@@ -236,9 +219,8 @@ class RecommenderService(Desk):
     def close(self) -> None:
         """Stop looking, write what waits, close the database."""
         self._live.close()
-        self._lists.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
-        self._store.close()
+        super().close()
 
     def _in_time(self, call: Callable[[], T]) -> T | None:
         """The model's answer, None when it is late or broken; what the caller did wrong is raised."""
@@ -302,10 +284,10 @@ def open_service(settings: RecommenderSettings, on_event: OnEvent = ignore) -> R
     """
     with FileLock(home(settings) / "recommender-start.lock"):
         service = build(settings)
-        known = service.status()["known"]
+        known = service.counts()
         if settings.recommender.load_sample and not any(known.values()):
             load_sample(service)
-            known = service.status()["known"]
+            known = service.counts()
         if not service.models() and 0 < known["items"] <= QUICK_ITEMS:
             from apps.recommender.encoding import load_embedders
 

@@ -1,23 +1,28 @@
-"""The team's side of the service: catalogue, people, experiments, figures of what was served; mostly reading.
+"""The team's side of the service: catalogue, people, experiments, figures, models on the shelf; needs no model loaded.
 
-One half of ``service.RecommenderService``; loads no model.
+One half of ``service.RecommenderService``; alone, for commands that would wait for models in vain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from apps.recommender import experiments, quality
-from apps.recommender.answers import ItemView, PersonView, Quality
+from apps.recommender.answers import IngestReport, ItemView, PersonView, Quality
 from apps.recommender.experiments import Experiment, ExperimentReport, Variant
+from apps.recommender.intake import Intake, Kind
 from apps.recommender.list_writer import ListWriter
-from apps.recommender.live import LiveModel
-from apps.recommender.records import EngineOptions, Item
+from apps.recommender.model_shelf import ModelShelf, Version
+from apps.recommender.records import EngineOptions, Event, Item
 from apps.recommender.served import Outcome, outcomes
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Person, Store
 from core.errors import NotFoundError
+from core.events import OnEvent, ignore
+from core.settings import home
 
 FRESH_ITEMS = 500  # new items watched
+FRESH_DAYS = EngineOptions().fresh_days
 
 
 def utc_now() -> datetime:
@@ -28,13 +33,23 @@ def utc_now() -> datetime:
 class Desk:
     """See the module. Safe for several threads."""
 
-    def __init__(self, settings: RecommenderSettings, store: Store, live: LiveModel) -> None:
-        self.settings, self._store, self._live = settings, store, live
-        meanings = settings.recommender.events.meanings()
-        self._positive = frozenset(one.type for one in meanings if one.positive)
+    def __init__(self, settings: RecommenderSettings, store: Store, shelf: ModelShelf) -> None:
+        self.settings, self._store, self._shelf = settings, store, shelf
+        self._meanings = settings.recommender.events.meanings()
         self._lists = ListWriter(store.add_lists)
         self._running: tuple[Experiment, ...] = ()
         self._look()
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        kind: Kind = "auto",
+        mapping: Mapping[str, str] | None = None,
+        on_event: OnEvent = ignore,
+    ) -> IngestReport:
+        """Files of items and events into the store; bad rows are in the report. Models follow on their own."""
+        intake = Intake(self._store, self._meanings, lambda item: False)
+        return intake.files(paths, kind, mapping, utc_now(), on_event)
 
     def item(self, item_id: str) -> ItemView:
         """``NotFoundError`` for an unknown id."""
@@ -62,6 +77,17 @@ class Desk:
     def people(self, search: str = "", limit: int = 100, offset: int = 0) -> list[Person]:
         """People with events, those with the most first."""
         return self._store.people(search, limit, offset)
+
+    def delete_person(self, user: str) -> None:
+        """Forget a person everywhere: events, lists, memory. ``NotFoundError`` when nothing is known."""
+        self._lists.forget(user)
+        self._lists.flush()
+        self._store.delete_person(user)
+
+    def delete_item(self, item_id: str) -> None:
+        """Forget an item everywhere."""
+        self._lists.flush()
+        self._store.delete_item(item_id)
 
     def experiments(self) -> list[Experiment]:
         """All, newest first."""
@@ -92,7 +118,7 @@ class Desk:
         rows = self._outcomes(now - timedelta(days=days))
         size = self._store.counts()["items"]
         spread = quality.exposure((one.served for one in rows), size)
-        fresh = quality.fresh_items(self._store.items(limit=FRESH_ITEMS), rows, now, self._fresh_days())
+        fresh = quality.fresh_items(self._store.items(limit=FRESH_ITEMS), rows, now, FRESH_DAYS)
         shown, wanted = sum(len(one.served.shown) for one in rows), sum(len(one.wanted) for one in rows)
         orders = [one.ndcg for one in rows if one.ndcg is not None]
         return Quality(
@@ -110,6 +136,27 @@ class Desk:
         now = utc_now()
         return quality.per_minute(self._store.times_since(now - timedelta(minutes=minutes)), now, minutes)
 
+    def models(self) -> list[Version]:
+        """Fitted models, newest first; the live one is marked."""
+        return self._shelf.versions()
+
+    def promote(self, name: str) -> Version:
+        """Make a model the live one; processes that answer notice at their next look."""
+        return self._shelf.promote(name)
+
+    def roll_back(self) -> Version:
+        """Make the model live that was so before."""
+        return self._shelf.roll_back()
+
+    def counts(self) -> dict[str, int]:
+        """How much there is of everything."""
+        return self._store.counts()
+
+    def close(self) -> None:
+        """Write what waits, close the database."""
+        self._lists.close()
+        self._store.close()
+
     def _arms(self, user: str) -> dict[str, Variant]:
         assigned = {one.name: one.assign(user) for one in self._running}
         return {name: variant for name, variant in assigned.items() if variant is not None}
@@ -117,12 +164,17 @@ class Desk:
     def _look(self) -> None:
         self._running = tuple(one for one in self._store.experiments() if one.running)
 
+    def _is_positive(self, event: Event) -> bool:
+        meaning = next((one for one in self._meanings if one.type == event.type), None)
+        return meaning is not None and meaning.is_positive(event.value)
+
     def _outcomes(self, since: datetime) -> list[Outcome]:
         self._lists.flush()
         events = self._store.events_since(since)
         hours = self.settings.recommender.experiments.join_hours
-        return outcomes(self._store.lists_since(since), events, self._positive, hours)
+        return outcomes(self._store.lists_since(since), events, self._is_positive, hours)
 
-    def _fresh_days(self) -> float:
-        engine = self._live.engine
-        return (engine.options if engine else EngineOptions()).fresh_days
+
+def open_desk(settings: RecommenderSettings) -> Desk:
+    """The desk alone: opens in a moment."""
+    return Desk(settings, Store.open(settings.database_address), ModelShelf(home(settings)))

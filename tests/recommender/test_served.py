@@ -8,7 +8,10 @@ from apps.recommender.records import Event
 from apps.recommender.served import ServedList, impressions, outcomes
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
-POSITIVE = ("click", "purchase")
+
+
+def is_positive(event: Event) -> bool:
+    return event.type in ("click", "purchase")
 
 
 def served(id_, *items, user="ann", hours=0):
@@ -20,7 +23,7 @@ def event(item, user="ann", hours=1.0, list_id="", type_="click"):
 
 
 def wanted(lists, *events):
-    return [set(one.wanted) for one in outcomes(lists, events, POSITIVE, join_hours=24)]
+    return [set(one.wanted) for one in outcomes(lists, events, is_positive, join_hours=24)]
 
 
 def test_an_event_counts_for_the_list_it_names():
@@ -51,16 +54,16 @@ def test_the_order_of_what_was_wanted_is_judged_by_its_places():
     first, second = outcomes(
         [served("l1", "a", "b"), served("l2", "a", "b", hours=0.1)],
         [event("a", list_id="l1"), event("b", list_id="l2")],
-        POSITIVE,
+        is_positive,
         24,
     )
     assert first.ndcg == 1.0
     assert second.ndcg == pytest.approx(0.6309, abs=1e-4)  # 1 / log2(3)
-    assert outcomes([served("l3", "a")], [], POSITIVE, 24)[0].ndcg is None
+    assert outcomes([served("l3", "a")], [], is_positive, 24)[0].ndcg is None
 
 
 def test_an_item_deleted_since_leaves_the_places_of_the_others():
-    (one,) = outcomes([served("l1", None, "b")], [event("b", list_id="l1")], POSITIVE, 24)
+    (one,) = outcomes([served("l1", None, "b")], [event("b", list_id="l1")], is_positive, 24)
     assert one.ndcg == pytest.approx(0.6309, abs=1e-4)
     assert one.served.shown == ("b",)
 
