@@ -1,13 +1,14 @@
 """Generator and judge behind the chatbot, loaded in the background so that pages and approved answers need not wait.
 
-The generator is a remote server when one is set, else the local model with its adapter; the judge is always local. A
+The generator is a remote server when one is set, else the local model with its adapter; the judge is always local. An
+adapter that is promoted or rolled back while they run takes effect within seconds, after the answers under way. A
 failure is kept as one sentence and shown.
 """
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from apps.chatbot.judging import JUDGE, Judge, load_judge
 from apps.chatbot.settings import ChatbotSettings
@@ -19,7 +20,16 @@ from core.models.adapters import AdapterRegistry
 
 GROUNDED = "grounded-answer"
 CLOSE_S = 120.0
+WATCH_S = 3.0  # between two looks at which adapters are live
 T = TypeVar("T")
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """A generator whose adapter changes while it runs."""
+
+    def load_adapter(self, name: str, path: Path) -> None: ...
+    def use_adapter(self, name: str | None) -> None: ...
 
 
 class Engine:
@@ -33,7 +43,10 @@ class Engine:
         self._judge_state, self._judge_done = "loading", threading.Event()
         self.adapter: str | None = None
         self.judge_version: str | None = None
-        threading.Thread(target=self._load, name="generator", daemon=True).start()
+        self._base: str | None = None  # fingerprint of the local base model
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
+        self._thread.start()
 
     def generator(self, wait_s: float = 0.0) -> Generator | None:
         """The generator, or None while it loads or when it cannot; waits at most ``wait_s``."""
@@ -56,16 +69,47 @@ class Engine:
         return self._judge_state
 
     def close(self) -> None:
-        """Free the model; waits while it loads, as a process that ends in the middle of that crashes."""
-        self._judge_done.wait(CLOSE_S)
+        """Free the models; waits while they load, as a process that ends in the middle of that crashes."""
+        self._closed.set()
+        self._thread.join(CLOSE_S)
         if self._generator is not None:
             self._generator.close()
 
-    def _load(self) -> None:
+    def _run(self) -> None:
         self._generator, self._state = self._attempt(self._made)
         self._done.set()
         self._judge, self._judge_state = self._attempt(self._made_judge)
         self._judge_done.set()
+        while not self._closed.wait(WATCH_S):
+            self._follow_registry()
+
+    def _follow_registry(self) -> None:
+        """Takes up an adapter that went live since; one that cannot be loaded leaves the old one answering."""
+        judge = self._live(JUDGE)
+        if judge is not None and judge.name != self.judge_version and self._settings.chatbot.deciding.judge:
+            made, state = self._attempt(self._made_judge)
+            self._judge, self._judge_state = made or self._judge, state
+            self.judge_version = judge.name  # a failed one is not tried again and again
+        wanted = self._generator_adapter
+        if self._base is None or wanted is None or not isinstance(self._generator, Adaptable):
+            return
+        folder = self._live(GROUNDED if wanted == "auto" else wanted)
+        if folder is not None and folder.name != self.adapter:
+            self._state = self._attempt(lambda: self._switched(folder))[1]
+            self.adapter = folder.name
+
+    def _switched(self, folder: Path) -> Path:
+        assert isinstance(self._generator, Adaptable)
+        self._generator.load_adapter(folder.name, folder)
+        self._generator.use_adapter(folder.name)
+        return folder
+
+    def _live(self, name: str) -> Path | None:
+        """The live adapter of that name where it was made for the base in use."""
+        found = AdapterRegistry(self._settings.home).live(name)
+        if found is None or Manifest.read(found).base_fingerprint != self._base:
+            return None
+        return found
 
     @staticmethod
     def _attempt(make: Callable[[], T | None]) -> tuple[T | None, str]:
@@ -79,19 +123,20 @@ class Engine:
             return None, f"failed: {type(error).__name__}: {error}"
 
     def _made_judge(self) -> Judge | None:
-        """The judge on the bundled generator's base; none where its adapter is missing or made for another base."""
-        if not self._settings.chatbot.deciding.judge:
+        """The judge on the bundled generator's base; none where it is off, missing or made for another base."""
+        models = self._settings.models
+        if not self._settings.chatbot.deciding.judge or AdapterRegistry(self._settings.home).live(JUDGE) is None:
             return None
-        adapter = AdapterRegistry(self._settings.home).live(JUDGE)
+        base = catalog.ensure(catalog.resolve(models.generator), self._settings.home)
+        self._base = self._base or catalog.fingerprint(base)
+        adapter = self._live(JUDGE)
         if adapter is None:
             return None
-        plan = device.plan(self._settings.models)
+        plan = device.plan(models)
         device.apply(plan)
-        base = catalog.ensure(catalog.resolve(self._settings.models.generator), self._settings.home)
-        if Manifest.read(adapter).base_fingerprint != catalog.fingerprint(base):
-            return None
+        made = load_judge(base, adapter, plan)
         self.judge_version = adapter.name
-        return load_judge(base, adapter, plan)
+        return made
 
     def _made(self) -> Generator:
         models = self._settings.models
@@ -106,17 +151,21 @@ class Engine:
         device.apply(plan)
         description = catalog.resolve(models.generator)
         folder = catalog.ensure(description, self._settings.home, verify=models.verify_weights)
-        chosen = self._adapter_folder(folder)
+        self._base = catalog.fingerprint(folder)
+        chosen = self._adapter_folder()
         self.adapter = chosen.name if chosen else None
         return load_generator(folder, plan, adapter=chosen)
 
-    def _adapter_folder(self, base: Path) -> Path | None:
+    @property
+    def _generator_adapter(self) -> str | None:
+        return self._settings.models.generator_adapter
+
+    def _adapter_folder(self) -> Path | None:
         """The adapter of the settings; "auto" is the live version of the bundled one, where it fits the base."""
-        wanted = self._settings.models.generator_adapter
-        if wanted is None:
-            return None
-        found = AdapterRegistry(self._settings.home).live(GROUNDED if wanted == "auto" else wanted)
-        if found is None and wanted != "auto":
+        wanted = self._generator_adapter
+        if wanted is None or wanted == "auto":
+            return self._live(GROUNDED) if wanted else None
+        found = AdapterRegistry(self._settings.home).live(wanted)
+        if found is None:
             raise NotFoundError(f"There is no adapter '{wanted}': see `trifolium adapters list`.")
-        fits = found is not None and Manifest.read(found).base_fingerprint == catalog.fingerprint(base)
-        return found if fits or wanted != "auto" else None
+        return found

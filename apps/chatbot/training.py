@@ -194,7 +194,7 @@ def _train_adapter(
     )
     if promote and passes(learnt.name, figures, registry, live):
         registry.promote(learnt.name, version.version, base)
-        on_event(Log(f"Adapter {learnt.name} {version.version} is live from the next start on."))
+        on_event(Log(f"Adapter {learnt.name} {version.version} is live; a running suite takes it up within seconds."))
     else:
         on_event(Log(f"Adapter {learnt.name} {version.version} is kept, not live: promote it by hand if wanted."))
     return run
