@@ -1,0 +1,203 @@
+"""Door 1, `trifolium recommender …`: take data in, train, measure, recommend, score, explain, and the team's desk.
+
+Light to import: the service is imported when a command runs. Errors are raised; ``apps.__main__`` shows the sentence.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from apps import terminal
+from apps.recommender import commands_desk
+from apps.recommender.commands_show import show_explanation, show_ingest, show_list, show_scores
+from apps.recommender.settings import load_settings
+
+if TYPE_CHECKING:
+    from apps.recommender.service import RecommenderService
+
+app = typer.Typer(help="The text-aware recommender.", no_args_is_help=True, add_completion=False)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Language = Annotated[Literal["en", "zh"], typer.Option(help="Language of the reasons.")]
+Dial = Annotated[float | None, typer.Option(min=0, max=1, help="0 to 1; the settings' if left out.")]
+Count = Annotated[int | None, typer.Option("-k", min=1, max=500, help="How many items.")]
+
+
+@contextmanager
+def opened(ctx: typer.Context) -> Iterator["RecommenderService"]:
+    """The service by this command line's settings, with its model, closed at the end."""
+    from apps.recommender.service import open_service
+
+    settings = terminal.settings_of(ctx, load_settings)
+    with terminal.progress() as on_event:
+        service = open_service(settings, on_event)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: csv, jsonl, parquet, MovieLens layouts.")],
+    kind: Annotated[Literal["auto", "items", "events"], typer.Option(help="What they hold.")] = "auto",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", "-c", metavar="OURS=THEIRS", help="A column by another name, such as item=sku."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk."""
+    from apps.recommender.service_desk import open_desk
+
+    mapping = {key: str(value) for key, value in terminal.parse_overrides(column or (), "--column").items()}
+    desk = open_desk(terminal.settings_of(ctx, load_settings))
+    try:
+        with terminal.progress(quiet=as_json) as on_event:
+            report = desk.ingest(paths, kind, mapping or None, on_event)
+    finally:
+        desk.close()
+    show_ingest(report, as_json)
+
+
+@app.command()
+def recommend(
+    ctx: typer.Context,
+    user: Annotated[str, typer.Argument(help="A person's id; one nobody knows gets a list too.")] = "",
+    k: Count = None,
+    diversity: Dial = None,
+    freshness: Dial = None,
+    category: Annotated[list[str] | None, typer.Option(help="Only this category; may be given again.")] = None,
+    keep: Annotated[bool, typer.Option(help="Store the list, as a served one.")] = False,
+    language: Language = "en",
+    as_json: Json = False,
+) -> None:
+    """Make a list for a person, with probability, parts and reason of each item."""
+    with opened(ctx) as service:
+        filters = {"categories": tuple(category)} if category else {}
+        wish = service.wish(language, filters, k=k, diversity=diversity, freshness=freshness)
+        answer = service.recommend(user, (), wish, keep)
+        show_list(answer, service.items_of([one.item for one in answer.list.items]), as_json)
+
+
+@app.command()
+def score(
+    ctx: typer.Context,
+    user: Annotated[str, typer.Argument(help="A person's id.")],
+    candidates: Annotated[list[str], typer.Argument(help="Item ids.")],
+    language: Language = "en",
+    as_json: Json = False,
+) -> None:
+    """Score given items for a person, in the order given."""
+    with opened(ctx) as service:
+        answer = service.score(candidates, user, (), language)
+        show_scores(answer.items, service.items_of(candidates), as_json)
+
+
+@app.command()
+def similar(ctx: typer.Context, item: str, k: Count = None, language: Language = "en", as_json: Json = False) -> None:
+    """Find items like one."""
+    with opened(ctx) as service:
+        found = service.similar(item, k or 10, language)
+        show_scores(found, service.items_of([one.item for one in found]), as_json)
+
+
+@app.command()
+def explain(
+    ctx: typer.Context, user: str, item: str, k: Count = None, language: Language = "en", as_json: Json = False
+) -> None:
+    """Tell why an item is where it is for a person, or at which stage it was lost."""
+    with opened(ctx) as service:
+        show_explanation(service.explain(item, user, (), service.wish(language, k=k)), as_json)
+
+
+@app.command("score-batch")
+def score_batch(
+    ctx: typer.Context,
+    people: Annotated[Path, typer.Argument(help="Users, one a line, or a table with a column user and perhaps item.")],
+    out: Annotated[Path, typer.Argument(help="The parquet file to write.")],
+    k: Count = None,
+    language: Language = "en",
+) -> None:
+    """Write lists for a file of people, or scores for a file of pairs, as parquet."""
+    from apps.recommender.batch_files import read_people
+    from apps.recommender.batch_files import score_batch as write
+
+    read_people(people)  # a wrong file is told before the models are loaded
+    with opened(ctx) as service, terminal.progress() as on_event:
+        rows = write(service, people, out, service.wish(language, k=k), on_event)
+    terminal.say(f"{rows} rows in {out}", style="bold")
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    promote: Annotated[bool, typer.Option(help="Let the model answer when it is better.")] = True,
+    resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
+    ] = None,
+) -> None:
+    """Tune the text model on the team's own events with LoRA and fit everything anew; Ctrl-C stops, runs resume."""
+    settings = terminal.settings_of(ctx, load_settings)
+    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    from apps.recommender.training import finetune
+
+    with terminal.progress() as on_event:
+        run = finetune(settings, on_event, promote=promote, resume=resume, **options)
+    terminal.say(f"Done: {run.path}", style="bold")
+    figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
+    terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])
+
+
+@app.command()
+def evaluate(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Option(help="sample, or a public set such as ml_100k.")] = "sample",
+    folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many people.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure ours beside the baselines on what people did later."""
+    settings = terminal.settings_of(ctx, load_settings)
+    from apps.recommender.evaluation import evaluate as measure
+
+    with terminal.progress() as on_event:
+        report = measure(settings, dataset, folder=folder, on_event=on_event, limit=limit)
+    terminal.say(report.to_table())
+    if json_path is not None:
+        report.write_json(json_path)
+
+
+@app.command("runs")
+def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
+    """List training runs side by side: what differs in their settings, and what they measured."""
+    from core import runs
+
+    table = runs.compare(runs.list_runs(terminal.settings_of(ctx, load_settings).home, "recommender"))
+    if as_json:
+        terminal.say_json(list(table.rows))
+        return
+    terminal.table(
+        table.columns, [[row.get(column) for column in table.columns] for row in table.rows], empty="no runs"
+    )
+
+
+def _value(text: object) -> Any:
+    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
+    word = str(text)
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+commands_desk.add(app)

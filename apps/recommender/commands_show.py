@@ -1,0 +1,133 @@
+"""How the recommender's results look in a terminal; takes what the service gives, decides nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps import terminal
+from apps.recommender.answers import IngestReport, ListAnswer, Quality, RowProblem
+from apps.recommender.experiments import ExperimentReport
+from apps.recommender.records import Explanation, Item, Scored
+from apps.recommender.replies import explanation, list_reply, scored
+
+MOST_PROBLEMS = 50
+BARS = "▏▎▍▌▋▊▉█"
+
+
+def show_list(answer: ListAnswer, items: Mapping[str, Item], as_json: bool) -> None:
+    """A list, one row an item, what it took below."""
+    if as_json:
+        terminal.say_json(list_reply(answer, items))
+        return
+    rows = [
+        [place, one.item, _title(one.item, items), f"{one.probability:.1%}", _parts(one), one.reason]
+        for place, one in enumerate(answer.list.items, start=1)
+    ]
+    terminal.table(("#", "item", "title", "probability", "parts", "why"), rows, empty="nothing to recommend")
+    made = answer.list
+    removed = sum(len(ids) for ids in made.removed.values())
+    said = [answer.route, f"list {answer.list_id}", f"{answer.took_ms:.0f} ms", f"{removed} removed by rules"]
+    said += [f"variety {made.ild_plain:.2f} → {made.ild:.2f} at {made.price:.1%}"] if made.ild else []
+    terminal.say(" · ".join(said), style="dim")
+
+
+def show_scores(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool) -> None:
+    """Candidates with score and parts."""
+    if as_json:
+        terminal.say_json([scored(one) for one in rows])
+        return
+    cells = [
+        [one.item, _title(one.item, items), f"{one.score:.3f}", f"{one.probability:.1%}", _parts(one), one.reason]
+        for one in rows
+    ]
+    terminal.table(("item", "title", "score", "probability", "parts", "why"), cells)
+
+
+def show_explanation(found: Explanation, as_json: bool) -> None:
+    """Where an item is and why."""
+    if as_json:
+        terminal.say_json(explanation(found))
+        return
+    terminal.say(found.sentence, style="bold")
+    places = [f"rank {found.rank} by score"] if found.rank else []
+    places += [f"place {found.place} in the list"] if found.place else []
+    terminal.say(" · ".join([f"stage: {found.stage}", *places, *found.removed_by]), style="dim")
+    if found.scored is not None:
+        widest = max((abs(value) for value in found.scored.parts.values()), default=0.0)
+        rows = [(name, f"{value:+.3f}", _bar(value, widest)) for name, value in found.scored.parts.items()]
+        terminal.table(("part", "share of the score", ""), rows)
+
+
+def show_ingest(report: IngestReport, as_json: bool) -> None:
+    """What was taken in and what was not."""
+    if as_json:
+        terminal.say_json(plain(report))
+        return
+    items, events = report.items, report.events
+    terminal.say(f"items: {items.added} added, {items.updated} updated, {items.unchanged} unchanged", style="bold")
+    terminal.say(f"events: {events.added} added, {events.known} known already", style="bold")
+    show_problems(report.problems)
+
+
+def show_problems(problems: Sequence[RowProblem]) -> None:
+    """Rows that were not taken, by line, with the reason."""
+    for one in problems[:MOST_PROBLEMS]:
+        terminal.say(f"  {one.source}:{one.line}: {one.reason}", style="yellow")
+    if len(problems) > MOST_PROBLEMS:
+        terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
+
+
+def show_experiment(report: ExperimentReport, as_json: bool) -> None:
+    """Arms side by side, differences below."""
+    if as_json:
+        terminal.say_json(plain(report))
+        return
+    arms = [
+        [one.name, one.people, one.lists, one.shown, one.wanted, f"{one.click_rate:.2%}", _figure(one.ndcg)]
+        for one in report.arms
+    ]
+    terminal.table(("variant", "people", "lists", "shown", "wanted", "click rate", "NDCG"), arms)
+    for one in report.differences:
+        said = {"too_few": "too few people to say", "open": "no difference shown yet"}.get(one.verdict, one.verdict)
+        reach = "" if one.verdict == "too_few" else f" ({one.click_rate:+.2%}, {one.low:+.2%} to {one.high:+.2%})"
+        terminal.say(f"{one.name}: {said}{reach}", style="bold")
+    if report.mismatch_p < 0.001:
+        terminal.warn("People are not split as meant: look for lists that are lost before you read the figures.")
+
+
+def show_quality(found: Quality, as_json: bool) -> None:
+    """Figures by day."""
+    if as_json:
+        terminal.say_json(plain(found))
+        return
+    rows = [
+        [one.day, one.lists, one.people, f"{one.click_rate:.2%}", _figure(one.ndcg), f"{one.coverage:.1%}",
+         f"{one.gini:.2f}", one.without_model, f"{one.p95_ms:.0f}"]
+        for one in found.days
+    ]  # fmt: skip
+    columns = ("day", "lists", "people", "click rate", "NDCG", "coverage", "Gini", "without model", "p95 ms")
+    terminal.table(columns, rows, empty="no lists served yet")
+
+
+def plain(value: Any) -> Any:
+    """Records as JSON-ready values."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)
+
+
+def _title(item_id: str, items: Mapping[str, Item]) -> str:
+    return items[item_id].title if item_id in items else "–"
+
+
+def _parts(one: Scored) -> str:
+    largest = sorted(one.parts.items(), key=lambda part: -abs(part[1]))[:3]
+    return " ".join(f"{name} {value:+.2f}" for name, value in largest if value)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _bar(value: float, widest: float, width: int = 16) -> str:
+    eighths = round(abs(value) / widest * width * 8) if widest else 0
+    return "█" * (eighths // 8) + (BARS[eighths % 8 - 1] if eighths % 8 else "")

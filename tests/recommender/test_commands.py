@@ -1,0 +1,249 @@
+"""`trifolium recommender …` with the true service on a small engine: what is shown, exit codes, files."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+import apps.__main__ as terminal_door
+from core import runs
+from tests.recommender.plain_service import add_model, click, open_plain
+
+EMPTY_HELP = ("--help",)
+
+
+@pytest.fixture(autouse=True)
+def named(monkeypatch):
+    monkeypatch.setattr(terminal_door, "APPS", ("recommender",))
+
+
+@pytest.fixture
+def shop(home, monkeypatch):
+    """The home that the commands use is filled, and their service has the small engine."""
+    made = open_plain(home)
+    made.close()
+    stub = types.SimpleNamespace(open_service=lambda settings, on_event=None: open_plain(home))
+    monkeypatch.setitem(sys.modules, "apps.recommender.service", stub)
+    return home
+
+
+def run(*words: str) -> int:
+    return terminal_door.run(["recommender", *words])
+
+
+def test_a_list_shows_items_probabilities_parts_and_reasons(shop, capsys):
+    assert run("recommend", "ann", "-k", "3") == 0
+    shown = capsys.readouterr().out
+    assert "Clay pot" in shown and "Others who met" in shown and "%" in shown and "warm · list" in shown
+    assert run("recommend", "ann", "--language", "zh", "--category", "home", "--json") == 0
+    value = json.loads(capsys.readouterr().out)
+    assert {one["details"]["category"] for one in value["items"]} == {"home"} and value["items"][0]["reason"].endswith(
+        "。"
+    )
+    assert run("recommend") == 0  # for nobody in particular
+
+
+def test_scores_similar_items_and_reasons(shop, capsys):
+    assert run("score", "ann", "pot", "ghost") == 0
+    shown = capsys.readouterr().out
+    assert "Clay pot" in shown and "There is no item 'ghost'" in shown
+    assert run("score", "ann", "pot", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["item"] == "pot"
+    assert run("similar", "tea", "-k", "2") == 0
+    assert run("explain", "ann", "rug") == 0
+    assert "stage: shown" in capsys.readouterr().out
+    assert run("explain", "ann", "tea", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["removed_by"] == ["exclude_seen"]
+
+
+def test_a_file_of_people_becomes_lists_in_parquet(shop, tmp_path, capsys):
+    people, out = tmp_path / "people.txt", tmp_path / "lists.parquet"
+    people.write_text("ann\n曹\nnobody\nann\n\n", encoding="utf-8")
+    assert run("score-batch", str(people), str(out), "-k", "2") == 0
+    rows = parquet.read_table(out).to_pylist()
+    assert [(row["user"], row["rank"]) for row in rows] == [(u, r) for u in ("ann", "曹", "nobody") for r in (1, 2)]
+    assert "6 rows" in capsys.readouterr().out and rows[0]["reason"] and not list(tmp_path.glob(".*"))
+
+
+def test_a_file_of_pairs_becomes_scores_in_their_order(shop, tmp_path):
+    table, out = tmp_path / "pairs.csv", tmp_path / "scores.parquet"
+    table.write_text("User_ID,item_id\nann,pot\nann,ghost\nbob,tea\nann,cup\n,cup\n", encoding="utf-8")
+    assert run("score-batch", str(table), str(out)) == 0
+    rows = parquet.read_table(out).to_pylist()
+    assert [(row["user"], row["item"], row["known"]) for row in rows] == [
+        ("ann", "pot", True), ("ann", "ghost", False), ("bob", "tea", True), ("ann", "cup", True)]  # fmt: skip
+    assert run("score-batch", str(out), str(tmp_path / "again.parquet")) == 0
+    again = parquet.read_table(tmp_path / "again.parquet").to_pylist()
+    assert [row["score"] for row in again] == [row["score"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("none.csv", None, "There is no file"),
+        ("x.csv", "name\nann\n", "needs a column user, its columns are: name"),
+        ("x.jsonl", "{broken", "cannot be read"),
+        ("x.jsonl", "[1]", "each line must be a JSON object"),
+        ("x.parquet", "no parquet", "cannot be read"),
+        ("x.txt", "\n", "names no user"),
+        ("x.docx", "x", "must end in .txt"),
+    ],
+)
+def test_a_file_of_people_that_cannot_be_used_is_one_sentence(shop, tmp_path, capsys, name, text, words):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert run("score-batch", str(tmp_path / name), str(tmp_path / "out.parquet")) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in said and said.endswith(".")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_the_desk_reads_the_same_database_without_loading_a_model(shop, capsys):
+    for line in (
+        ["items", "--search", "茉莉"], ["people"], ["person", "曹"], ["quality"], ["models"], ["status"], ["experiments"],
+    ):  # fmt: skip
+        assert run(*line) == 0, capsys.readouterr().err
+        assert run(*line, "--json") == 0
+    shown = capsys.readouterr().out
+    assert "茉莉花茶" in shown and "Tasting cup" in shown and "plain-1" in shown
+    code = (
+        "import sys, apps.recommender.service_desk; print(sorted({'torch', 'sklearn', 'streamlit'} & set(sys.modules)))"
+    )
+    import subprocess
+
+    root = Path(terminal_door.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_person_and_an_item_are_forgotten(shop, capsys):
+    assert run("forget-person", "ann") == 0 and run("forget-item", "rug") == 0
+    assert run("person", "ann") == 2 and "Nothing is known of a user 'ann'." in capsys.readouterr().err
+    assert run("forget-item", "rug") == 2
+
+
+def test_an_experiment_from_start_to_end(shop, home, capsys):
+    line = [
+        "start-experiment",
+        "variety",
+        "-v",
+        "as-is:0.5",
+        "-v",
+        "varied:0.5:diversity=0.7,freshness=0.2",
+        "--about",
+        "More?",
+    ]
+    assert run(*line) == 0
+    assert run(*line) == 2 and "choose another name" in capsys.readouterr().err
+    service = open_plain(home)
+    answer = service.recommend("ann")
+    service.add_events([click("c", "ann", answer.list.items[0].item, 0, list_id=answer.list_id)])
+    service.close()
+    assert run("experiment", "variety") == 0
+    shown = capsys.readouterr().out
+    assert "varied" in shown and "too few people to say" in shown
+    assert run("experiment", "variety", "--json") == 0
+    assert sum(one["wanted"] for one in json.loads(capsys.readouterr().out)["arms"]) == 1
+    assert run("experiments") == 0 and "running" in capsys.readouterr().out
+    assert run("end-experiment", "variety") == 0 and run("end-experiment", "variety") == 2
+
+
+def test_models_are_promoted_and_rolled_back(shop, capsys):
+    from apps.recommender.model_shelf import ModelShelf
+
+    name = add_model(ModelShelf(shop), shop, "plain-2")
+    assert run("promote", name) == 0 and f"{name} is live" in capsys.readouterr().out
+    assert run("roll-back") == 0 and run("roll-back") == 2
+    assert run("promote", "none") == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["recommend", "ann", "-k", "0"], "-k"),
+        (["recommend", "ann", "--diversity", "2"], "--diversity"),
+        (["score", "ann"], "Missing argument"),
+        (["similar", "ghost"], "There is no item 'ghost'."),
+        (["person", "nobody"], "Nothing is known of a user 'nobody'."),
+        (["experiment", "none"], "There is no experiment 'none'."),
+        (["start-experiment", "x", "-v", "a:half", "-v", "b:0.5"], "A variant is name:share"),
+        (["start-experiment", "x", "-v", "a:0.5"], "at least two variants"),
+        (["start-experiment", "x", "-v", "a:0.5", "-v", "b:0.5:divrsity=1"], "nearest known is 'diversity'"),
+        (["train", "--option", "epochs"], "--option wants key=value"),
+        (["ingest", "--column", "item", "x"], "--column wants key=value"),
+        (["ingest", "nowhere.csv"], "There is no file or folder 'nowhere.csv'."),
+        (["recomend"], "recomend"),
+    ],
+)
+def test_an_error_is_one_sentence_with_the_right_exit_code(shop, capsys, line, words):
+    assert run(*line) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in last and last.endswith(".")
+
+
+def test_every_command_explains_itself(capsys):
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    for name in (
+        "ingest",
+        "train",
+        "evaluate",
+        "recommend",
+        "score",
+        "explain",
+        "score-batch",
+        "experiments",
+        "roll-back",
+    ):
+        assert name in shown
+        assert run(name, *EMPTY_HELP) == 0
+        assert len(capsys.readouterr().out.split()) > 10
+
+
+def test_train_hands_its_options_over_and_shows_the_figures(capsys, home, monkeypatch):
+    taken = {}
+
+    def finetune(settings, on_event, **options):
+        taken.update(options)
+        made = runs.create(home, "recommender", "interest", {})
+        made.write("report", {"ndcg10": 0.25})
+        made.finish("done")
+        return made
+
+    monkeypatch.setitem(sys.modules, "apps.recommender.training", types.SimpleNamespace(finetune=finetune))
+    assert run("train", "--no-promote", "-o", "rank=8", "-o", "learning_rate=2e-4") == 0
+    assert taken == {"promote": False, "resume": None, "rank": 8, "learning_rate": 0.0002}
+    assert "0.25" in capsys.readouterr().out
+    assert run("runs") == 0 and "interest" in capsys.readouterr().out
+    assert run("runs", "--json") == 0
+
+
+def test_evaluate_shows_a_table_and_writes_the_figures(capsys, home, monkeypatch, tmp_path):
+    class Report:
+        def to_table(self):
+            return "ours 0.3"
+
+        def write_json(self, path):
+            path.write_text("{}")
+
+    def evaluate(settings, dataset, folder=None, on_event=None, limit=None):
+        assert (dataset, folder, limit) == ("ml_100k", tmp_path, 5)
+        return Report()
+
+    monkeypatch.setitem(sys.modules, "apps.recommender.evaluation", types.SimpleNamespace(evaluate=evaluate))
+    line = [
+        "evaluate",
+        "--dataset",
+        "ml_100k",
+        "--folder",
+        str(tmp_path),
+        "--limit",
+        "5",
+        "--json",
+        str(tmp_path / "f.json"),
+    ]
+    assert run(*line) == 0
+    assert "ours 0.3" in capsys.readouterr().out and (tmp_path / "f.json").read_text() == "{}"
