@@ -202,15 +202,25 @@ class RecommenderService(Desk):
         self._swap()
         return version
 
+    @property
+    def model(self) -> str:
+        """The version that answers, empty while none does."""
+        return self._live.name if self._live.engine else ""
+
+    @property
+    def problem(self) -> str:
+        """Why no model answers, or not the newest; empty when all is well."""
+        return self._live.problem
+
     def status(self) -> dict[str, Any]:
         """What runs and how much is known."""
         engine = self._live.engine
-        state = "ready" if engine else f"none: {self._live.problem or 'train one'}"
+        state = "ready" if engine else f"none: {self.problem or 'train one'}"
         facts = dict(engine.facts()) if engine else {}
         return {
             "model": state,
-            "version": self._live.name,
-            "problem": self._live.problem,
+            "version": self.model,
+            "problem": self.problem,
             "known": self.counts(),
             "experiments": [one.name for one in self._running],
             "facts": facts,
@@ -240,8 +250,8 @@ class RecommenderService(Desk):
 
     def _swap(self) -> None:
         self._live.look_at_shelf()
-        if self._live.problem:
-            raise DataError(self._live.problem)
+        if self.problem:
+            raise DataError(self.problem)
 
     def _in_order(self, ids: Sequence[str]) -> list[Item]:
         found = self._store.items_of(ids)

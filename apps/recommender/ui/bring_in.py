@@ -1,0 +1,77 @@
+"""Bringing files of items and events in, with the report line by line."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from apps.page_parts import Job, plain, watch_job
+from apps.recommender.answers import IngestReport
+from apps.recommender.ui.shared import say
+from core.events import OnEvent
+
+if TYPE_CHECKING:
+    from apps.recommender.service import RecommenderService
+
+JOB = "ingest_job"
+KINDS = ("auto", "items", "events")
+TYPES = ["csv", "tsv", "jsonl", "json", "parquet", "gz", "inter", "item"]
+SHOWN_PROBLEMS = 500
+
+
+def bring_in(shop: "RecommenderService") -> None:
+    """The form, then the progress, then the report."""
+    job: Job[IngestReport] | None = st.session_state.get(JOB)
+    if job is not None and not job.done:
+        watch_job(JOB, say("working"))
+        return
+    if job is not None:
+        _show(job)
+    with st.form("bring-in", border=True):
+        files = st.file_uploader(say("files"), TYPES, accept_multiple_files=True, help=say("files_help"))
+        kind = st.selectbox(say("files_kind"), KINDS, format_func=lambda one: say(f"kind_{one}"), key="files-kind")
+        if st.form_submit_button(say("files_go"), type="primary", icon=":material/upload:"):
+            if files:
+                pairs = _as_pairs(files)
+                st.session_state[JOB] = Job(lambda listen: _ingest(shop, pairs, kind, listen), say("unexpected"))
+                st.rerun()
+            st.warning(say("files_none"))
+
+
+def _as_pairs(files: Sequence[Any]) -> list[tuple[str, bytes]]:
+    """Names without folders and contents, read before the thread starts: uploads die with the rerun."""
+    return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
+
+
+def _ingest(shop: "RecommenderService", files: Sequence[tuple[str, bytes]], kind: Any, listen: OnEvent) -> IngestReport:
+    with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
+        paths = []
+        for name, content in files:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            paths.append(path)
+        return shop.ingest(paths, kind, None, listen)
+
+
+def _show(job: Job[IngestReport]) -> None:
+    with st.container(border=True, key="report"):
+        if job.error or job.result is None:
+            st.error(plain(str(job.error)), icon=":material/error:")
+            return
+        report = job.result
+        figures = (
+            ("report_items", report.items.added),
+            ("report_updated", report.items.updated),
+            ("report_events", report.events.added),
+            ("report_problems", len(report.problems)),
+        )
+        for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
+            column.metric(say(name), f"{value:,}")
+        rows = [
+            {say("problem_file"): one.source, say("problem_line"): one.line, say("problem_why"): one.reason}
+            for one in report.problems[:SHOWN_PROBLEMS]
+        ]
+        if rows:
+            st.dataframe(rows, hide_index=True)

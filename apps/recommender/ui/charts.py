@@ -1,0 +1,120 @@
+"""The pages' charts: tables in, Altair out; readable in the light and the dark theme alike."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import altair as alt
+import pandas as pd
+
+from apps.recommender.experiments import Difference
+from apps.recommender.quality import Day
+
+GREEN, BLUE, RED, GREY = "#2f9e68", "#4c86d8", "#d4616b", "#9fb3a6"
+LEGEND = alt.Legend(orient="top", title=None, columns=3, labelLimit=240)
+FEWEST_DAYS = 7  # a single day's point would float in the middle
+
+
+def parts(values: Mapping[str, float]) -> alt.Chart:
+    """One bar per part of a score, what speaks against in red."""
+    table = pd.DataFrame(list(values.items()), columns=["part", "value"])
+    colour = alt.condition(alt.datum.value < 0, alt.value(RED), alt.value(GREEN))
+    return (
+        alt.Chart(table, height=24 * len(table) + 30)
+        .mark_bar(cornerRadius=2)
+        .encode(
+            x=alt.X("value:Q", title=None, axis=alt.Axis(tickCount=4)),
+            y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=120)),
+            color=colour,
+            tooltip=["part", alt.Tooltip("value:Q", format="+.3f")],
+        )
+    )
+
+
+def days(rows: Sequence[Day], names: Mapping[str, str], axis: str) -> alt.Chart:
+    """Click rate and coverage by day; ``names`` are the words for click_rate and coverage."""
+    table = pd.DataFrame(
+        [(str(one.day), names[what], getattr(one, what)) for one in rows for what in names],
+        columns=["day", "what", "value"],
+    )
+    last = pd.Timestamp(rows[-1].day)
+    first = min(pd.Timestamp(rows[0].day), last - pd.Timedelta(days=FEWEST_DAYS - 1))
+    ends = [alt.DateTime(year=one.year, month=one.month, date=one.day) for one in (first, last)]
+    return (
+        alt.Chart(table, height=260)
+        .mark_line(point={"size": 45})
+        .encode(
+            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
+                    scale=alt.Scale(domain=ends)),
+            y=alt.Y("value:Q", title=axis, axis=alt.Axis(format=".0%")),
+            color=alt.Color("what:N", legend=LEGEND, scale=alt.Scale(domain=list(names.values()), range=[GREEN, BLUE])),
+            tooltip=["day", "what", alt.Tooltip("value:Q", format=".1%")],
+        )
+    )  # fmt: skip
+
+
+def exposure(curve: Sequence[tuple[float, float]], words: Mapping[str, str]) -> alt.Chart:
+    """The Lorenz curve of places over items beside the even one; ``words`` are x, y, even, ours."""
+    rows = [(share, places, words["ours"]) for share, places in curve]
+    rows += [(share, share, words["even"]) for share in (0.0, 1.0)]
+    table = pd.DataFrame(rows, columns=["items", "places", "what"])
+    shown = alt.Scale(domain=[words["ours"], words["even"]], range=[GREEN, GREY])
+    return (
+        alt.Chart(table, height=260)
+        .mark_line()
+        .encode(
+            x=alt.X("items:Q", title=words["x"], axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("places:Q", title=words["y"], axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("what:N", legend=LEGEND, scale=shown),
+            strokeDash=alt.StrokeDash(
+                "what:N", legend=None, scale=alt.Scale(domain=shown.domain, range=[[1, 0], [4, 4]])
+            ),
+        )
+    )
+
+
+def pulse(rows: Sequence[tuple[datetime, str, int]], names: Mapping[str, str], axis: str) -> alt.Chart:
+    """Events per minute, stacked by kind."""
+    table = pd.DataFrame(
+        [(when.isoformat(), names[kind], number) for when, kind, number in rows], columns=["minute", "kind", "n"]
+    )
+    return (
+        alt.Chart(table, height=260)
+        .mark_bar()
+        .encode(
+            x=alt.X("yearmonthdatehoursminutes(minute):T", title=None, axis=alt.Axis(format="%H:%M", tickCount=8)),
+            y=alt.Y("sum(n):Q", title=axis, axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color("kind:N", legend=LEGEND),
+            tooltip=[alt.Tooltip("minute:T", format="%H:%M"), "kind", "n"],
+        )
+    )
+
+
+def differences(rows: Sequence[Difference], axis: str) -> alt.LayerChart:
+    """Each variant's difference in click rate with its interval; nothing to the one side of zero is settled."""
+    table = pd.DataFrame(
+        [(one.name, one.click_rate, one.low, one.high) for one in rows], columns=["name", "gap", "low", "high"]
+    )
+    base = alt.Chart(table, height=46 * len(table) + 50).encode(y=alt.Y("name:N", title=None))
+    span = base.mark_rule(strokeWidth=3, color=GREY).encode(
+        x=alt.X("low:Q", title=axis, axis=alt.Axis(format="+.1%")), x2="high:Q"
+    )
+    dots = base.mark_circle(size=120, opacity=1, color=GREEN).encode(
+        x="gap:Q", tooltip=["name", *(alt.Tooltip(f"{one}:Q", format="+.2%") for one in ("gap", "low", "high"))]
+    )
+    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4], color=RED).encode(x="x:Q")
+    return span + dots + zero
+
+
+def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
+    """Losses of a run by step."""
+    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
+    return (
+        alt.Chart(table, height=220)
+        .mark_line(point={"size": 22})
+        .encode(
+            x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+            color=alt.Color("metric:N", legend=LEGEND),
+            tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
+        )
+    )

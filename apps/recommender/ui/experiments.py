@@ -1,0 +1,104 @@
+"""The page "Experiments and quality": figures of lists served, experiments with their arms, events by the minute."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from apps.page_parts import choose, percent, plain, shorten
+from apps.recommender.answers import Quality
+from apps.recommender.ui import charts
+from apps.recommender.ui.experiment_view import experiment_list, new_experiment
+from apps.recommender.ui.shared import head, one_sentence, say, service, warn_without_model
+
+if TYPE_CHECKING:
+    from apps.recommender.service import RecommenderService
+
+DAYS = (7, 30, 90)
+MINUTES = 60
+LOOK_S = 5.0
+
+
+def draw() -> None:
+    """Title, sections, the open one."""
+    shop = service()
+    head("experiments")
+    warn_without_model(shop)
+    chosen = choose(
+        "experiments_section",
+        {name: say(f"section_{name}") for name in ("quality", "experiments", "pulse")},
+        say("section"),
+    )
+    if chosen == "quality":
+        _quality(shop)
+    elif chosen == "experiments":
+        st.caption(say("experiments_line"))
+        experiment_list(shop)
+        new_experiment(shop)
+    else:
+        _pulse(shop)
+
+
+def _quality(shop: "RecommenderService") -> None:
+    days = st.pills(
+        say("span"),
+        DAYS,
+        default=30,
+        required=True,
+        format_func=lambda n: say("days", n=n),
+        key="quality-days",
+        label_visibility="collapsed",
+    )
+    found = shop.quality(int(days or 30))
+    _figures(found)
+    if not found.lists:
+        st.info(say("quality_none"), icon=":material/hourglass_empty:")
+        return
+    left, right = st.columns(2)
+    with left.container(border=True):
+        st.markdown(f"**{say('quality_days')}**")
+        names = {what: say(what) for what in ("click_rate", "coverage")}
+        st.altair_chart(charts.days(found.days, names, say("rate_axis")))
+    with right.container(border=True):
+        st.markdown(f"**{say('exposure_title')}**")
+        words = {name: say(f"exposure_{name}") for name in ("x", "y", "even", "ours")}
+        st.altair_chart(charts.exposure(found.exposure.curve, words))
+    titles = shop.items_of([item for item, _ in found.exposure.most])
+    with st.expander(say("most_shown"), icon=":material/visibility:"):
+        rows = [
+            {say("title"): shorten(titles[item].title, 70) if item in titles else item, say("shown"): number}
+            for item, number in found.exposure.most
+        ]
+        st.dataframe(rows, hide_index=True)
+
+
+def _figures(found: Quality) -> None:
+    last = found.days[-1] if found.days else None
+    figures = (
+        (say("lists"), f"{found.lists:,}"),
+        (say("people"), f"{found.people:,}"),
+        (say("click_rate"), f"{found.click_rate:.1%}" if found.lists else "–"),
+        (say("ndcg"), "–" if found.ndcg is None else f"{found.ndcg:.3f}"),
+        (say("coverage"), percent(found.exposure.coverage)),
+        (say("gini"), f"{found.exposure.gini:.2f}"),
+        (say("without_model"), f"{sum(one.without_model for one in found.days):,}"),
+        (say("p95_ms"), f"{last.p95_ms:.0f} ms" if last else "–"),
+    )
+    with st.container(horizontal=True, key="figures"):
+        for label, value in figures:
+            st.metric(label, value, border=True)
+
+
+@st.fragment(run_every=LOOK_S)
+def _pulse(shop: "RecommenderService") -> None:
+    with one_sentence():
+        rows = [row for row in shop.pulse(MINUTES) if row[1] != "impression"]
+        if not rows:
+            st.info(say("pulse_none"), icon=":material/monitor_heart:")
+            return
+        names = {kind: plain(say(f"event_{kind}")) for _, kind, _ in rows}
+        st.altair_chart(charts.pulse(rows, names, say("pulse_axis")))
+
+
+if __name__ == "__main__":
+    with one_sentence():
+        draw()

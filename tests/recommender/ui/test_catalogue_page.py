@@ -1,0 +1,77 @@
+"""The page "Catalogue", clicked through."""
+
+import pytest
+
+from apps.recommender.ui.bring_in import JOB
+from tests.recommender.ui.conftest import press, shown
+
+
+def opens(page) -> list[str]:
+    return [str(one.key).removeprefix("open-") for one in page.button if str(one.key).startswith("open-")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", ["items", "fresh", "bring"])
+def test_every_section_is_drawn_in_both_languages(open_page, section, language):
+    page = open_page("catalogue", language, catalogue_section=section)
+    assert not page.exception and not page.error
+
+
+def test_items_are_searched_filtered_and_ordered(open_page):
+    page = open_page("catalogue")
+    assert opens(page) == ["fan", "rug", "lamp", "pot", "cup", "cha", "tea"]  # newest first
+    page.text_input(key="catalogue-search").set_value("茉莉").run()
+    assert opens(page) == ["cha"]
+    page.text_input(key="catalogue-search").set_value("").run()
+    page.selectbox(key="catalogue-category").set_value("ware").run()
+    assert opens(page) == ["pot", "cup"]
+    page.selectbox(key="catalogue-category").set_value("").run()
+    page.selectbox(key="catalogue-sort").set_value("popular").run()
+    assert set(opens(page)) == {"tea", "cup", "pot", "cha"}
+    page.text_input(key="catalogue-search").set_value("no such thing").run()
+    assert "No item fits" in shown(page)
+
+
+def test_an_item_opens_with_its_text_events_and_what_is_like_it(open_page):
+    page = press(open_page("catalogue"), "open-tea")
+    said = shown(page)
+    assert "Roasted oolong" in said and "Dark and sweet." in said and "Lantern" in said and "looked at 2" in said
+    assert "Similar items" in said and len(opens(page)) == 6
+    page = press(page, "open-cup")
+    assert "Tasting cup" in shown(page)
+    page = press(page, "back")
+    assert len(opens(page)) == 7
+
+
+def test_an_unknown_item_in_the_address_is_one_sentence(open_page):
+    page = open_page("catalogue", query={"item": "ghost"})
+    assert "There is no item 'ghost'" in page.error[0].value.replace("\\", "") and not page.exception
+
+
+def test_an_item_is_deleted_by_a_click(open_page, shop):
+    page = press(open_page("catalogue", query={"item": "rug"}), "delete-item")
+    assert "rug" not in opens(page) and "is deleted" in page.toast[0].value
+    assert shop.items(search="rug") == []
+
+
+def test_new_items_are_shown_with_their_chances(open_page, shop):
+    answer = shop.recommend("ann")
+    page = open_page("catalogue", catalogue_section="fresh")
+    table = page.dataframe[0].value.set_index("Title")
+    assert list(table.index) == ["Bamboo fan", "Wool rug"]
+    assert table.loc["Bamboo fan", "Shown"] == sum(one.item == "fan" for one in answer.list.items)
+
+
+def test_a_file_without_a_telling_name_is_one_sentence(open_page):
+    page = open_page("catalogue", catalogue_section="bring")
+    page.file_uploader[0].upload("../numbers.csv", b"a,b\n", "text/csv")
+    next(one for one in page.button if one.label == "Take in").click().run()
+    assert page.session_state[JOB].wait(30)
+    page.run()
+    assert "say which" in page.error[0].value and not page.exception
+
+
+def test_taking_in_needs_a_file(open_page):
+    page = open_page("catalogue", catalogue_section="bring")
+    next(one for one in page.button if one.label == "Take in").click().run()
+    assert "Choose a file" in page.warning[0].value
