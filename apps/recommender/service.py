@@ -20,10 +20,10 @@ from uuid import uuid4
 from filelock import FileLock
 
 from apps.recommender.answers import EventReport, ItemReport, ListAnswer, ScoreAnswer
+from apps.recommender.arrivals import Arrivals
 from apps.recommender.engine import Recommender
 from apps.recommender.experiments import Variant
 from apps.recommender.fallback import Fallback
-from apps.recommender.intake import Intake
 from apps.recommender.live import LiveModel
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import EngineOptions, Event, Explanation, Filters, Item, Recommendation, Scored, Wish
@@ -49,7 +49,7 @@ class RecommenderService(Desk):
     def __init__(self, settings: RecommenderSettings, store: Store, live: LiveModel, shelf: ModelShelf) -> None:
         super().__init__(settings, store, shelf)
         self._live = live
-        self._intake = Intake(store, self._meanings, live.fallback.knows)
+        self._arrivals = Arrivals(store, self._meanings, live.fallback.knows)
         self._workers = ThreadPoolExecutor(WORKERS, "recommender")
         store.drop_lists(utc_now() - timedelta(days=settings.recommender.serving.keep_lists_days))
         live.start(settings.recommender.serving.catch_up_s, self._look)
@@ -142,14 +142,14 @@ class RecommenderService(Desk):
     def put_items(self, items: Sequence[Item]) -> ItemReport:
         """Add or replace items; each can be recommended when this returns."""
         self._check_batch(len(items), "items")
-        report = self._intake.items(items)
+        report = self._arrivals.items(items)
         self._live.catch_up()
         return report
 
     def add_events(self, events: Sequence[Event]) -> EventReport:
         """Keep events (those of a known id are kept once) in one transaction; the next list knows them."""
         self._check_batch(len(events), "events")
-        report = self._intake.events(events, utc_now())
+        report = self._arrivals.events(events, utc_now())
         self._live.catch_up()
         return report
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from apps.recommender import experiments, quality
 from apps.recommender.answers import IngestReport, ItemView, PersonView, Quality
+from apps.recommender.arrivals import Arrivals, Kind
 from apps.recommender.experiments import Experiment, ExperimentReport, Variant
-from apps.recommender.intake import Intake, Kind
 from apps.recommender.list_writer import ListWriter
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import EngineOptions, Event, Item
@@ -48,8 +48,8 @@ class Desk:
         on_event: OnEvent = ignore,
     ) -> IngestReport:
         """Files of items and events into the store; bad rows are in the report. Models follow on their own."""
-        intake = Intake(self._store, self._meanings, lambda item: False)
-        return intake.files(paths, kind, mapping, utc_now(), on_event)
+        arrivals = Arrivals(self._store, self._meanings, lambda item: False)
+        return arrivals.files(paths, kind, mapping, utc_now(), on_event)
 
     def item(self, item_id: str) -> ItemView:
         """``NotFoundError`` for an unknown id."""

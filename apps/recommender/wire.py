@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from apps.recommender.answers import RowProblem
-from apps.recommender.intake import event_id
+from apps.recommender.arrivals import event_id
 from apps.recommender.records import Event, Item
 from core.errors import DataError
 

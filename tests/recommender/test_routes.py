@@ -202,7 +202,7 @@ def test_a_file_is_taken_in_and_its_bad_rows_named(client, monkeypatch):
     def read_items(path, mapping=None):
         raise AssertionError("not an item file")
 
-    from apps.recommender.intake import kind_of
+    from apps.recommender.arrivals import kind_of
 
     assert kind_of(__import__("pathlib").Path("my_items.csv"), "auto") == "items"
     assert "say which" in error_of(client.post(f"{AT}/files", files=[("files", ("numbers.csv", b"a,b\n"))]))
