@@ -49,7 +49,7 @@ async def stream(
     """
     seen = last_event_id if last_event_id is not None else after
     listeners = _listeners(request)
-    number = await run_in_threadpool(service.last_number) if seen is None else seen
+    number = (await run_in_threadpool(service.status))["last_transition"] if seen is None else seen
     return StreamingResponse(
         _events(service, number, listeners), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
     )

@@ -1,14 +1,12 @@
 """What comes in over the wire: the bodies of requests with their examples. Knows no service and no server."""
 
-import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from apps.monitor.alert_records import Incident
 from apps.monitor.records import Label
 from apps.monitor.source_records import Source, SourceKind
-from core.errors import DataError
 
 LONGEST = 20_000  # characters of a text to classify; a longer one is an attachment, not a news item
 MOST_ROWS = 10_000  # items of one request; the body's size is bounded too (server.max_body_mb)
@@ -212,22 +210,3 @@ class NewSource(BaseModel):
     def record(self, name: str) -> Source:
         """The record; ``DataError`` says what does not fit."""
         return Source(name, **self.model_dump())
-
-
-def incidents_of(lines: str) -> list[Incident]:
-    """Incidents of a jsonl text (id, company, start, end, topic, what; other keys are left); errors name the line."""
-    found = []
-    for number, line in enumerate(lines.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            known = {key: value for key, value in row.items() if key in NewIncident.model_fields}
-            found.append(NewIncident(**known).record())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "it"
-            raise DataError(f"Incident in line {number} cannot be read: {where}: {first['msg']}.") from None
-        except (ValueError, AttributeError):
-            raise DataError(f"Line {number} is not a JSON object: write one incident a line.") from None
-    return found

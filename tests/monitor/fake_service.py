@@ -135,13 +135,13 @@ class FakeMonitor:
                        by, note, one.model, one.evidence, len(self.audit) + 1)
         )  # fmt: skip
 
-    def act(self, id: str, state: State | None, why: Why, by: str = "", note: str = "", **changes: Any) -> Alert:
+    def act(self, id: str, state: State | None, why: Why, by: str = "", words: str = "", **changes: Any) -> Alert:
         """One step of an alert's life, written down."""
         old = self._held(id)
         new = replace(old, state=state or old.state, **changes)
         self.held[id] = new
-        self._note(new, old.state, new.state, why, by, note)
-        self.acts.append((why.value, id, by, note))
+        self._note(new, old.state, new.state, why, by, words)
+        self.acts.append((why.value, id, by, words))
         return new
 
     def _held(self, id: str) -> Alert:
@@ -356,9 +356,6 @@ class FakeMonitor:
             raise NotFoundError(f"There is no rule version {version}.")
         return self.save_rules(found.toml, by, f"version {version} again")
 
-    def last_number(self) -> int:
-        return len(self.audit)
-
     def firings(self, since: datetime, until: datetime, company: str = "", topic: str = "") -> list[Transition]:
         return [
             one
@@ -482,7 +479,14 @@ class FakeMonitor:
                 SimpleNamespace(name="confidence", then={"0.9–1": 1.0}, now={"0.9–1": 1.0}, index=0.0)]  # fmt: skip
 
     def status(self) -> dict[str, Any]:
-        return {"reader": "tiny@1f2e", "items": len(self.rows), "sample": True, "shifted_days": 12, "home": "/secret"}
+        return {
+            "reader": "tiny@1f2e",
+            "items": len(self.rows),
+            "sample": True,
+            "shifted_days": 12,
+            "last_transition": len(self.audit),
+            "home": "/secret",
+        }
 
     def close(self) -> None:
         self.closed = True

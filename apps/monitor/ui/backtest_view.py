@@ -1,16 +1,18 @@
 """Rules run over the stored past: the form, the report beside known incidents, two sets compared, the switch."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from apps.monitor.alert_records import BacktestReport, Incident, Transition
+from apps.monitor.starting import read_incidents
 from apps.monitor.ui.rule_words import DRAFT
 from apps.monitor.ui.shared import company_name, one_sentence, say, series_name, topic_name
-from apps.monitor.wire import incidents_of
 from apps.page_parts import Job, moment, percent, plain, say_later, watch_job
 from core.events import OnEvent
 
@@ -104,7 +106,14 @@ def _choose_days(key: str) -> int:
 def _choose_incidents(watch: "MonitorService", key: str) -> Callable[[], Sequence[Incident]]:
     """A file of incidents, or those known here; read when the form is sent."""
     file = st.file_uploader(say("backtest_incidents"), ["jsonl"], key=key, help=say("backtest_incidents_own"))
-    return lambda: incidents_of(file.getvalue().decode("utf-8", "replace")) if file else watch.incidents()
+    return lambda: _read(file.getvalue()) if file else watch.incidents()
+
+
+def _read(content: bytes) -> Sequence[Incident]:
+    with tempfile.TemporaryDirectory(prefix="trifolium-") as folder:
+        path = Path(folder) / "incidents.jsonl"
+        path.write_bytes(content)
+        return read_incidents(path)
 
 
 def _start(key: str, watch: "MonitorService", sets: Sequence[RuleChoice], days: int, known: Sequence[Incident]) -> None:

@@ -1,17 +1,16 @@
 """Adding a source by form, and taking in a file at once, with the report row by row."""
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 import streamlit as st
 
 from apps.monitor.records import IngestReport
+from apps.monitor.source_files import parse
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import one_sentence, say
 from apps.page_parts import Job, plain, say_later, watch_job
-from core.events import OnEvent
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -57,39 +56,19 @@ def take_in(watch: "MonitorService") -> None:
         if job is not None:
             _show(job)
         with st.form("take-in", border=False):
-            file = st.file_uploader(say("upload_file"), ["jsonl", "csv"], help=say("upload_help"))
+            file = st.file_uploader(say("upload_file"), ["jsonl", "csv", "tsv", "json"], help=say("upload_help"))
             name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
             if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
                 if file is None:
                     st.warning(say("upload_none"))
                     return
-                content, kind = file.getvalue(), str(file.name).rpartition(".")[2].lower()
-                st.session_state[JOB] = Job(lambda listen: _read(watch, content, kind, name, listen), say("unexpected"))
+                content, suffix = file.getvalue(), Path(str(file.name)).suffix.lower()
+                st.session_state[JOB] = Job(lambda listen: _read(watch, content, suffix, name), say("unexpected"))
                 st.rerun()
 
 
-def _read(watch: "MonitorService", content: bytes, kind: str, name: str, listen: OnEvent) -> IngestReport:
-    text = content.decode("utf-8-sig", "replace")
-    rows = _csv(text) if kind == "csv" else _jsonl(text)
-    return watch.ingest_rows(rows, source=name.strip() or "upload")
-
-
-def _jsonl(text: str) -> Iterator[Mapping[str, Any]]:
-    """Each line as a row; a line that is no JSON object becomes an empty row, which is reported by its number."""
-    for line in text.splitlines():
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            yield row if isinstance(row, dict) else {}
-
-
-def _csv(text: str) -> Iterator[Mapping[str, Any]]:
-    import csv
-    import io
-
-    yield from csv.DictReader(io.StringIO(text))
+def _read(watch: "MonitorService", content: bytes, suffix: str, name: str) -> IngestReport:
+    return watch.ingest_rows((row for _, row in parse(content, suffix)), source=name.strip() or "upload")
 
 
 def _show(job: Job[IngestReport]) -> None:

@@ -1,0 +1,305 @@
+"""Door 1, `trifolium monitor …`: watch, ingest, classify, replay, backtest, train, evaluate, and the risk desk.
+
+Light to import: the service is imported when a command runs. Errors are raised; ``apps.__main__`` shows the sentence.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apps import terminal
+from apps.monitor import commands_desk
+from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_series
+from apps.monitor.settings import MonitorSettings, load_settings
+from core.errors import DataError
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+app = typer.Typer(help="The financial sentiment monitor.", no_args_is_help=True, add_completion=False)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+WATCH_S = 1.0  # how often `watch` looks for something new
+MOST_TEXTS = 10_000
+
+
+@contextmanager
+def opened(ctx: typer.Context, sample: bool = True) -> Iterator["MonitorService"]:
+    """The service by this command line's settings, closed at the end.
+
+    Without ``sample`` an empty database stays empty: what the command brings in shall stand alone.
+    """
+    from apps.monitor.service import open_service
+
+    settings = terminal.settings_of(ctx, load_settings)
+    service = open_service(settings if sample else _without_sample(settings))
+    try:
+        _wait_for_sample(service)
+        yield service
+    finally:
+        service.close()
+
+
+def _without_sample(settings: MonitorSettings) -> MonitorSettings:
+    return settings.model_copy(update={"monitor": settings.monitor.model_copy(update={"load_sample": False})})
+
+
+def _wait_for_sample(service: "MonitorService") -> None:
+    """A terminal asks at once what a page asks a minute later: let the sample of a first start come in."""
+    from core.events import Progress
+
+    loading = service.status().get("loading") or {}
+    if not loading.get("running"):
+        return
+    with terminal.progress() as on_event:
+        while loading.get("running"):
+            on_event(Progress("loading the sample", loading["done"], loading["total"]))
+            time.sleep(0.2)
+            loading = service.status()["loading"]
+
+
+@app.command()
+def watch(
+    ctx: typer.Context,
+    after: Annotated[int | None, typer.Option(min=0, help="Begin after this number; left out: from now on.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show what there is and end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Follow the alerts as they change, also those of a suite that runs beside; Ctrl-C ends it."""
+    with opened(ctx) as service, terminal.stopping() as stop:
+        last = int(service.status().get("last_transition") or 0)
+        follower = Follower(service, 0 if once and after is None else last if after is None else after, as_json)
+        if not as_json:
+            commands_desk.show_open(service)
+        follower.show_new()
+        while not once and not stop.wait(WATCH_S):
+            follower.show_new()
+
+
+@app.command()
+def ingest(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="csv or jsonl files, or folders of them.")],
+    source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Take in items as if they had just arrived; rows not taken are listed with the reason."""
+    from apps.monitor.records import IngestReport
+    from apps.monitor.source_files import numbered_rows
+
+    files = [file for path in paths for file in _files(path)]
+    report = IngestReport()
+    with opened(ctx, sample=False) as service:
+        for file in files:
+            report += service.ingest_rows((row for _, row in numbered_rows(file)), source=source or file.stem)
+    show_ingest(report, as_json)
+
+
+@app.command()
+def classify(
+    ctx: typer.Context,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts in quotes; left out: one a line from stdin.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read texts: mood with probabilities, topics, companies with the mood towards each. Nothing is stored."""
+    given = list(texts or ()) or _stdin_lines()
+    wanted = [text for text in given if text.strip()]
+    if not wanted:
+        raise DataError("There is no text to read: write it in quotes after 'classify', or one a line to stdin.")
+    with opened(ctx, sample=False) as service:
+        show_readings(wanted, service.classify(wanted), as_json)
+
+
+@app.command()
+def replay(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A dated csv or jsonl file: id, time, text, and more if there is.")],
+    speed: Annotated[
+        float, typer.Option(min=0, help="0: as fast as it goes; 60: a minute a second; 1: as it was.")
+    ] = 0,
+    source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many items.")] = None,
+    deliver: Annotated[bool, typer.Option("--deliver", help="Send messages too, as if it were live.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Play a dated file by its own times: everything is read, counted and judged as if it came live."""
+    _existing(path)
+    with opened(ctx, sample=False) as service, terminal.stopping() as stop:
+        last = _play(service, path, speed, source, limit, deliver, as_json, stop)
+    if stop.is_set():
+        raise typer.Exit(terminal.INTERRUPTED)
+    if last is None:
+        raise DataError(f"'{path}' has no dated item to replay.")
+
+
+def _play(
+    service: "MonitorService", path: Path, speed: float, source: str, limit: int | None, deliver: bool, quiet: bool,
+    stop: threading.Event,
+) -> Any:  # fmt: skip
+    """Shows each alert as it fires and the stream's clock; at the end what came in. The last step, None without any."""
+    from core.events import Progress
+
+    follower, last = Follower(service, int(service.status().get("last_transition") or 0), quiet), None
+    with terminal.progress(quiet=quiet) as on_event:
+        for step in service.replay(path, speed=speed, source=source, deliver=deliver, stop=stop, limit=limit):
+            on_event(Progress("replay", step.done, step.total))
+            if last is None or step.firings != last.firings or step.clock - last.clock > timedelta(hours=6):
+                follower.show_new()
+            if deliver:
+                service.deliver_pending()
+            last = step
+        follower.show_new()
+    if last is not None:
+        if not quiet:
+            terminal.say(f"Stream time {last.clock:%Y-%m-%d %H:%M} UTC · {last.firings} alerts fired", style="bold")
+        show_ingest(last.report, quiet)
+    return last
+
+
+@app.command()
+def backtest(
+    ctx: typer.Context,
+    rules: Annotated[Path | None, typer.Option(help="A TOML file of rules; left out: those in force.")] = None,
+    against: Annotated[Path | None, typer.Option(help="A second TOML file, to compare with.")] = None,
+    incidents: Annotated[Path | None, typer.Option(help="Known incidents, jsonl; left out: those known here.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.01, help="Only the last so many days of history.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run rules over the stored history as if it were live: what is found, missed, false, and how late."""
+    from apps.monitor.starting import read_incidents
+
+    texts = {"in force" if rules is None else rules.name: _text(rules)}
+    texts |= {f"{against.name} (second)" if against.name in texts else against.name: _text(against)} if against else {}
+    with opened(ctx) as service, terminal.progress(quiet=as_json) as on_event:
+        known = read_incidents(_existing(incidents)) if incidents else service.incidents()
+        until = service.clock()
+        since = until - timedelta(days=days) if days else None
+        reports = {}
+        for name, toml in texts.items():
+            reports[name] = service.backtest(toml, since, until if days else None, known, on_event)
+    show_backtest(reports, as_json)
+
+
+@app.command()
+def series(
+    ctx: typer.Context,
+    company: str = "",
+    topic: str = "",
+    source: str = "",
+    hours: Annotated[float, typer.Option(min=0.1, help="How far back.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """Show a series window by window: stories, reach, negative share with its interval."""
+    from apps.monitor.records import Span
+
+    span = Span.MINUTE if hours <= 2 else Span.HOUR if hours <= 24 * 7 else Span.DAY
+    with opened(ctx) as service:
+        until = service.clock()
+        show_series(service.series(company, topic, source, span, until - timedelta(hours=hours), until), as_json)
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Option(help="english, chinese or companies.")] = "english",
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
+    promote: Annotated[bool, typer.Option(help="Make the adapter live when it is better.")] = True,
+    resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
+    ] = None,
+) -> None:
+    """Fine-tune a reader with LoRA on the sample, your sets and people's corrections; Ctrl-C stops it."""
+    settings = terminal.settings_of(ctx, load_settings)
+    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    options |= {"max_steps": max_steps} if max_steps else {}
+    options |= {"promote": promote} if not promote else {}
+    options |= {"resume": resume} if resume else {}
+    from apps.monitor.training import finetune
+
+    with terminal.progress() as on_event:
+        run = finetune(settings, what, on_event, **options)
+    terminal.say(f"Done: {run.path}", style="bold")
+    figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
+    terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])
+
+
+@app.command("runs")
+def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
+    """List training runs side by side: what differs in their settings, and what they measured."""
+    from core import runs
+
+    table = runs.compare(runs.list_runs(terminal.settings_of(ctx, load_settings).home, "monitor"))
+    if as_json:
+        terminal.say_json(list(table.rows))
+        return
+    rows = [[row.get(column) for column in table.columns] for row in table.rows]
+    terminal.table(table.columns, rows, empty="no runs")
+
+
+@app.command()
+def evaluate(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Option(help="sample, or a public set such as tfns.")] = "sample",
+    folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure ours beside TF-IDF with a linear SVM, VADER and the base model on rows nobody trained on."""
+    settings = terminal.settings_of(ctx, load_settings)
+    from apps.monitor.evaluation import evaluate as measure
+
+    with terminal.progress() as on_event:
+        report = measure(settings, dataset, folder=folder, on_event=on_event, limit=limit)
+    terminal.say(report.to_table())
+    if json_path is not None:
+        report.write_json(json_path)
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise DataError(f"There is no file or folder '{path}'.")
+    return path
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else _existing(path).read_text(encoding="utf-8")
+
+
+def _files(path: Path) -> list[Path]:
+    from apps.monitor.source_files import SUFFIXES
+
+    _existing(path)
+    found = sorted(path.glob("*")) if path.is_dir() else [path]
+    kept = [file for file in found if file.suffix.lower() in SUFFIXES]
+    if not kept:
+        raise DataError(f"'{path}' is no csv or jsonl file, nor a folder with one.")
+    return kept
+
+
+def _stdin_lines() -> list[str]:
+    import sys
+
+    return [] if sys.stdin.isatty() else [line.strip() for line in sys.stdin][:MOST_TEXTS]
+
+
+def _value(text: object) -> Any:
+    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
+    word = str(text)
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+commands_desk.add(app)

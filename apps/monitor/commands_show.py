@@ -1,0 +1,166 @@
+"""How the monitor's results look in a terminal; takes what the service gives, decides nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from apps import terminal
+from apps.monitor.alert_records import BacktestReport, State, Transition
+from apps.monitor.records import IngestReport, Point, Reading
+from apps.monitor.wire_records import BacktestJson, IngestJson, PointJson, ReadingJson, TransitionJson, as_json
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
+
+MOST_PROBLEMS = 50
+BATCH = 200
+STYLES = {
+    State.FIRING: "bold red",
+    State.RESOLVED: "green",
+    State.RECOVERING: "green",
+    State.ACKNOWLEDGED: "cyan",
+    State.PENDING: "yellow",
+}
+MOOD_STYLES = {"negative": "red", "neutral": "", "positive": "green"}
+QUIET = (State.PENDING, State.NORMAL)  # changes nobody needs to hear of
+
+
+class Follower:
+    """Shows each transition once, in order; with ``as_json`` one JSON object a line."""
+
+    def __init__(self, service: "MonitorService", after: int, as_json: bool) -> None:
+        self._service, self._number, self._as_json = service, after, as_json
+
+    def show_new(self) -> None:
+        """What came since the last look."""
+        while found := self._service.transitions(self._number, BATCH):
+            for one in found:
+                self._number = one.number
+                self._show(one)
+
+    def _show(self, one: Transition) -> None:
+        if self._as_json:
+            say_line(as_json(TransitionJson, one))
+        elif one.after not in QUIET or one.by:
+            terminal.say(transition_line(one), style=STYLES.get(one.after, "dim"))
+
+
+def say_line(value: Mapping[str, Any]) -> None:
+    """A JSON object on one line, for programs that read as it comes."""
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def transition_line(one: Transition) -> str:
+    """When, what state, which series, why."""
+    state = one.after.value if one.before is not one.after else one.why.value
+    by = f" by {one.by}" if one.by else ""
+    why = one.note or (one.evidence.why if one.evidence and one.after is State.FIRING else one.why.value)
+    head = f"{one.at.astimezone():%Y-%m-%d %H:%M}  {state.upper():<12} {one.severity.value:<8}"
+    return f"{head} {one.key}  {one.rule}{by}: {' '.join(why.split())}"
+
+
+def show_ingest(report: IngestReport, json_wanted: bool) -> None:
+    """What was taken in and what was not."""
+    if json_wanted:
+        terminal.say_json(as_json(IngestJson, report))
+        return
+    counted = [f"{report.added} added", f"{report.duplicates} duplicates"]
+    for name in ("reposts", "late", "undated", "shortened", "garbled", "dropped"):
+        counted += [f"{getattr(report, name)} {name}"] if getattr(report, name) else []
+    terminal.say(", ".join(counted), style="bold")
+    for one in report.problems[:MOST_PROBLEMS]:
+        terminal.say(f"  row {one.row}: {one.reason}", style="yellow")
+    more = report.dropped - min(len(report.problems), MOST_PROBLEMS)
+    if more > 0:
+        terminal.say(f"  … and {more} more", style="yellow")
+
+
+def show_readings(texts: Sequence[str], readings: Sequence[Reading], json_wanted: bool) -> None:
+    """Each text with its mood, topics and companies."""
+    if json_wanted:
+        terminal.say_json(
+            [{"text": text, **as_json(ReadingJson, one)} for text, one in zip(texts, readings, strict=True)]
+        )
+        return
+    for text, one in zip(texts, readings, strict=True):
+        mood = one.sentiment
+        label = "not sure" if one.abstained else mood.label.value
+        terminal.say(text, style="bold")
+        numbers = f"-{mood.negative:.2f} ={mood.neutral:.2f} +{mood.positive:.2f}"
+        terminal.say(f"  {label} {mood.confidence:.0%}  ({numbers})", style=MOOD_STYLES[mood.label.value])
+        if one.topics:
+            terminal.say("  " + ", ".join(f"{each.topic} {each.probability:.0%}" for each in one.topics))
+        for each in one.companies:
+            towards = each.sentiment
+            terminal.say(
+                f"  {each.name} [{each.company}]: {towards.label.value} {towards.confidence:.0%}", style="cyan"
+            )
+
+
+def show_series(points: Sequence[Point], json_wanted: bool) -> None:
+    """A window a line; unknown ones are marked, not counted as nothing."""
+    if json_wanted:
+        terminal.say_json([as_json(PointJson, one) for one in points])
+        return
+    rows = [
+        (f"{one.start.astimezone():%Y-%m-%d %H:%M}", "unknown" if one.unknown else one.stories, one.reach, one.negative,
+         _share(one), _signed(one.polarity))
+        for one in points
+    ]  # fmt: skip
+    terminal.table(("from", "stories", "reach", "negative", "share", "net mood"), rows, empty="no windows")
+
+
+def _share(one: Point) -> str | None:
+    if one.negative_share is None or one.low is None or one.high is None:
+        return None
+    return f"{one.negative_share:.0%} ({one.low:.0%}–{one.high:.0%})"
+
+
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:+.2f}"
+
+
+def show_backtest(reports: Mapping[str, BacktestReport], json_wanted: bool) -> None:
+    """One rule set, or two side by side; then every incident and when it was found."""
+    if json_wanted:
+        terminal.say_json({name: as_json(BacktestJson, one) for name, one in reports.items()})
+        return
+    figures = {name: _figures(one) for name, one in reports.items()}
+    names = list(next(iter(figures.values())))
+    terminal.table(("figure", *figures), [(name, *(one[name] for one in figures.values())) for name in names])
+    for name, one in reports.items():
+        rows = [
+            (
+                each.incident.id,
+                each.incident.company,
+                each.incident.topic or "–",
+                each.incident.what,
+                _found(each.delay_s),
+            )
+            for each in one.incidents
+        ]
+        terminal.table(("incident", "company", "topic", "what", "found after"), rows, title=name, empty="none known")
+
+
+def _figures(one: BacktestReport) -> dict[str, str]:
+    found = sum(each.at is not None for each in one.incidents)
+    known = bool(one.incidents)
+    return {
+        "from": f"{one.start.astimezone():%Y-%m-%d %H:%M}",
+        "to": f"{one.end.astimezone():%Y-%m-%d %H:%M}",
+        "stories": str(one.stories),
+        "alerts": str(len(one.firings)),
+        "incidents found": f"{found} of {len(one.incidents)}" if known else "–",
+        "false alarms a week": f"{one.false_alarms_per_week:.2f}" if known else "–",
+        "false alarms per company and month": f"{one.false_alarms_per_company_month:.2f}" if known else "–",
+        "median delay": _found(one.median_delay_s) if known else "–",
+    }
+
+
+def _found(delay_s: float | None) -> str:
+    if delay_s is None:
+        return "missed"
+    return f"{delay_s / 60:.0f} min" if delay_s < 7200 else f"{delay_s / 3600:.1f} h"

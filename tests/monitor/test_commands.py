@@ -1,0 +1,260 @@
+"""`trifolium monitor …` with a stand-in service: what is shown, exit codes, Ctrl-C."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from apps.__main__ import run as run_line
+from tests.monitor.fake_service import FakeMonitor
+
+ROOT = Path(__file__).parents[2]
+WITH_FAKE = """
+import sys, types, apps
+apps.APPS = tuple(dict.fromkeys((*apps.APPS, "monitor")))
+from tests.monitor.fake_service import FakeMonitor
+fake = FakeMonitor()
+sys.modules["apps.monitor.service"] = types.SimpleNamespace(open_service=lambda settings: fake)
+import apps.__main__ as root
+root.APPS = apps.APPS
+code = root.run(sys.argv[1:])
+print("CLOSED" if fake.closed else "")
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    made = FakeMonitor()
+    opened = types.SimpleNamespace(open_service=lambda settings: made)
+    monkeypatch.setitem(sys.modules, "apps.monitor.service", opened)
+    return made
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs a command line of a suite that has the monitor."""
+    import apps.__main__ as root
+
+    apps = importlib.import_module("apps")
+    both = tuple(dict.fromkeys((*apps.APPS, "monitor")))
+    monkeypatch.setattr(apps, "APPS", both)
+    monkeypatch.setattr(root, "APPS", both)
+    return lambda *words: run_line(["monitor", *words])
+
+
+def stream(folder: Path, *rows: dict) -> Path:
+    path = folder / "stream.jsonl"
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_classify_shows_mood_topics_and_companies(run, fake, capsys):
+    assert run("classify", "Heavy loss at Brightquay", "鹤川集团亏损扩大") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("negative 90%") == 2
+    assert "earnings 70%" in shown
+    assert fake.closed
+
+
+def test_classify_as_json_keeps_the_text_beside_its_reading(run, fake, capsys):
+    assert run("classify", "--json", "Heavy loss") == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["text"], one["sentiment"]["label"], one["sentiment"]["confidence"]) == ("Heavy loss", "negative", 0.9)
+
+
+def test_classify_reads_a_line_each_from_a_pipe(run, fake, capsys, monkeypatch):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("Heavy loss\n\nA quiet day\n"))
+    assert run("classify", "--json") == 0
+    assert [one["text"] for one in json.loads(capsys.readouterr().out)] == ["Heavy loss", "A quiet day"]
+
+
+def test_ingest_counts_and_names_each_row_not_taken(run, fake, capsys, tmp_path):
+    path = stream(tmp_path, {"id": "x1", "title": "One"}, {"id": "x1", "title": "One"}, {"id": "x2"})
+    assert run("ingest", str(path)) == 0
+    shown = capsys.readouterr().out
+    assert "1 added, 1 duplicates, 1 dropped" in shown
+    assert "row x2: The item has neither title nor text." in shown
+    assert fake.entry("x1").item.source == "stream"
+    assert run("ingest", "--json", "--source", "desk", str(tmp_path)) == 0
+    assert json.loads(capsys.readouterr().out)["duplicates"] == 2
+
+
+def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, capsys, tmp_path):
+    path = stream(tmp_path, *({"id": str(n), "time": f"2026-03-0{n}T00:00:00Z", "text": "x"} for n in (1, 2, 3)))
+    assert run("replay", str(path), "--speed", "60", "--limit", "2") == 0
+    shown = capsys.readouterr()
+    assert fake.replayed == [(path, 60.0)]
+    assert "Stream time 2026-03-10 11:00 UTC · 1 alerts fired" in shown.out
+    assert "2 added" in shown.out
+
+
+def test_replay_of_a_file_without_dates_says_so(run, fake, capsys, tmp_path):
+    path = tmp_path / "empty.jsonl"
+    path.touch()
+    assert run("replay", str(path)) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1] == f"'{path}' has no dated item to replay."
+
+
+def test_watch_shows_each_transition_once_with_its_reason(run, fake, capsys):
+    assert run("watch", "--once") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("FIRING") == 2
+    assert "usually 1.5" in shown
+    assert "RESOLVED" in shown
+    assert run("watch", "--once", "--json", "--after", "2") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert (json.loads(line)["number"], json.loads(line)["after"]) == (3, "resolved")
+
+
+def test_backtest_of_two_rule_files_stands_side_by_side(run, fake, capsys, tmp_path):
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    for path, name in ((first, "one"), (second, "two")):
+        path.write_text(f'[[rule]]\nname = "{name}"\nkind = "surge"\n', encoding="utf-8")
+    assert run("backtest", "--rules", str(first), "--against", str(second), "--days", "7") == 0
+    shown = capsys.readouterr().out
+    assert "a.toml" in shown
+    assert "b.toml" in shown
+    assert "1 of 2" in shown
+    assert "30 min" in shown
+    assert "missed" in shown
+    assert run("backtest", "--json") == 0
+    report = json.loads(capsys.readouterr().out)["in force"]
+    assert (report["recall"], report["median_delay_s"]) == (0.5, 1800.0)
+
+
+def test_the_desk_from_acknowledging_to_a_false_alarm(run, fake, capsys):
+    assert run("alerts") == 0
+    assert "a1" in capsys.readouterr().out
+    assert run("acknowledge", "a1", "--by", "Mei", "--note", "mine") == 0
+    assert capsys.readouterr().out.strip() == "a1: acknowledged, owner Mei"
+    for line in (
+        ("note", "a1", "They deny it.", "--by", "Mei"),
+        ("assign", "a1", "Jonas", "--by", "Mei"),
+        ("silence", "--company", "hechuan", "--by", "Mei", "--hours", "2"),
+        ("unsilence", "s1", "--by", "Mei"),
+        ("false-alarm", "a1", "--by", "Jonas"),
+        ("resolve", "a2", "--by", "Jonas"),
+    ):
+        assert run(*line) == 0, capsys.readouterr().err
+    told = [(why, by, words) for why, id, by, words in fake.acts if id == "a1"]
+    assert told == [
+        ("acknowledged", "Mei", "mine"),
+        ("comment", "Mei", "They deny it."),
+        ("assigned", "Mei", "Jonas"),
+        ("false_alarm", "Jonas", ""),
+    ]
+    assert run("alert", "a1") == 0
+    assert "Lenders leave Aldermoor" in capsys.readouterr().out
+    for line in (("alerts", "--all"), ("silences",), ("sources",), ("status",), ("feed",), ("series",), ("rules",)):
+        assert run(*line) == 0
+        assert run(*line, "--json") == 0, line
+    assert run("rules", "--versions") == 0
+
+
+def test_rules_are_replaced_only_by_sound_ones_and_under_a_name(run, fake, capsys, tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text('[[rule]]\nname = "calm"\nkind = "silence"\n', encoding="utf-8")
+    assert run("rules", "--save", str(path)) == 2
+    assert run("rules", "--save", str(path), "--by", "Mei") == 0
+    assert fake.rules().version == 2
+    path.write_text('[[rule]]\nname = "r"\nkind = "poem"\n', encoding="utf-8")
+    assert run("rules", "--save", str(path), "--by", "Mei") == 2
+    assert "poem" in capsys.readouterr().err
+    assert run("rules", "--use", "1", "--by", "Mei") == 0
+    assert fake.rules().toml == fake.versions[0].toml
+
+
+def test_a_correction_reaches_the_service(run, fake, capsys):
+    line = (
+        "correct",
+        "n1",
+        "--by",
+        "Mei",
+        "--sentiment",
+        "neutral",
+        "--topic",
+        "market",
+        "--company",
+        "aldermoor=negative",
+    )
+    assert run(*line) == 0
+    (made,) = fake.corrected
+    assert (made.sentiment, made.topics, made.companies) == ("neutral", ("market",), {"aldermoor": "negative"})
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (["classify", "  "], 2, "There is no text to read"),
+        (["classify", "busy"], 1, "The reader is busy"),
+        (["feed", "--search", "boom"], 1, "Something unexpected went wrong (RuntimeError"),
+        (["ingest", "nowhere.csv"], 2, "There is no file or folder 'nowhere.csv'."),
+        (["replay", "nowhere.jsonl"], 2, "There is no file or folder 'nowhere.jsonl'."),
+        (["acknowledge", "none", "--by", "Mei"], 2, "No alert has the id 'none'."),
+        (["acknowledge", "a1"], 2, "--by"),
+        (["silence", "--by", "Mei"], 2, "Say what to silence"),
+        (["correct", "n1", "--by", "Mei", "--company", "x"], 2, "--company wants key=value"),
+        (["train", "--option", "epochs"], 2, "--option wants key=value"),
+        (["wach"], 2, "wach"),
+    ],
+)
+def test_an_error_is_one_sentence_with_the_right_exit_code(run, fake, capsys, line, code, words):
+    assert run(*line) == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert words in last
+    assert last.endswith(".")
+
+
+def test_words_of_the_news_cannot_steer_the_teams_terminal(run, fake, capsys):
+    fake.ingest_rows([{"id": "e", "title": "\x1b[2Jgone [bold]markup[/bold]"}])
+    assert run("feed") == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "[bold]markup[/bold]" in shown
+
+
+def test_ctrl_c_ends_the_watch_and_closes_the_service(home):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITH_FAKE, "monitor", "watch", "--after", "0"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    said = b""
+    while b"RESOLVED" not in said and process.poll() is None:
+        said += os.read(process.stdout.fileno(), 4096)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors.decode()
+    assert b"CLOSED" in rest
+    assert b"Traceback" not in errors
+
+
+def test_runs_are_listed_and_train_hands_its_options_over(run, home, capsys, monkeypatch):
+    from core import runs
+
+    taken = {}
+
+    def finetune(settings, what, on_event, **options):
+        taken.update(options, what=what)
+        made = runs.create(home, "monitor", what, {})
+        made.write("report", {"macro_f1": 0.875})
+        return made
+
+    monkeypatch.setitem(sys.modules, "apps.monitor.training", types.SimpleNamespace(finetune=finetune))
+    assert run("runs") == 0
+    assert "no runs" in capsys.readouterr().out
+    assert run("train", "--what", "chinese", "--max-steps", "3", "--no-promote", "-o", "rank=8", "-o", "lr=2e-4") == 0
+    assert taken == {"what": "chinese", "max_steps": 3, "promote": False, "rank": 8, "lr": 0.0002}
+    assert "0.875" in capsys.readouterr().out
