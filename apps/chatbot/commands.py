@@ -110,8 +110,11 @@ def hit(
 @app.command()
 def train(
     ctx: typer.Context,
-    what: Annotated[Literal["generator", "intents"], typer.Option(help="Which model.")] = "generator",
+    what: Annotated[Literal["generator", "judge", "intents"], typer.Option(help="Which model.")] = "generator",
     reading: Annotated[list[Path] | None, typer.Option(help="A reading-comprehension file in SQuAD's layout.")] = None,
+    wordings: Annotated[
+        list[Path] | None, typer.Option(help="For the judge: questions that ask the same, jsonl or csv.")
+    ] = None,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     promote: Annotated[bool, typer.Option(help="Make the adapter live when it is better.")] = True,
     resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
@@ -127,6 +130,7 @@ def train(
     options |= {"promote": promote} if not promote else {}
     options |= {"resume": resume} if resume else {}
     options |= {"reading": ";".join(str(_existing(path)) for path in reading)} if reading else {}
+    options |= {"wordings": ";".join(str(_existing(path)) for path in wordings)} if wordings else {}
     from apps.chatbot.training import finetune
 
     with terminal.progress() as on_event:
@@ -176,6 +180,7 @@ def fit(
     error_rate: Annotated[
         float | None, typer.Option(min=0.001, max=0.5, help="Share of wrong answers allowed.")
     ] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the fitted thresholds to this JSON file too.")] = None,
 ) -> None:
     """Fit the thresholds to an error rate on labelled questions, and use them from now on."""
     from apps.chatbot.dataset import read_questions
@@ -185,6 +190,8 @@ def fit(
     labelled = [one for rows in read for one in rows]
     with opened(ctx) as service:
         show_thresholds(service.fit_thresholds(labelled, error_rate=error_rate))
+        if save is not None:
+            service.save_thresholds(save)
 
 
 @app.command()

@@ -68,6 +68,14 @@ class Engine:
         """ready, loading, off, or failed with the reason."""
         return self._judge_state
 
+    @property
+    def judge_hash(self) -> str | None:
+        """Content hash of the judge's live adapter, None where no judge is to read; known before it is loaded."""
+        if not self._settings.chatbot.deciding.judge:
+            return None
+        live = AdapterRegistry(self._settings.home).live(JUDGE)
+        return Manifest.read(live).content_hash if live else None
+
     def close(self) -> None:
         """Free the models; waits while they load, as a process that ends in the middle of that crashes."""
         self._closed.set()

@@ -50,6 +50,7 @@ from apps.chatbot.turn import Answer, Clock, Desk, respond
 from apps.chatbot.understanding import Asked, Depth, Tuning, understand
 from core.errors import ConflictError, DataError
 from core.events import OnEvent, ignore
+from core.json_files import read_json, write_json
 from core.text import language as language_of
 from core.text import mask_personal_data
 
@@ -342,6 +343,21 @@ class ChatbotService:
         self._tuning = tuning.tuning_from(self._store_sets())
         return made
 
+    def save_thresholds(self, path: Path) -> None:
+        """Writes the thresholds in use to a JSON file with the judge they hold for, for a new start to take."""
+        write_json(
+            path, {"judge": self._engine.judge_hash, "sets": [tuning.to_json(one) for one in self._store_sets()]}
+        )
+
+    def take_thresholds(self, path: Path) -> bool:
+        """Uses thresholds that ``save_thresholds`` wrote; False where there are none or another judge reads now."""
+        kept = read_json(path)
+        if kept is None or kept["judge"] != self._engine.judge_hash:
+            return False
+        self._store.save_thresholds(kept["sets"])
+        self._tuning = tuning.tuning_from(self._store_sets())
+        return True
+
     def refresh(self) -> None:
         """Learn intents from the approved answers and read the thresholds again; after any change of knowledge."""
         with self._learning:
@@ -424,14 +440,18 @@ def open_service(settings: ChatbotSettings) -> ChatbotService:
 
 
 def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
-    """The sample's answers, documents and dialogues, and thresholds fitted on its calibration questions."""
+    """The sample's answers, documents and dialogues, and thresholds fitted on its calibration questions.
+
+    Fitting with the judge takes minutes, so the sample brings its thresholds along; they serve while its judge is live.
+    """
     from apps.chatbot.dataset import read_questions
 
     report = service.ingest(sorted(folder.glob("faq.*.csv")), "faq")
     report += service.ingest([folder / "documents"], "documents")
     report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues")
-    labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
-    service.fit_thresholds(labelled, judged=False)
+    if not service.take_thresholds(folder / "thresholds.json"):
+        labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
+        service.fit_thresholds(labelled, judged=False)
     return report
 
 

@@ -19,7 +19,7 @@ from apps.chatbot.ui.shared import choose, one_sentence, percent, plain, said, s
 from core import runs
 from core.runs import Run
 
-WHATS = ("intents", "generator")
+WHATS = ("intents", "judge", "generator")
 APP = "chatbot"
 COLOURS = {"running": "blue", "done": "green", "failed": "red"}
 LOOK_S = 2.0

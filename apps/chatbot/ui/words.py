@@ -37,6 +37,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind_answer": ("Approved answer", "标准答案"),
     "kind_passage": ("Passage of a document", "文档片段"),
     "kind_offer": ("Candidates when asking back", "反问时的候选"),
+    "kind_judged_answer": ("Approved answer, judged", "标准答案（经评判）"),
+    "kind_judged_passage": ("Evidence to compose from, judged", "作答依据（经评判）"),
+    "kind_judged_offer": ("Candidates when asking back, judged", "反问时的候选（经评判）"),
     "role_customer": ("Customer", "顾客"),
     "role_assistant": ("Bot", "机器人"),
     "role_agent": ("Service team", "人工客服"),
@@ -193,8 +196,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "release": ("Give back to the bot", "交还机器人"),
     "released": ("The bot answers again.", "机器人已恢复回复。"),
     "thresholds_none": (
-        "No thresholds have been fitted yet: trifolium chatbot evaluate fits them on labelled questions.",
-        "还没有拟合阈值：用 trifolium chatbot evaluate 在标注问题上拟合。",
+        "No thresholds have been fitted yet: trifolium chatbot fit fits them on labelled questions.",
+        "还没有拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
     ),
     "thresholds_line": (
         "How sure the bot must be before it answers, fitted on labelled questions to the error rate you chose.",
@@ -213,6 +216,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "section_compare": ("Compare", "对比"),
     "section_adapters": ("Adapters", "适配器"),
     "train_what": ("What to train", "训练对象"),
+    "train_judge": ("Judge of candidates (LoRA)", "候选评判（LoRA）"),
     "train_generator": ("Grounded answers (LoRA on the generator)", "依据资料作答（生成模型 LoRA）"),
     "train_intents": ("Intents (classifier)", "意图（分类器）"),
     "train_steps": ("Most steps", "最多步数"),
