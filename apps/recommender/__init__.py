@@ -1,1 +1,1 @@
-"""The text-aware recommender: reads what items say and what people did, and returns accurate, varied lists with reasons."""
+"""The text-aware recommender: reads what items say and what people did; returns accurate, varied lists with reasons."""

@@ -1,130 +1,98 @@
-"""Takes items and events in: checks each, keeps the good ones in pieces, names the others by line. Reads files, writes
-the store; knows no model."""
+"""Events from outside become arrays of rows and codes; what cannot be used is refused with a reason, never the rest."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
-from typing import Literal
+from __future__ import annotations
 
-from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
-from apps.recommender.records import Event, EventMeaning, Item
-from apps.recommender.store import Store
-from core.errors import DataError, known_names
-from core.events import OnEvent, Progress, ignore
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-Kind = Literal["auto", "items", "events"]
-PIECE = 500  # rows in one transaction: what is reported done survives a crash
-AHEAD = timedelta(days=1)  # clocks differ; more than that is a mistake
-NAMES = {
-    "items": ("item", "catalog", "product", "good", "movie", "article", "商品"),
-    "events": ("event", "log", "click", "rating", "inter", "behav", "sequence", "行为"),
-}
+import numpy as np
+import numpy.typing as npt
+
+from apps.recommender.histories import History
+from apps.recommender.identifiers import Numbers, Rows
+from apps.recommender.records import EngineOptions, Event, epoch
+from core.errors import known_names
+
+REMEMBERED = 200_000  # newest event ids by which a repetition is noticed
+
+
+@dataclass
+class Batch:
+    """Events of one call: those of a history, and the item rows that were shown."""
+
+    people: Rows
+    events: History
+    positive: npt.NDArray[np.bool_]  # (events,)
+    shown: Rows
+    repeated: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 class Intake:
-    """``meanings`` are the known kinds of events, ``knows`` tells whether the catalogue has an item."""
+    """Turns records into arrays; keeps only the newest event ids."""
 
-    def __init__(self, store: Store, meanings: Iterable[EventMeaning], knows: Callable[[str], bool]) -> None:
-        self._store, self._meanings, self._knows = store, tuple(meanings), knows
-        self._kinds = tuple(one.type for one in self._meanings)
+    def __init__(self, options: EngineOptions) -> None:
+        self.codes = {one.type: code for code, one in enumerate(options.meanings)}
+        self.options = options
+        self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def files(
-        self,
-        paths: Sequence[Path],
-        kind: Kind,
-        mapping: Mapping[str, str] | None,
-        now: datetime,
-        on_event: OnEvent = ignore,
-    ) -> IngestReport:
-        """Files or whole folders, items before events whatever the order given."""
-        sorted_out = [(kind_of(path, kind), path) for path in spread(paths)]
-        items = [path for what, path in sorted_out if what == "items"]
-        events = [path for what, path in sorted_out if what == "events"]
-        item_report, event_report = ItemReport(), EventReport()
-        for path in items:
-            item_report += self._item_file(path, mapping, on_event)
-        known = {one.id for one in self._store.all_items()} if events else set()
-        for path in events:
-            event_report += self._event_file(path, mapping, known, now, on_event)
-        return IngestReport(item_report, event_report)
-
-    def items(self, items: Sequence[Item], on_event: OnEvent = ignore) -> ItemReport:
-        """Keep items, piece by piece."""
-        report = ItemReport()
-        for start in range(0, len(items), PIECE):
-            report += self._store.put_items(items[start : start + PIECE])
-            on_event(Progress("items", min(start + PIECE, len(items)), len(items)))
-        return report
-
-    def events(
-        self, events: Sequence[Event], now: datetime, source: str = "events", lines: Sequence[int] = ()
-    ) -> EventReport:
-        """Keep events in one transaction; those of unknown kind or item, or of the future, are named."""
-        good: list[Event] = []
-        problems: list[RowProblem] = []
-        for place, event in enumerate(events):
-            wrong = self._wrong(event, now)
-            if wrong is None:
-                good.append(event)
+    def batch(self, events: Iterable[Event], items: Numbers, people: Numbers) -> Batch:
+        """The usable events in their order; new people get rows, unknown items and types are refused."""
+        who: list[int] = []
+        rows: list[tuple[int, int, float, float, bool]] = []
+        shown: list[int] = []
+        refused: dict[str, str] = {}
+        repeated = 0
+        for one in events:
+            code, item = self.codes.get(one.type), items.row(one.item)
+            if code is None:
+                refused[one.id] = f"Unknown event type '{one.type}'; {known_names(one.type, self.codes)}."
+            elif item is None:
+                refused[one.id] = f"Unknown item '{one.item}'."
+            elif not self._is_new(one.id):
+                repeated += 1
             else:
-                problems.append(RowProblem(source, lines[place] if lines else place + 1, wrong))
-        added, known = self._store.add_events(good) if good else (0, 0)
-        return EventReport(added, known, tuple(problems))
+                meaning = self.options.meanings[code]
+                worth = meaning.worth(one.value)
+                if worth == 0 and not meaning.positive:
+                    shown.append(item)
+                else:
+                    who.append(people.add(one.user))
+                    rows.append((item, code, epoch(one.time), worth, meaning.is_positive(one.value)))
+        made, positive = _arrays(rows)
+        return Batch(np.array(who, np.int64), made, positive, np.array(shown, np.int64), repeated, refused)
 
-    def _wrong(self, event: Event, now: datetime) -> str | None:
-        if event.type not in self._kinds:
-            return f"Unknown event type '{event.type}'; {known_names(event.type, self._kinds)}."
-        if not self._knows(event.item):
-            return f"There is no item '{event.item}': put the item first."
-        if event.time > now + AHEAD:
-            return f"Its time {event.time.isoformat()} lies in the future."
-        return None
+    def history(self, events: Iterable[Event], items: Numbers) -> History:
+        """Events of one person given with a request, by time; unusable ones are left out."""
+        rows: list[tuple[int, int, float, float, bool]] = []
+        for one in events:
+            code, item = self.codes.get(one.type), items.row(one.item)
+            if code is None or item is None:
+                continue
+            meaning = self.options.meanings[code]
+            worth = meaning.worth(one.value)
+            if worth or meaning.positive:
+                rows.append((item, code, epoch(one.time), worth, False))
+        rows.sort(key=lambda row: row[2])
+        return _arrays(rows)[0]
 
-    def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> ItemReport:
-        from apps.recommender.dataset import read_items
-
-        parsed = read_items(path, mapping)
-        problems = tuple(RowProblem(path.name, line, reason) for line, reason in parsed.problems)
-        return ItemReport(problems=problems) + self.items(parsed.rows, on_event)
-
-    def _event_file(
-        self, path: Path, mapping: Mapping[str, str] | None, known: set[str], now: datetime, on_event: OnEvent
-    ) -> EventReport:
-        from apps.recommender.dataset import read_events
-
-        parsed = read_events(path, mapping)
-        report = EventReport(problems=tuple(RowProblem(path.name, line, reason) for line, reason in parsed.problems))
-        intake = Intake(self._store, self._meanings, known.__contains__)
-        for start in range(0, len(parsed.rows), PIECE):
-            stop = start + PIECE
-            report += intake.events(parsed.rows[start:stop], now, path.name, parsed.lines[start:stop])
-            on_event(Progress("events", min(start + PIECE, len(parsed.rows)), len(parsed.rows)))
-        return report
+    def _is_new(self, event: str) -> bool:
+        if event in self._ids:
+            return False
+        self._ids[event] = None
+        if len(self._ids) > REMEMBERED:
+            self._ids.popitem(last=False)
+        return True
 
 
-def spread(paths: Sequence[Path]) -> list[Path]:
-    """Folders into the files in them; ``DataError`` for what is not there."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise DataError(f"There is no file or folder '{path}'.")
-        found += sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-    return found
-
-
-def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:
-    """What a file holds: as said, or by its name; ``DataError`` when the name does not tell."""
-    if kind != "auto":
-        return kind
-    name = path.name.lower()
-    for what, words in NAMES.items():
-        if any(word in name for word in words):
-            return what  # type: ignore[return-value]
-    raise DataError(f"'{path.name}' does not tell whether it holds items or events: say which.")
-
-
-def event_id(user: str, item: str, kind: str, time: datetime, list_id: str = "") -> str:
-    """The id of an event that came without one: the same event sent again has the same."""
-    words = "\n".join((user, item, kind, time.isoformat(), list_id))
-    return sha256(words.encode()).hexdigest()[:32]
+def _arrays(rows: list[tuple[int, int, float, float, bool]]) -> tuple[History, npt.NDArray[np.bool_]]:
+    if not rows:
+        rows_: tuple[tuple[float, ...], ...] = ((), (), (), (), ())
+    else:
+        rows_ = tuple(zip(*rows, strict=True))
+    items, kinds, times, worths, positive = rows_
+    history = History(
+        np.array(items, np.int64), np.array(kinds, np.uint8), np.array(times, np.float64), np.array(worths, np.float32)
+    )
+    return history, np.array(positive, np.bool_)

@@ -82,8 +82,8 @@ class EventMeaning:
 
     ``weight`` 0 says nothing of taste (an impression); ``sign`` -1 is dislike; after ``half_life_days`` the weight
     counts half; ``positive`` events are what the models learn to predict; ``finishes`` ends an open interest (a
-    purchase after a cart). With ``neutral_value`` a rating's weight is ``weight * (value - neutral) / (best - neutral)``
-    and so may be negative.
+    purchase after a cart). With ``neutral_value`` a rating's weight is ``weight * (value - neutral) / (best -
+    neutral)`` and so may be negative.
     """
 
     type: str
@@ -118,8 +118,8 @@ class EventMeaning:
 # Starting values, to be set per team: a purchase says most, a view little; interest in goods fades within weeks.
 MEANINGS: tuple[EventMeaning, ...] = (
     EventMeaning("impression", 0.0),
-    EventMeaning("view", 0.5, half_life_days=14, opens=True),
-    EventMeaning("click", 1.0, half_life_days=21, positive=True, opens=True),
+    EventMeaning("view", 0.5, half_life_days=14),
+    EventMeaning("click", 1.0, half_life_days=21, positive=True),
     EventMeaning("like", 2.0, half_life_days=60, positive=True),
     EventMeaning("dislike", 2.0, sign=-1, half_life_days=90, finishes=True),
     EventMeaning("comment", 1.5, half_life_days=45, positive=True),
@@ -132,9 +132,10 @@ MEANINGS: tuple[EventMeaning, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What may not be shown. Empty tuples allow everything; each rule reports what it removed under its field's name."""
+    """What may not be shown. Empty tuples allow everything; each rule reports what it removed by its field's name."""
 
     exclude_seen: bool = True
+    keep_unfinished: bool = False  # an open interest (a full cart) may be shown again although it was seen
     available_only: bool = True
     categories: tuple[str, ...] = ()  # only these
     languages: tuple[str, ...] = ()  # only these
@@ -186,7 +187,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One item of an answer: ``score`` is the sum of its ``parts``; ``probability`` is calibrated on later behaviour."""
+    """One item of an answer: ``score`` is the sum of its ``parts``; ``probability`` is learnt on later behaviour."""
 
     item: str
     score: float

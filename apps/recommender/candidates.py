@@ -1,0 +1,120 @@
+"""Where the items of a list may come from: several routes side by side, merged with the routes kept.
+
+A route proposes rows; it does not rank. Rules (what may be shown) are ``filters``'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.recommender.identifiers import Rows
+from apps.recommender.popularity import DAY_S
+from apps.recommender.records import ROUTES
+from apps.recommender.signals import Signals
+
+Mask = npt.NDArray[np.bool_]
+SHARES = {"popular": 0.25, "trending": 0.25, "fresh": 0.25, "words": 0.5}  # of ``per_route``; the others take all
+BIT = {name: 1 << place for place, name in enumerate(ROUTES)}
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Different rows, and for each the routes that brought it as bits of ``BIT``."""
+
+    rows: Rows
+    routes: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def names(self, place: int) -> tuple[str, ...]:
+        """Routes of the candidate at a place."""
+        return route_names(int(self.routes[place]))
+
+    def per_route(self) -> dict[str, int]:
+        """How many each route brought."""
+        counts = {name: int((self.routes & bit > 0).sum()) for name, bit in BIT.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    def where(self, keep: Mask) -> Candidates:
+        """Those of a mask."""
+        return Candidates(self.rows[keep], self.routes[keep])
+
+
+def route_names(bits: int) -> tuple[str, ...]:
+    """The names behind bits of ``BIT``."""
+    return tuple(name for name, bit in BIT.items() if bits & bit)
+
+
+def candidates(signals: Signals, now: float, allowed: Mask) -> Candidates:
+    """Up to ``per_route`` allowed rows of each route; for somebody unknown only those that need no history.
+
+    ``allowed`` (items,) is what rules let through, so that no route spends its places on what cannot be shown.
+    """
+    found = {name: rows[allowed[rows]] for name, rows in _routes(signals, now, allowed).items()}
+    rows = np.concatenate([*found.values(), np.zeros(0, np.int64)])
+    bits = np.concatenate([np.full(len(part), BIT[name]) for name, part in found.items()] + [np.zeros(0, np.int64)])
+    different, place = np.unique(rows, return_inverse=True)
+    merged = np.zeros(len(different), np.int32)
+    np.bitwise_or.at(merged, place, bits.astype(np.int32))
+    return Candidates(different, merged)
+
+
+def _routes(signals: Signals, now: float, allowed: Mask) -> dict[str, Rows]:
+    knowledge, person = signals.knowledge, signals.person
+    most = knowledge.options.per_route
+    count = {name: max(10, int(SHARES.get(name, 1.0) * most)) for name in ROUTES}
+    found = {
+        "popular": best(np.where(allowed, knowledge.popularity.popular(now), 0), count["popular"]),
+        "trending": best(np.where(allowed, knowledge.popularity.trending(now), 0), count["trending"]),
+        "fresh": _fresh(signals, now, count["fresh"], allowed),
+    }
+    if not person.warm:
+        return found
+    found["unfinished"] = person.unfinished
+    found["together"] = best(np.where(allowed, signals.together, 0), count["together"])
+    found["factors" if len(knowledge.tables.factors) else "linear"] = best(
+        np.where(allowed, signals.linear, 0), count["linear"]
+    )
+    room = len(person.seen) if len(person.seen) < most else most  # what was seen is nearest to itself
+    found["text"] = knowledge.nearest(signals.text_vector, count["text"] + room, allowed)
+    if len(knowledge) <= len(knowledge.panel[0]):  # small enough for the words of every item
+        likeness = knowledge.wording.likeness(signals.words, np.arange(len(knowledge)))
+        found["words"] = best(np.where(allowed, likeness, 0), count["words"])
+    return found
+
+
+def is_fresh(signals: Signals, now: float) -> Mask:
+    """(items,) created lately, or hardly met by anybody."""
+    knowledge, options = signals.knowledge, signals.knowledge.options
+    with np.errstate(invalid="ignore"):
+        young = now - knowledge.catalogue.created <= options.fresh_days * DAY_S
+    return (young | (knowledge.popularity.wanted < options.fresh_events)) & knowledge.catalogue.alive
+
+
+def _fresh(signals: Signals, now: float, count: int, allowed: Mask) -> Rows:
+    """Fresh items nearest to her interest; the newest first for somebody unknown."""
+    knowledge = signals.knowledge
+    rows = np.flatnonzero(is_fresh(signals, now) & allowed)
+    if len(rows) > 10 * count:  # many items nobody met: the newest, then those added last
+        order = np.argsort(np.nan_to_num(knowledge.catalogue.created[rows]), kind="stable")
+        rows = rows[order[-10 * count :]]
+    if signals.person.warm and knowledge.model.dim:
+        value = knowledge.vectors(rows) @ signals.text_vector
+    else:
+        value = np.nan_to_num(knowledge.catalogue.created[rows])
+    return rows[np.argsort(-value, kind="stable")[:count]]
+
+
+def best(values: npt.NDArray[np.floating], count: int) -> Rows:
+    """Rows of the largest values above 0, best first; equal ones by row."""
+    if len(values) > 4 * count:
+        rows = np.argpartition(-values, count)[:count]
+        rows.sort()
+    else:
+        rows = np.arange(len(values))
+    rows = rows[values[rows] > 0]
+    return rows[np.argsort(-values[rows], kind="stable")[:count]]

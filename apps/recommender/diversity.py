@@ -1,0 +1,143 @@
+"""From an order by interest to a varied list: likeness inside it, the person's mix of categories, exposure, caps.
+
+One greedy pass; what each dial takes from or gives to an item is kept, so that the list can show it. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.recommender.records import Wish
+
+Scores = npt.NDArray[np.float32]
+STRENGTH = 4.0  # of the diversity dial, in units of the score (log-odds) at full likeness
+CLOSEST = 0.05  # a copy counts as this far away, so that its logarithm is finite
+MIX_STRENGTH = 6.0  # of the calibration dial, per nat of divergence
+MIX_SMOOTHING = 0.01  # share of the person's mix in the list's, so that no category has probability 0 (Steck 2018)
+EXPOSURE_STRENGTH = 1.0  # of the exposure dial, per spread of log exposure
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Ranked candidates, best first: scores, unit vectors, category and brand codes, how often shown or wanted."""
+
+    scores: Scores
+    vectors: Scores  # (n, dim)
+    categories: npt.NDArray[np.int32]
+    brands: npt.NDArray[np.int32]
+    exposure: Scores
+    mix: dict[int, float]  # the person's share of each category; {} when unknown
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Places in the pool in the list's order, what the dials added to each score, and what a cap kept out."""
+
+    places: list[int]
+    added: list[float]
+    capped: dict[str, list[int]]
+
+
+def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
+    """The list: each place goes to the item whose score, less its likeness to those above it, is highest."""
+    size = len(pool.scores)
+    base = pool.scores - _held_back(pool, wish.exposure)
+    penalty = STRENGTH * wish.diversity
+    closest = np.zeros(size, np.float32)  # highest likeness to anything chosen
+    open_ = np.ones(size, np.bool_)
+    found = Chosen([], [], {})
+    counts: Counter[int] = Counter()
+    while len(found.places) < k and open_.any():
+        value = base + penalty * np.log((1 - closest).clip(min=CLOSEST))
+        if wish.calibration and pool.mix:
+            value = value + MIX_STRENGTH * wish.calibration * _closer(pool, counts)
+        best = int(np.argmax(np.where(open_, value, -np.inf)))
+        open_[best] = False
+        rule = _over(pool, found.places, best, wish)
+        if rule:
+            found.capped.setdefault(rule, []).append(best)
+            continue
+        found.places.append(best)
+        found.added.append(float(value[best] - pool.scores[best]))
+        counts[int(pool.categories[best])] += 1
+        if penalty:
+            closest = np.maximum(closest, pool.vectors @ pool.vectors[best])
+    return found
+
+
+def determinantal(scores: Scores, vectors: Scores, k: int, strength: float) -> list[int]:
+    """Greedy choice by a determinantal point process: scores times the volume the vectors span (Chen et al. 2018).
+
+    ``strength`` weighs the scores against the volume; the larger, the closer to the plain order. It stands beside
+    ``choose`` for comparison in ``evaluate``.
+    """
+    quality = np.exp(strength * (scores - scores.max()) / 2)
+    gains = (quality**2 * (vectors**2).sum(1)).astype(np.float64)
+    rows = np.zeros((0, len(scores)))
+    chosen: list[int] = []
+    for _ in range(min(k, len(scores))):
+        best = int(np.argmax(np.where(np.isin(np.arange(len(scores)), chosen), -np.inf, gains)))
+        chosen.append(best)
+        likeness = quality * quality[best] * (vectors @ vectors[best])
+        row = (likeness - rows[:, best] @ rows) / np.sqrt(max(gains[best], 1e-12))
+        rows = np.vstack([rows, row])
+        gains = gains - row**2
+    return chosen
+
+
+def intra_list_distance(vectors: Scores) -> float:
+    """Mean of 1 - cosine over the pairs of a list; 0 for fewer than two."""
+    count = len(vectors)
+    if count < 2:
+        return 0.0
+    likeness = vectors @ vectors.T
+    return float(1 - (likeness.sum() - np.trace(likeness)) / (count * (count - 1)))
+
+
+def price(probabilities: Scores, places: list[int]) -> float:
+    """Share of the expected discounted gain that a list gives up against the first of the plain order, in [0, 1]."""
+    discount = 1 / np.log2(np.arange(2, len(places) + 2))
+    best = float((np.sort(probabilities)[::-1][: len(places)] * discount).sum())
+    return max(0.0, 1 - float((probabilities[places] * discount).sum()) / best) if best > 0 else 0.0
+
+
+def divergence(mix: dict[int, float], shown: Counter[int]) -> float:
+    """Kullback-Leibler divergence of a list's categories from a person's mix, in nats; 0 is a perfect match."""
+    total = sum(shown.values())
+    value = 0.0
+    for category, wanted in mix.items():
+        share = shown[category] / total if total else 0.0
+        value += wanted * np.log(wanted / ((1 - MIX_SMOOTHING) * share + MIX_SMOOTHING * wanted))
+    return float(value)
+
+
+def _closer(pool: Pool, counts: Counter[int]) -> Scores:
+    """(n,) by how much each candidate's category would bring the list nearer to the person's mix."""
+    before = divergence(pool.mix, counts) if counts else np.log(1 / MIX_SMOOTHING)
+    gain = {code: before - divergence(pool.mix, counts + Counter({code: 1})) for code in set(pool.categories.tolist())}
+    return np.array([gain[code] for code in pool.categories.tolist()], np.float32)
+
+
+def _held_back(pool: Pool, dial: float) -> Scores:
+    """(n,) what much shown items lose."""
+    often = np.log1p(pool.exposure)
+    spread = float(often.std())
+    if not dial or spread < 1e-6:
+        return np.zeros(len(often), np.float32)
+    return np.asarray(dial * EXPOSURE_STRENGTH * (often - often.mean()) / spread, np.float32)
+
+
+def _over(pool: Pool, places: list[int], candidate: int, wish: Wish) -> str:
+    """The cap that one more of the candidate's kind would break, or "". Items without category or brand have no cap."""
+    for name, codes, most in (
+        ("most_per_category", pool.categories, wish.filters.most_per_category),
+        ("most_per_brand", pool.brands, wish.filters.most_per_brand),
+    ):
+        code = codes[candidate]
+        if most and code and sum(int(codes[place] == code) for place in places) >= most:
+            return name
+    return ""

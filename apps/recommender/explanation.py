@@ -1,0 +1,111 @@
+"""Why an item is in a list, in words: the strongest part of its score, the items it follows from; or why it is not.
+
+Sentences are templates in English and Chinese; nothing is generated. Knows titles, parts and stages only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+LONGEST_TITLE = 48  # characters of a title inside a sentence
+
+_WHY: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "text": "Its description is close to {items}.",
+        "behaviour": "People who chose {items} also chose this.",
+        "popularity": "Many people want this at the moment.",
+        "recency": "New in the catalogue.",
+        "rule": "It is of a brand or category you like, such as {items}.",
+        "text_alone": "Its description fits what you looked at.",
+        "behaviour_alone": "People with a similar history chose this.",
+        "rule_alone": "It fits your usual brands and prices.",
+        "unfinished": "You began with this and have not finished.",
+        "nothing": "Shown to learn what you like.",
+    },
+    "zh": {
+        "text": "它的描述与{items}相近。",
+        "behaviour": "选择了{items}的人也选择了它。",
+        "popularity": "最近很多人想要它。",
+        "recency": "新上架的商品。",
+        "rule": "它属于您喜欢的品牌或类别，例如{items}。",
+        "text_alone": "它的描述符合您看过的内容。",
+        "behaviour_alone": "与您经历相似的人选择了它。",
+        "rule_alone": "它符合您常选的品牌和价位。",
+        "unfinished": "您之前看中了它，还没有完成。",
+        "nothing": "先展示给您，以便了解您的喜好。",
+    },
+}
+_STAGE: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "unknown": "There is no item '{item}' in the catalogue.",
+        "filter": "It may not be shown: {rules}.",
+        "route": "No route proposed it: it is neither popular nor close to anything known of this person.",
+        "ranking": "It was ranked {rank}, below the first {k}.",
+        "diversity": "It was ranked {rank} by interest but gave way to variety, mix, freshness or a cap.",
+        "shown": "It is shown at place {place}. {why}",
+    },
+    "zh": {
+        "unknown": "目录中没有商品“{item}”。",
+        "filter": "它不能展示：{rules}。",
+        "route": "没有任何渠道推荐它：它既不热门，也不接近此人的任何已知兴趣。",
+        "ranking": "它排在第 {rank} 位，未进入前 {k} 名。",
+        "diversity": "按兴趣它排在第 {rank} 位，但为多样性、类别比例、新品或上限让了位。",
+        "shown": "它展示在第 {place} 位。{why}",
+    },
+}
+_RULE: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "exclude_seen": "the person has met it already", "available_only": "it is not available",
+        "categories": "it is of another category", "languages": "it is in another language",
+        "price_min": "it costs too little", "price_max": "it costs too much", "blocked_items": "it is blocked",
+        "blocked_categories": "its category is blocked", "blocked_brands": "its brand is blocked",
+        "most_per_category": "the list has enough of its category",
+        "most_per_brand": "the list has enough of its brand",
+    },
+    "zh": {
+        "exclude_seen": "此人已经看过", "available_only": "暂时无货", "categories": "属于其他类别",
+        "languages": "是其他语言的内容", "price_min": "价格过低", "price_max": "价格过高", "blocked_items": "已被屏蔽",
+        "blocked_categories": "所属类别被屏蔽", "blocked_brands": "所属品牌被屏蔽",
+        "most_per_category": "列表中同类商品已足够", "most_per_brand": "列表中同品牌商品已足够",
+    },
+}  # fmt: skip
+
+
+def strongest(parts: Mapping[str, float]) -> str:
+    """The part that speaks most for an item, "nothing" when none does."""
+    best = max(("text", "behaviour", "popularity", "recency", "rule"), key=lambda part: parts.get(part, 0.0))
+    return best if parts.get(best, 0.0) > 0 else "nothing"
+
+
+def sentence(part: str, titles: Sequence[str], language: str) -> str:
+    """One sentence for the strongest part, naming up to two items it follows from."""
+    words = _WHY[language]
+    if part in ("text", "behaviour", "rule") and not titles:
+        return words[f"{part}_alone"]
+    return words[part].format(items=_named(titles, language))
+
+
+def stage_sentence(
+    stage: str,
+    language: str,
+    *,
+    item: str = "",
+    rules: Sequence[str] = (),
+    rank: int = 0,
+    k: int = 0,
+    place: int = 0,
+    why: str = "",
+) -> str:
+    """One sentence on where an item ended."""
+    names = _RULE[language]
+    said = ("，" if language == "zh" else "; ").join(names[rule] for rule in rules)
+    return _STAGE[language][stage].format(item=item, rules=said, rank=rank, k=k, place=place, why=why)
+
+
+def _named(titles: Sequence[str], language: str) -> str:
+    short = [
+        title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1].rstrip()}…" for title in titles[:2]
+    ]
+    if language == "zh":
+        return "和".join(f"《{title}》" for title in short)
+    return " and ".join(f"“{title}”" for title in short)

@@ -1,0 +1,158 @@
+"""What the engine knows of items: columns, texts and vectors, popularity, and the tables learnt from behaviour.
+
+Shared by every request; knows no person. ``fit_tables`` is the only slow step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.recommender import factors as als
+from apps.recommender import neighbours
+from apps.recommender.catalogue import Catalogue
+from apps.recommender.factors import Factors
+from apps.recommender.histories import History
+from apps.recommender.identifiers import Rows
+from apps.recommender.interest import Pooling, TextModel
+from apps.recommender.neighbours import ItemTable
+from apps.recommender.popularity import DAY_S, Popularity
+from apps.recommender.records import EngineOptions, Item
+from apps.recommender.wording import Wording
+from core.events import OnEvent, ignore
+from core.retrieval.vectors import VectorIndex
+from core.text import content_hash
+
+PANEL = 512  # items on which a request's text likeness is standardised where the catalogue is larger than 4,096
+WHOLE_PANEL = 4_096
+
+
+@dataclass
+class Tables:
+    """What behaviour taught: things met together, and a linear model (EASE) or factors (iALS), whichever fits."""
+
+    together: ItemTable = field(default_factory=neighbours.empty_table)
+    linear: ItemTable = field(default_factory=neighbours.empty_table)
+    factors: Factors = field(default_factory=als.no_factors)
+
+
+class Knowledge:
+    """Items by row. Changing it is not locked: the engine does that."""
+
+    def __init__(self, options: EngineOptions, model: TextModel, wording: Wording | None = None) -> None:
+        self.options, self.model = options, model
+        self.catalogue = Catalogue(options.numeric_columns)
+        self.popularity = Popularity()
+        self.wording = wording or Wording()
+        self.tables = Tables()
+        self.pooling = Pooling()
+        self.index = VectorIndex(model.name, max(1, model.dim), options.exact_up_to)
+        self._vectors = np.zeros((64, model.dim), np.float16)
+        self._panel: Rows | None = None
+        self._numeric: npt.NDArray[np.float32] | None = None
+        self._panel_vectors = np.zeros((0, model.dim), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    @contextmanager
+    def guests(self, items: Sequence[Item]) -> Iterator[Rows]:
+        """Rows for items that are not of the catalogue, for the time of the block."""
+        rows, panel = len(self), self.panel
+        try:
+            yield self._place(items, self.model.encode(items))
+        finally:
+            self.catalogue.shrink(rows)
+            self.wording.shrink(rows)
+            self.popularity.shrink(rows)
+            self._panel, self._panel_vectors = panel
+
+    def put(
+        self, items: Sequence[Item], vectors: npt.NDArray[np.float32] | None = None, on_event: OnEvent = ignore
+    ) -> Rows:
+        """Add or replace items with vectors and words at once; of several with one id the last counts."""
+        items = list({one.id: one for one in items}.values())
+        if vectors is None:
+            vectors = self.model.encode(items, on_event)
+        rows = self._place(items, vectors)
+        if self.model.dim:
+            self.index.update([one.id for one in items], vectors, [content_hash(one.text) for one in items])
+        self._panel = self._numeric = None
+        return rows
+
+    def _place(self, items: Sequence[Item], vectors: npt.NDArray[np.float32]) -> Rows:
+        rows = self.catalogue.upsert(items)
+        self._room(len(self.catalogue))
+        self._vectors[rows] = vectors
+        self.popularity.resize(len(self.catalogue))
+        for row, item in zip(rows.tolist(), items, strict=True):
+            self.wording.put(row, item.text)
+        return rows
+
+    def drop(self, item: str) -> int | None:
+        """Forget an item: record, text, vector, counts; its row, None when it was unknown."""
+        row = self.catalogue.drop(item)
+        if row is not None:
+            self.index.delete([item])
+            self._vectors[row] = 0
+            self.wording.drop(row)
+            self.popularity.drop(row)
+            self._panel = None
+        return row
+
+    def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """(n, dim) text vectors of these rows."""
+        return self._vectors[rows].astype(np.float32)
+
+    def nearest(
+        self, vector: npt.NDArray[np.float32], count: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> Rows:
+        """Rows of the items whose text is nearest to a unit vector, best first; ``allowed`` (items,) keeps some out."""
+        if not self.model.dim or not np.any(vector):
+            return np.zeros(0, np.int64)
+        row = self.catalogue.numbers.row
+        some = allowed is not None and not allowed[self.catalogue.alive].all()
+        test = (lambda one: bool(allowed[row(one)])) if some and allowed is not None else None
+        return self.catalogue.numbers.rows([hit.id for hit in self.index.search(vector, count, test)])
+
+    @property
+    def panel(self) -> tuple[Rows, npt.NDArray[np.float32]]:
+        """Rows that stand for the whole catalogue, and their vectors."""
+        if self._panel is None:
+            alive = np.flatnonzero(self.catalogue.alive)
+            if len(alive) > WHOLE_PANEL:
+                alive = np.sort(np.random.default_rng(self.options.seed).choice(alive, PANEL, replace=False))
+            self._panel, self._panel_vectors = alive, self.vectors(alive)
+        return self._panel, self._panel_vectors
+
+    @property
+    def numeric_standard(self) -> npt.NDArray[np.float32]:
+        """(2, columns) mean and spread of the team's own columns over the items that have a value."""
+        if self._numeric is None:
+            values = np.ma.masked_invalid(self.catalogue.numeric[self.catalogue.alive])
+            mean, spread = values.mean(0).filled(0.0), values.std(0).filled(1.0)
+            self._numeric = np.stack([mean, np.where(spread > 1e-9, spread, 1e9)]).astype(np.float32)
+        return self._numeric
+
+    def fit_tables(self, people: Rows, events: History, now: float) -> None:
+        """Learn the item-item tables and factors from positive meetings sorted by person, then time."""
+        size, options = len(self), self.options
+        half_lives = np.array([one.half_life_days for one in options.meanings], np.float32)
+        age_days = ((now - events.times) / DAY_S).clip(min=0)
+        freshness = np.exp2(-age_days / (4 * half_lives[events.kinds])).astype(np.float32)
+        tables = Tables(neighbours.together(people, events.items, size, options.neighbours, freshness))
+        if 0 < size <= options.linear_up_to:
+            tables.linear = neighbours.linear(people, events.items, size, options.neighbours)
+        elif size:
+            tables.factors = als.alternating(people, events.items, size, options.factors, options.seed)
+        self.tables = tables
+
+    def _room(self, rows: int) -> None:
+        if rows > len(self._vectors):
+            fresh = np.zeros((max(rows, 2 * len(self._vectors)), self.model.dim), np.float16)
+            fresh[: len(self._vectors)] = self._vectors
+            self._vectors = fresh

@@ -1,0 +1,109 @@
+"""Rows of a file as dictionaries with their line: csv, tsv, jsonl, parquet, RecBole's atomic files, MovieLens' .dat.
+
+Knows layouts, not meanings; a .gz ending is read through. Values are as the file has them.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from core.errors import DataError
+
+Row = tuple[int, Mapping[str, Any] | str]  # line from 1; a text instead of a row says what is wrong with it
+# files without a header whose columns everybody knows: MovieLens 100K and 1M
+HEADERLESS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "u.data": ("\t", "utf-8", ("user_id", "item_id", "rating", "timestamp")),
+    "ratings.dat": ("::", "latin-1", ("user_id", "item_id", "rating", "timestamp")),
+    "movies.dat": ("::", "latin-1", ("item_id", "title", "genres")),
+}
+ATOMIC = (".inter", ".item", ".user")
+KNOWN = ".csv, .tsv, .jsonl, .parquet, .inter, .item, u.data, ratings.dat, movies.dat, each also with .gz"
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """Every row with its line, those that cannot be read as a sentence. ``DataError`` for an unknown kind of file."""
+    if not path.is_file():
+        raise DataError(f"There is no file '{path}'.")
+    name = path.name.removesuffix(".gz")
+    ending = Path(name).suffix.lower()
+    if name in HEADERLESS:
+        return _headerless(path, *HEADERLESS[name])
+    if ending == ".parquet":
+        return _parquet(path)
+    if ending in (".jsonl", ".ndjson"):
+        return _json_lines(path)
+    if ending in ATOMIC:
+        return _atomic(path)
+    if ending in (".csv", ".tsv", ".txt"):
+        return _separated(path, "\t" if ending == ".tsv" else ",")
+    raise DataError(f"'{path.name}' is of no known kind; known are {KNOWN}.")
+
+
+def _open(path: Path, encoding: str = "utf-8-sig") -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding=encoding, newline="", errors="replace")
+    return path.open(encoding=encoding, newline="", errors="replace")
+
+
+def _separated(path: Path, separator: str, plain: bool = False) -> Iterator[Row]:
+    with _open(path) as file:
+        reader = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
+        header = next(reader, None)
+        if header is None:
+            raise DataError(f"'{path.name}' is empty.")
+        names = [one.strip() for one in header]
+        line = reader.line_num + 1
+        for values in reader:
+            if values and len(values) != len(names):
+                yield line, f"{len(values)} values where the header has {len(names)}"
+            elif values:
+                yield line, dict(zip(names, values, strict=True))
+            line = reader.line_num + 1
+
+
+def _atomic(path: Path) -> Iterator[Row]:
+    """RecBole's tables: tabs, and a kind behind each column's name (``user_id:token``)."""
+    for line, row in _separated(path, "\t", plain=True):
+        yield line, row if isinstance(row, str) else {name.partition(":")[0]: value for name, value in row.items()}
+
+
+def _json_lines(path: Path) -> Iterator[Row]:
+    with _open(path) as file:
+        for line, text in enumerate(file, 1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text)
+            except ValueError:
+                yield line, "no JSON"
+                continue
+            yield line, row if isinstance(row, dict) else f"a JSON object was expected, found {type(row).__name__}"
+
+
+def _headerless(path: Path, separator: str, encoding: str, names: tuple[str, ...]) -> Iterator[Row]:
+    with _open(path, encoding) as file:
+        for line, text in enumerate(file, 1):
+            values = text.rstrip("\r\n").split(separator)
+            if len(values) != len(names):
+                yield line, f"{len(values)} values where {len(names)} were expected"
+            else:
+                yield line, dict(zip(names, values, strict=True))
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow.parquet as parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path.name}' is no parquet file.") from error
+    line = 0
+    for batch in file.iter_batches():
+        for row in batch.to_pylist():
+            line += 1
+            yield line, row
