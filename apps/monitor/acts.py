@@ -1,13 +1,13 @@
 """What people do with alerts and readings, inside one transaction: acknowledge, comment, close, correct."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from apps.monitor import alerts
 from apps.monitor.alert_desk import AlertDesk, by_name
-from apps.monitor.alert_records import Alert, Silence, Transition
+from apps.monitor.alert_records import Alert, AlertView, Silence
 from apps.monitor.records import FeedEntry, NewsItem, Point, Reading
 from apps.monitor.store import Work
 from apps.monitor.trends import Deltas, add_voice, voice
@@ -22,15 +22,6 @@ class Act(StrEnum):
     ASSIGN = "assign"
     RESOLVE = "resolve"
     FALSE_ALARM = "false_alarm"
-
-
-@dataclass(frozen=True)
-class AlertView:
-    """An alert with its whole history, oldest first, and the first item of each story its evidence names."""
-
-    alert: Alert
-    history: tuple[Transition, ...]
-    stories: tuple[FeedEntry, ...]
 
 
 _STEPS: dict[Act, Callable[[Alert, str, str, datetime], alerts.Step]] = {

@@ -16,6 +16,7 @@ from apps.monitor.store import Work
 from apps.monitor.watching import Outcome, Touched, Watch, look
 from core.text import content_hash
 
+MOST_NAMED = 10  # stories an alert's evidence names
 TOLD = (State.FIRING, State.SILENCED, State.PENDING)  # transitions whose evidence keeps the stories that caused it
 
 
@@ -69,7 +70,7 @@ class AlertDesk:
     def keep(self, work: Work, outcome: Outcome, now: datetime, quiet: bool = False) -> list[Transition]:
         """Stores what became of an alert and queues its messages."""
         alert, transitions = outcome.alert, list(outcome.transitions)
-        if any(one.after in TOLD for one in transitions):
+        if any(one.after in TOLD for one in transitions) or _grew(alert):
             alert, transitions = _with_stories(work, alert, transitions)
         work.alerts.put_alert(alert)
         numbered = work.alerts.add_transitions(transitions)
@@ -100,12 +101,18 @@ class AlertDesk:
         return lines
 
 
+def _grew(alert: Alert) -> bool:
+    """Whether an open alert rests on more stories than it names."""
+    seen = alert.evidence
+    return alert.is_open and seen is not None and seen.holds and len(seen.story_ids) < min(seen.stories, MOST_NAMED)
+
+
 def _with_stories(work: Work, alert: Alert, transitions: Sequence[Transition]) -> tuple[Alert, list[Transition]]:
     """The evidence with the stories it rests on, as they are now."""
     seen = alert.evidence
     if seen is None:
         return alert, list(transitions)
-    ids = tuple(work.items.story_ids(alert.key, seen.window_start, seen.window_end))
+    ids = tuple(work.items.story_ids(alert.key, seen.window_start, seen.window_end, MOST_NAMED))
     seen = replace(seen, story_ids=ids)
     told = [replace(one, evidence=seen) if one.evidence is not None else one for one in transitions]
     return replace(alert, evidence=seen), told

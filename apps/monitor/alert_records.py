@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from apps.monitor.records import SeriesKey
+from apps.monitor.records import FeedEntry, SeriesKey
 from core.errors import DataError
 
 
@@ -66,8 +66,8 @@ class Why(StrEnum):
 class Evidence:
     """What a rule saw when it looked: the numbers, and the sentence that says why.
 
-    ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and how far the
-    count lies above it in robust standard deviations. ``low`` is the lower end of the negative share's interval.
+    ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and the excess
+    over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval.
     """
 
     holds: bool
@@ -146,6 +146,15 @@ class Transition:
     model: str = ""
     evidence: Evidence | None = None
     number: int = 0
+
+
+@dataclass(frozen=True)
+class AlertView:
+    """An alert with its whole history, oldest first, and the first item of each story its evidence names."""
+
+    alert: Alert
+    history: tuple[Transition, ...]
+    stories: tuple[FeedEntry, ...]
 
 
 @dataclass(frozen=True)

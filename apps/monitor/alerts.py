@@ -59,7 +59,9 @@ def decide(rule: Rule, alert: Alert, seen: Seen, now: datetime) -> Step:
     alert = replace(alert, rule_version=rule.version, severity=rule.severity, model=seen.model or alert.model)
     if seen.evidence is None:
         return _lost(alert, now)
-    alert = replace(alert, evidence=seen.evidence) if seen.evidence.holds or alert.evidence is None else alert
+    if seen.evidence.holds or alert.evidence is None:
+        known = alert.evidence.story_ids if alert.evidence else ()
+        alert = replace(alert, evidence=replace(seen.evidence, story_ids=seen.evidence.story_ids or known))
     alert = _remember_since(alert, seen.evidence, now)
     state, why = _next(rule, alert, seen, now)
     if state is alert.state:

@@ -95,7 +95,7 @@ class Intake:
                 raise
 
     def _readings(self, items: Sequence[NewsItem], given: Mapping[str, Reading]) -> dict[str, Reading]:
-        """Readings by content hash: of exact copies taken over, of the rest from the reader, outside any transaction."""
+        """Readings by content hash: exact copies' taken over, the rest from the reader, outside any transaction."""
         hashes = {content_hash(item.full_text): item for item in reversed(items)}
         if not items:
             return {}

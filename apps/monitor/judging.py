@@ -22,7 +22,7 @@ LATEST = timedelta(hours=24)  # an item published longer before its receipt rais
 QUIET_LEAST = timedelta(hours=6)  # a shorter pause of the whole stream is a pause, not an outage
 QUIET_TIMES = 6.0  # times the stream's median pause
 FINE_HISTORY = timedelta(days=2)  # windows that are no whole hours look back on minutes, which are kept for days only
-DETECTORS = 20_000  # kept in memory; each is under a kilobyte
+DETECTORS = 2_000  # kept in memory; each holds two numbers per window of its history
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,10 @@ class Judge:
         if known is None or known[1] > until:
             whole = rule.window % Span.HOUR.length == timedelta(0)
             history = rule.history if whole else min(rule.history, FINE_HISTORY)
-            known = SurgeDetector(rule.window), _floor(max(began, until - history), rule.window)
+            known = (
+                SurgeDetector(rule.window, memory=history // rule.window),
+                _floor(max(began, until - history), rule.window),
+            )
         detector, since = known
         quiet = silent_stretches(self._counts, since, until) if since < until else []
         for start, value in self._windows(rule, key, since, until):
@@ -178,7 +181,7 @@ def surge(rule: Rule, point: Point, end: datetime, seen: Judgement) -> Evidence:
     )
     failed = next((why for good, why in checks if not good), None)
     count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(rule.window)}"
-    usual = f"{count} where about {seen.expected:.1f} are usual, {seen.score:.1f} deviations above"
+    usual = f"{count} where about {seen.expected:.1f} are usual, {seen.score:.1f} times the largest usual excess"
     said = f"{count} {failed}." if failed else f"{usual}; {point.negative} of {point.judged} are negative."
     return _evidence(rule, point, end, failed is None, said, seen)
 

@@ -3,9 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from apps.monitor.records import CompanyMention, Correction, NewsItem, Reading, Sentiment, TopicScore
+from apps.monitor.records import CompanyMention, Correction, DriftRow, NewsItem, Reading, Sentiment, TopicScore
 
 LEAST = 30  # items on each side below which a distribution says nothing
 EMPTY = 1e-3  # stands for a share of zero, whose logarithm does not exist
@@ -13,23 +13,16 @@ EMPTY = 1e-3  # stands for a share of zero, whose logarithm does not exist
 Seen = Sequence[tuple[str, str, float, bool, int]]  # language, label, confidence, abstained, length of each item
 
 
-@dataclass(frozen=True)
-class DriftRow:
-    """One thing watched: its distribution then and now, and the population stability index between them.
-
-    Under 0.1 is steady, over 0.25 a change worth a look (the usual reading of the index in credit scoring).
-    """
-
-    name: str
-    then: Mapping[str, float]
-    now: Mapping[str, float]
-    index: float
-
-
 def mended(item: NewsItem, reading: Reading, correction: Correction) -> Reading:
-    """The reading as a person corrected it; what the correction leaves out stays as read."""
+    """The reading as a person corrected it; what the correction leaves out stays as read.
+
+    The mood of a text about one company is the mood towards that company.
+    """
     if correction.sentiment is not None:
-        reading = replace(reading, sentiment=Sentiment.certain(correction.sentiment), abstained=False)
+        mood = Sentiment.certain(correction.sentiment)
+        reading = replace(reading, sentiment=mood, abstained=False)
+        if len({one.company for one in reading.companies}) == 1:
+            reading = replace(reading, companies=tuple(replace(one, sentiment=mood) for one in reading.companies))
     if correction.topics is not None:
         reading = replace(reading, topics=tuple(TopicScore(one, 1.0) for one in correction.topics))
     if correction.companies is not None:

@@ -357,6 +357,30 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """Where a replay stands: the stream's own time, items done, what became of them, alerts raised so far."""
+
+    clock: datetime
+    done: int
+    total: int
+    report: IngestReport
+    firings: int
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRow:
+    """One thing watched: its distribution then and now, and the population stability index between them.
+
+    Under 0.1 is steady, over 0.25 a change worth a look (the usual reading of the index in credit scoring).
+    """
+
+    name: str
+    then: Mapping[str, float]
+    now: Mapping[str, float]
+    index: float
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """What a person said an item really is; None leaves that part as read. ``companies`` maps company to label."""
 

@@ -13,22 +13,11 @@ from apps.monitor.alert_records import Transition
 from apps.monitor.backtest import is_firing
 from apps.monitor.history import steps
 from apps.monitor.intake import Intake, Reads
-from apps.monitor.records import IngestReport, Reading
+from apps.monitor.records import IngestReport, Reading, ReplayStep
 from apps.monitor.rows import RowRules, Taken, take_rows
 from apps.monitor.source_files import numbered_rows
 
 LONGEST_WAIT_S = 5.0  # of sleep between two looks at the stop sign
-
-
-@dataclass(frozen=True)
-class ReplayStep:
-    """Where a replay stands: the stream's own time, items done, what became of them, alerts raised so far."""
-
-    clock: datetime
-    done: int
-    total: int
-    report: IngestReport
-    firings: int
 
 
 def read_dated(path: Path, rules: RowRules) -> tuple[list[Taken], IngestReport]:

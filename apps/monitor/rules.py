@@ -28,7 +28,7 @@ class Kind(StrEnum):
 MEASURES = ("negative", "stories", "items", "reach", "share", "polarity")
 COUNTS = ("negative", "stories", "items", "reach")
 PER = ("company", "topic", "source")
-SENSITIVITY: Mapping[str, float] = {"low": 6.0, "medium": 4.5, "high": 3.5}  # robust standard deviations
+SENSITIVITY: Mapping[str, float] = {"low": 1.5, "medium": 1.05, "high": 0.8}  # medium: chosen by benchmarks/nab.py
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -74,7 +74,7 @@ class Rule:
             ("source" not in self.per or len(self.per) == 1, "per", "source alone, or company and topic"),
             (timedelta(minutes=1) <= self.window <= timedelta(days=7), "window", "from 1m to 7d"),
             (self.window % timedelta(minutes=1) == timedelta(0), "window", "whole minutes"),
-            (0.5 <= self.sensitivity <= 50, "sensitivity", "low, medium, high or a number from 0.5 to 50"),
+            (0.1 <= self.sensitivity <= 50, "sensitivity", "low, medium, high or a number from 0.1 to 50"),
             (1 <= self.min_stories <= 1_000_000, "min_stories", "a whole number of at least 1"),
             (0 <= self.min_share <= 1, "min_share", "from 0 to 1"),
             (0 <= self.confidence <= 1, "confidence", "from 0 to 1"),

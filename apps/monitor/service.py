@@ -15,6 +15,7 @@ from apps.monitor import acts, learning, overview
 from apps.monitor.alert_desk import AlertDesk, DeskSettings
 from apps.monitor.alert_records import (
     Alert,
+    AlertView,
     BacktestReport,
     DeliveryReport,
     Incident,
@@ -26,14 +27,15 @@ from apps.monitor.alert_records import (
     State,
     Transition,
 )
-from apps.monitor.backtest import backtest
+from apps.monitor.backtest import backtest, is_firing
 from apps.monitor.delivery import Courier
 from apps.monitor.intake import Intake, Reads, StoryRules
-from apps.monitor.learning import DriftRow
+from apps.monitor.live import Loop
 from apps.monitor.notifiers import send
 from apps.monitor.polling import Poller, PollSettings
 from apps.monitor.records import (
     Correction,
+    DriftRow,
     FeedEntry,
     FeedQuery,
     HeatCell,
@@ -42,17 +44,18 @@ from apps.monitor.records import (
     NewsItem,
     Point,
     Reading,
+    ReplayStep,
     SeriesKey,
     Span,
     Story,
 )
-from apps.monitor.replay import Player, Progressing, ReplayStep, read_dated
+from apps.monitor.replay import Player, Progressing, read_dated
 from apps.monitor.rows import RowRules, Taken, item_from_row, take_rows
 from apps.monitor.rules import parse_rules
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import POLLED, Source, SourceHealth, health
 from apps.monitor.sources import Limits, rules_of
-from apps.monitor.starting import SAMPLE, channels_of, read_sample, set_up
+from apps.monitor.starting import SAMPLE, channels_of, read_incidents, read_sample, set_up
 from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError
 from core.events import OnEvent, Progress, ignore
@@ -82,7 +85,8 @@ class MonitorService:
         limits = Limits(own.intake.timeout_s, int(own.intake.largest_mb * 1_000_000))
         polling = PollSettings(limits, own.intake.longest_text, own.intake.oldest_days)
         self._poller = Poller(store, polling, self._take)
-        self._sample = Progressing()
+        self._sample, self._ending = Progressing(), threading.Event()
+        self._live: threading.Thread | None = None
 
     def clock(self) -> datetime:
         """Now, as pages mean it: real now for a live stream, the last moment of a replayed one."""
@@ -99,9 +103,12 @@ class MonitorService:
         return self._take([Taken(item, undated=item.published_at is None) for item in items], now or utc_now(), quiet)
 
     def ingest_rows(
-        self, rows: Iterable[Mapping[str, Any]], source: str = "push", now: datetime | None = None
+        self, rows: Iterable[Mapping[str, Any] | DataError], source: str = "push", now: datetime | None = None
     ) -> IngestReport:
-        """The same for raw rows (HTTP, files); a bad row is reported by number and never loses another."""
+        """The same for raw rows (HTTP, files); a bad row is reported by number and never loses another.
+
+        A row that could not even be read comes as its error.
+        """
         now = now or utc_now()
         own = self.settings.monitor.intake
         with self._store.reading() as work:
@@ -125,11 +132,10 @@ class MonitorService:
         rows = ({"id": str(at), "text": text} for at, text in enumerate(texts))
         return self._reader.read([item_from_row(row, rules, now).item for row in rows])
 
-    def explain(self, item_id: str) -> Sequence[Any]:
-        """Which words moved the verdict, by the reader."""
-        explain = getattr(self._reader, "explain", None)
-        entry = self.entry(item_id)
-        return [] if explain is None else list(explain(entry.item))
+    def explain(self, item_id: str, company: str | None = None) -> Sequence[Any]:
+        """Which words moved the verdict (towards the company when one is named), by the reader."""
+        entry, explain = self.entry(item_id), getattr(self._reader, "explain", None)
+        return [] if explain is None else list(explain(entry.item, company))
 
     def feed(self, query: FeedQuery | None = None, limit: int = 50, offset: int = 0) -> list[FeedEntry]:
         """Newest first."""
@@ -185,6 +191,13 @@ class MonitorService:
         with self._store.reading() as work:
             return work.items.tag_values("company")
 
+    def company_names(self) -> dict[str, str]:
+        """Names to show of the companies in the gazetteer, by id."""
+        from apps.monitor.companies import read_companies
+
+        path = self.settings.monitor.reading.gazetteer or SAMPLE / "companies.csv"
+        return {one.id: one.name for one in read_companies(path)} if path.is_file() else {}
+
     def topics(self) -> list[str]:
         """Topics of the settings."""
         return list(self.settings.monitor.reading.topics)
@@ -205,7 +218,7 @@ class MonitorService:
         with self._store.reading() as work:
             return work.alerts.alerts(filters, open_only, limit, offset)
 
-    def alert(self, alert_id: str) -> acts.AlertView:
+    def alert(self, alert_id: str) -> AlertView:
         """An alert with its history and the stories of its evidence; ``NotFoundError`` for an unknown id."""
         with self._store.reading() as work:
             return acts.view(work, alert_id)
@@ -266,6 +279,12 @@ class MonitorService:
         with self._store.reading() as work:
             return work.alerts.transitions(after, limit)
 
+    def firings(self, since: datetime, until: datetime, company: str = "", topic: str = "") -> list[Transition]:
+        """Alerts raised in a period, oldest first: the marks of a chart."""
+        with self._store.reading() as work:
+            found = [line for line in work.alerts.between(since, until) if is_firing(line)]
+        return [line for line in found if company in ("", line.key.company) and topic in ("", line.key.topic)]
+
     def tick(self, now: datetime | None = None, quiet: bool = False) -> list[Transition]:
         """Looks at what time alone changes: silent sources, recovery, ends of silences, repeats."""
         with self._store.writing() as work:
@@ -321,6 +340,13 @@ class MonitorService:
 
             total = work.items.count_between(learn_from, until)
             return backtest(rules, work.items.history(learn_from, until), since, until, incidents, on_step)
+
+    def incidents(self) -> list[Incident]:
+        """What is known to have happened: the sample's incidents, moved as its stream was."""
+        with self._store.reading() as work:
+            fact = work.sources.fact("sample")
+        path = SAMPLE / "incidents.jsonl"
+        return read_incidents(path, timedelta(days=fact.get("shifted_days", 0))) if fact and path.is_file() else []
 
     # Sources and replay
 
@@ -472,10 +498,13 @@ class MonitorService:
         """Loads the sample in a thread of its own; ``status()["loading"]`` says how far it is."""
         self._sample.start(lambda stop: self.load_sample(stop=stop))
 
-    def run(self, stop: threading.Event) -> None:
-        """The live loop: polls what is due, looks, delivers, prunes, until told to stop."""
-        from apps.monitor.live import Loop
+    def start_live(self) -> None:
+        """Polls what is due, looks, delivers and prunes in a thread of its own until ``close``."""
+        self._live = threading.Thread(target=self.run, args=(self._ending,), name="monitor-live", daemon=True)
+        self._live.start()
 
+    def run(self, stop: threading.Event) -> None:
+        """The same in this thread, until told to stop; of several processes one works at a time."""
         Loop(self, self._store).run(stop)
 
     def prune(self, now: datetime | None = None) -> dict[str, int]:
@@ -486,7 +515,10 @@ class MonitorService:
 
     def close(self) -> None:
         """Stops what runs in the background and closes the database."""
+        self._ending.set()
         self._sample.stop()
+        if self._live is not None:
+            self._live.join(timeout=30)
         self._store.close()
 
 
@@ -500,10 +532,12 @@ def build(settings: MonitorSettings) -> MonitorService:
 
 
 def open_service(settings: MonitorSettings) -> MonitorService:
-    """``build``, and the sample stream in an empty database when the settings say so; it goes on loading behind."""
+    """``build``, the sample stream in an empty database and the live loop, both behind and as the settings say."""
     service = build(settings)
     if settings.monitor.load_sample:
         service.start_sample()
+    if settings.monitor.live:
+        service.start_live()
     return service
 
 

@@ -25,10 +25,9 @@ class Reading(Section):
     topics: tuple[str, ...] = Field(
         default=TOPICS, min_length=1, max_length=100, description="topic keys; a new one needs training"
     )
-    abstain_below: float = Field(
-        default=0.5, ge=0, le=1, description="confidence under which the reader says nothing about mood"
+    abstain_below: float | None = Field(
+        default=None, ge=0, le=1, description="confidence under which mood is left open; none is what training fitted"
     )
-    batch_size: int = Field(default=32, ge=1, le=1024, description="texts in one forward pass")
 
 
 class Stories(Section):
@@ -89,6 +88,9 @@ class MonitorSection(Section):
     """Everything under ``[monitor]``."""
 
     load_sample: bool = Field(default=True, description="fill an empty database with the sample stream")
+    live: bool = Field(
+        default=True, description="sources are polled and messages sent behind; off for a process that only looks"
+    )
     reading: Reading = Reading()
     stories: Stories = Stories()
     trends: Trends = Trends()

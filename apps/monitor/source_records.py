@@ -157,11 +157,12 @@ def heard(state: SourceState, at: datetime) -> SourceState:
 def hours(length: timedelta) -> str:
     """A length in words.
 
-    >>> hours(timedelta(minutes=90)), hours(timedelta(seconds=50)), hours(timedelta(days=3))
-    ('1.5 hours', '50 seconds', '3 days')
+    >>> hours(timedelta(minutes=90)), hours(timedelta(seconds=50)), hours(timedelta(hours=1))
+    ('1.5 hours', '50 seconds', '1 hour')
     """
     seconds = max(0.0, length.total_seconds())
     for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= unit * (2 if unit == 86400 else 1):
-            return f"{round(seconds / unit, 1):g} {name}"
+            number = round(seconds / unit, 1)
+            return f"{number:g} {name if number != 1 else name[:-1]}"
     return f"{round(seconds):g} seconds"

@@ -97,6 +97,11 @@ class AlertRows:
         query = select(TransitionRow).where(TransitionRow.number > after).order_by(TransitionRow.number).limit(limit)
         return [_transition(row) for row in self._session.scalars(query)]
 
+    def between(self, since: datetime, until: datetime) -> list[Transition]:
+        """The audit of all alerts in [since, until)."""
+        query = select(TransitionRow).where(TransitionRow.at >= since, TransitionRow.at < until)
+        return [_transition(row) for row in self._session.scalars(query.order_by(TransitionRow.number))]
+
     def last_number(self) -> int:
         """The newest line's number, 0 when there is none."""
         return int(self._session.scalar(select(func.max(TransitionRow.number))) or 0)

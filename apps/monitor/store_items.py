@@ -122,7 +122,7 @@ class ItemRows:
         query = select(ItemRow).where(ItemRow.story_id == story_id).order_by(ItemRow.number)
         return _story(row), [_item(one) for one in self._session.scalars(query)]
 
-    def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int = 10) -> list[str]:
+    def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int) -> list[str]:
         """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
         found = _filtered(
             FeedQuery(key.company, key.topic, key.source, since=since, until=until), select(ItemRow.story_id)

@@ -1,22 +1,29 @@
 """How unusual a value is against its own series' past: online, one value at a time, never looking ahead.
 
-Pure: knows no clock, no database, no rule. Each value is judged before it is learnt.
+Pure: knows no clock, no database, no rule. Each value is judged before it is learnt, and the yardstick is the series
+itself: a value is unusual when it lies further from the usual than all but a few of its own past values did.
 """
 
 import math
+from array import array
+from bisect import bisect_left, insort
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-LEARN_LIMIT = 3.0  # a value further out than this many deviations is learnt as if it lay there: a surge is no new usual
-SHRINK = 4.0  # pseudo-observations that hold a season slot to the overall level until it has its own
-FLOOR = 0.5  # a count's square root has about this standard deviation whatever its mean (Bartlett 1936)
+QUANTILE = 0.995  # of past deviations; chosen on NAB's technical series among 0.99, 0.995 and 0.998
+LEAST_SPREADS = 2.0  # a deviation under two standard deviations is never unusual, however even the past was
+LEAST_SEEN = 50  # deviations before their quantile is believed
+SHRINK = 4.0  # days that hold a season slot to the overall mean until it has seen its own
+CHANCE = 4.0  # deviations of a Poisson count that chance alone explains: about one window in thirty thousand
+SLOTS = 48  # hours of a working day, hours of a weekend day
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """``expected`` is the usual value, ``score`` how many robust deviations the value lies above it (below: negative).
+    """``expected`` is the usual value; ``score`` the deviation from it in units of the largest usual deviation.
 
-    ``seen`` is how many values the past holds.
+    1 is as far out as the furthest 0.5 % of the past, below 0 is less than usual; ``seen`` is how much past there is.
     """
 
     expected: float
@@ -25,57 +32,81 @@ class Judgement:
 
 
 class SurgeDetector:
-    """The usual level of one count series with its weekday and hour season, and its spread.
+    """The usual level of one series with its season, and how far it usually strays.
 
-    Counts are judged as square roots, where a Poisson count's spread does not depend on its mean. The level forgets
-    with the given ``memory``; each season slot (hour of a working day or of the weekend) leans on the level until it
-    has been seen often. The spread is at least a Poisson count's.
+    ``step`` is the time between values, ``width`` how many of them are averaged before they are judged (1 judges each
+    by itself), ``memory`` how many are remembered, ``counts`` says that values are counts, which chance alone moves by
+    their square root. Memory is two arrays of ``memory`` numbers.
     """
 
-    def __init__(self, window: timedelta, memory: timedelta = timedelta(days=28)) -> None:
-        self._window = window
-        self._rate = 1 - math.exp(-window / memory)
-        self._level, self._variance, self._weight, self._seen = 0.0, FLOOR**2, 0.0, 0
-        self._slots: dict[tuple[bool, int], tuple[float, float]] = {}
+    def __init__(
+        self, step: timedelta, width: int = 1, memory: int = 6400, counts: bool = True, season: bool = True
+    ) -> None:
+        self._step, self._memory, self._counts, self._season = step, memory, counts, season
+        self._short: deque[float] = deque(maxlen=width)
+        self._values: deque[float] = deque()
+        self._strays: deque[float] = deque()
+        self._sorted = array("d")
+        self._sum = self._squares = 0.0
+        self._slots = [(0.0, 0.0)] * SLOTS
+        self._shrink = SHRINK * max(1.0, timedelta(hours=1) / step)
 
     def judge(self, start: datetime, value: float) -> Judgement:
-        """The value of the window at ``start`` against what was learnt so far."""
-        usual = self._usual(start)
-        spread = max(FLOOR, math.sqrt(self._variance))
-        return Judgement(self._back(usual), (self._root(value) - usual) / spread, self._seen)
+        """The value of the window at ``start`` together with those just before it, against what was learnt so far."""
+        expected, level = self._usual(start), self._level(value)
+        return Judgement(expected, (level - expected) / self._largest_usual(expected), len(self._strays))
 
     def learn(self, start: datetime, value: float) -> None:
         """Makes the value part of the past."""
-        usual, root = self._usual(start), self._root(value)
-        spread = max(FLOOR, math.sqrt(self._variance))
-        if self._seen:
-            root = min(root, usual + LEARN_LIMIT * spread)
-        self._seen += 1
-        self._weight = self._weight * (1 - self._rate) + self._rate
-        rate = self._rate / self._weight
-        self._variance += rate * ((root - usual) ** 2 - self._variance) if self._seen > 2 else 0.0
-        self._level += rate * (root - self._level)
+        expected, level = self._usual(start), self._level(value)
+        self._short.append(value)
+        if self._values:
+            self._stray(abs(level - expected))
+        self._remember(value)
         slot = self._slot(start)
-        count, mean = self._slots.get(slot, (0.0, 0.0))
-        count = count * (1 - self._rate) ** self._slots_between() + 1
-        self._slots[slot] = (count, mean + (root - mean) / count)
+        count, mean = self._slots[slot]
+        count = min(count + 1, self._memory / SLOTS)
+        self._slots[slot] = (count, mean + (value - mean) / count)
 
-    def _slots_between(self) -> float:
-        return max(1.0, timedelta(days=1) / self._window / 1.4)
+    def _level(self, value: float) -> float:
+        before = list(self._short)[-(self._short.maxlen or 1) + 1 :] if (self._short.maxlen or 1) > 1 else []
+        return (sum(before) + value) / (len(before) + 1)
 
     def _usual(self, start: datetime) -> float:
-        count, mean = self._slots.get(self._slot(start), (0.0, 0.0))
-        return (count * mean + SHRINK * self._level) / (count + SHRINK)
+        if not self._values:
+            return 0.0
+        mean = self._sum / len(self._values)
+        if not self._season:
+            return mean
+        count, own = self._slots[self._slot(start)]
+        return (count * own + self._shrink * mean) / (count + self._shrink)
 
-    def _slot(self, start: datetime) -> tuple[bool, int]:
-        if self._window >= timedelta(days=1):
-            return False, start.weekday()
-        return start.weekday() >= 5, start.hour
+    def _largest_usual(self, expected: float) -> float:
+        count = max(1, len(self._values))
+        spread = math.sqrt(max(0.0, self._squares / count - (self._sum / count) ** 2))
+        largest = LEAST_SPREADS * spread
+        if len(self._sorted) >= LEAST_SEEN:
+            largest = max(largest, self._sorted[int(QUANTILE * (len(self._sorted) - 1))])
+        if self._counts:
+            largest = max(largest, CHANCE * math.sqrt(max(0.0, expected) + 0.25))
+        return max(largest, 1e-9)
 
-    @staticmethod
-    def _root(value: float) -> float:
-        return math.sqrt(max(0.0, value) + 0.375)
+    def _stray(self, deviation: float) -> None:
+        self._strays.append(deviation)
+        insort(self._sorted, deviation)
+        if len(self._strays) > self._memory:
+            del self._sorted[bisect_left(self._sorted, self._strays.popleft())]
 
-    @staticmethod
-    def _back(root: float) -> float:
-        return max(0.0, root * root - 0.375)
+    def _remember(self, value: float) -> None:
+        self._values.append(value)
+        self._sum += value
+        self._squares += value * value
+        if len(self._values) > self._memory:
+            gone = self._values.popleft()
+            self._sum -= gone
+            self._squares -= gone * gone
+
+    def _slot(self, start: datetime) -> int:
+        if self._step >= timedelta(days=1):
+            return start.weekday()
+        return start.hour + 24 * (start.weekday() >= 5)
