@@ -38,10 +38,8 @@ class Arrivals:
         on_event: OnEvent = ignore,
     ) -> IngestReport:
         """Files or whole folders, items before events whatever the order given."""
-        sorted_out = [(kind_of(path, kind), path) for path in spread(paths)]
-        items = [path for what, path in sorted_out if what == "items"]
-        events = [path for what, path in sorted_out if what == "events"]
-        item_report, event_report = ItemReport(), EventReport()
+        items, events, strange = _sorted_out(paths, kind)
+        item_report, event_report = ItemReport(problems=strange), EventReport()
         for path in items:
             item_report += self._item_file(path, mapping, on_event)
         known = {one.id for one in self._store.all_items()} if events else set()
@@ -85,7 +83,7 @@ class Arrivals:
         from apps.recommender.dataset import read_items
 
         parsed = read_items(path, mapping)
-        problems = tuple(RowProblem(path.name, line, reason) for line, reason in parsed.problems)
+        problems = tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems)
         return ItemReport(problems=problems) + self.items(parsed.rows, on_event)
 
     def _event_file(
@@ -94,7 +92,7 @@ class Arrivals:
         from apps.recommender.dataset import read_events
 
         parsed = read_events(path, mapping)
-        report = EventReport(problems=tuple(RowProblem(path.name, line, reason) for line, reason in parsed.problems))
+        report = EventReport(problems=tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems))
         arrivals = Arrivals(self._store, self._meanings, known.__contains__)
         for start in range(0, len(parsed.rows), PIECE):
             stop = start + PIECE
@@ -103,14 +101,22 @@ class Arrivals:
         return report
 
 
-def spread(paths: Sequence[Path]) -> list[Path]:
-    """Folders into the files in them; ``DataError`` for what is not there."""
-    found: list[Path] = []
+def _sorted_out(paths: Sequence[Path], kind: Kind) -> tuple[list[Path], list[Path], tuple[RowProblem, ...]]:
+    """Files of items, files of events, and what lay in a folder beside them; ``DataError`` for what is not there."""
+    found: dict[str, list[Path]] = {"items": [], "events": []}
+    strange: list[RowProblem] = []
     for path in paths:
         if not path.exists():
             raise DataError(f"There is no file or folder '{path}'.")
-        found += sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-    return found
+        if not path.is_dir():
+            found[kind_of(path, kind)].append(path)
+            continue
+        for one in sorted(inner for inner in path.iterdir() if inner.is_file()):
+            try:
+                found[kind_of(one, kind)].append(one)
+            except DataError as error:  # named alone it would be refused; a folder may hold other things
+                strange.append(RowProblem(one.name, 0, str(error)))
+    return found["items"], found["events"], tuple(strange)
 
 
 def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,7 @@ def add(app: typer.Typer) -> None:
         models,
         promote,
         roll_back,
+        simulate,
         status,
     ):
         app.command(rich_help_panel="The team's desk")(command)
@@ -192,6 +194,16 @@ def roll_back(ctx: typer.Context) -> None:
     """Go back to the model that was live before."""
     with _opened(ctx) as desk:
         terminal.say(f"{desk.roll_back().name} is live")
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A folder with items.jsonl and themes.csv, such as the sample's.")],
+) -> None:
+    """Make the sample's behaviour log and its truth anew, by the documented simulator."""
+    from apps.recommender.simulated_files import regenerate
+
+    regenerate(folder)
+    terminal.say(f"Done: {folder}")
 
 
 def status(ctx: typer.Context, as_json: Json = False) -> None:

@@ -5,10 +5,11 @@ Reads only what is new. Knows neither what the memory does with it nor when to l
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from apps.recommender.records import Event, Item
+from apps.recommender.served import impressions
 from apps.recommender.store import Changes, Seen, Store, id_hash
 
 ITEMS_AT_ONCE = 64  # texts are turned into vectors meanwhile: no call should wait for more than these
@@ -42,7 +43,8 @@ class Follower:
             known = {one.id for one in items}
             for gone in [one for one in self._memory.item_ids() if one not in known]:
                 self._memory.forget_item(gone)
-            self._take(items, self._store.every_event(seen.event))
+            shown = (event for one in self._store.every_list() for event in impressions(one))
+            self._take(items, chain(self._store.every_event(seen.event), shown))
             self.seen = seen
 
     def catch_up(self, wait_s: float = -1) -> bool:

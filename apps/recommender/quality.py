@@ -51,7 +51,7 @@ class FreshItem:
     wanted: int
 
 
-MODEL_ROUTES = ("warm", "cold")
+WITHOUT_MODEL = ("behaviour", "popular", "latest")
 
 
 def daily(outcomes: Sequence[Outcome], catalogue: int) -> list[Day]:
@@ -76,8 +76,8 @@ def _day(day: date, rows: Sequence[Outcome], catalogue: int) -> Day:
         float(np.mean(orders)) if orders else None,
         spread.coverage,
         spread.gini,
-        sum(one.served.route not in MODEL_ROUTES for one in rows),
-        float(np.percentile([one.served.took_ms for one in rows], 95)),
+        sum(one.served.route in WITHOUT_MODEL for one in rows),
+        float(np.percentile([one.served.took_ms for one in rows if one.served.took_ms] or [0.0], 95)),
     )
 
 

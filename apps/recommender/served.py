@@ -59,6 +59,23 @@ def impressions(served: ServedList) -> list[Event]:
     ]
 
 
+def lists_of(events: Iterable[Event], route: str = "") -> tuple[list[ServedList], list[Event]]:
+    """Impression events gathered into the lists that they were, and the other events; for logs made elsewhere."""
+    shown: dict[str, dict[int, Event]] = defaultdict(dict)
+    others: list[Event] = []
+    for event in events:
+        if event.type == "impression" and event.list_id and event.position:
+            shown[event.list_id].setdefault(event.position, event)
+        else:
+            others.append(event)
+    made = []
+    for list_id, places in shown.items():
+        first = places[min(places)]
+        items = tuple(places[at].item if at in places else None for at in range(1, max(places) + 1))
+        made.append(ServedList(list_id, first.user, first.time, items, route=route))
+    return made, others
+
+
 def outcomes(
     lists: Sequence[ServedList], events: Iterable[Event], positive: Callable[[Event], bool], join_hours: float
 ) -> list[Outcome]:

@@ -22,12 +22,13 @@ from filelock import FileLock
 from apps.recommender.answers import EventReport, ItemReport, ListAnswer, ScoreAnswer
 from apps.recommender.arrivals import Arrivals
 from apps.recommender.engine import Recommender
+from apps.recommender.engine_options import engine_options, vector_folder
 from apps.recommender.experiments import Variant
 from apps.recommender.fallback import Fallback
 from apps.recommender.live import LiveModel
 from apps.recommender.model_shelf import ModelShelf, Version
-from apps.recommender.records import EngineOptions, Event, Explanation, Filters, Item, Recommendation, Scored, Wish
-from apps.recommender.served import ServedList
+from apps.recommender.records import Event, Explanation, Filters, Item, Recommendation, Scored, Wish
+from apps.recommender.served import ServedList, impressions, lists_of
 from apps.recommender.service_desk import Desk, utc_now
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Store
@@ -37,6 +38,7 @@ from core.inference.embedding import Embedder
 from core.settings import home
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "recommender"
+SAMPLE_ROUTE = "sample"  # who made the lists of the sample's log
 QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
 WORKERS = 8  # calls of the model at the same time; it computes one by one, the others wait for their deadline
 log = logging.getLogger(__name__)
@@ -47,8 +49,8 @@ class RecommenderService(Desk):
     """See the module. Safe for several threads."""
 
     def __init__(self, settings: RecommenderSettings, store: Store, live: LiveModel, shelf: ModelShelf) -> None:
-        super().__init__(settings, store, shelf)
         self._live = live
+        super().__init__(settings, store, shelf)
         self._arrivals = Arrivals(store, self._meanings, live.fallback.knows)
         self._workers = ThreadPoolExecutor(WORKERS, "recommender")
         store.drop_lists(utc_now() - timedelta(days=settings.recommender.serving.keep_lists_days))
@@ -164,13 +166,17 @@ class RecommenderService(Desk):
         self._live.catch_up()
 
     def take_sample(self, items: Sequence[Item], events: Sequence[Event]) -> None:
-        """Keep a sample as if it had just happened: everything is moved by whole days, the last event to today."""
-        now = utc_now()
-        moved = timedelta(days=(now - max(one.time for one in events)).days)
+        """Keep a sample as if it had just happened: everything is moved by whole days, the last event to today.
+
+        What was shown there is kept as served lists, so that figures have a past.
+        """
+        moved = timedelta(days=(utc_now() - max(one.time for one in events)).days)
+        lists, others = lists_of((replace(one, time=one.time + moved) for one in events), SAMPLE_ROUTE)
         self._store.put_items(
             [replace(one, created_at=one.created_at + moved) if one.created_at else one for one in items]
         )
-        self._store.add_events([replace(one, time=one.time + moved) for one in events])
+        self._store.add_events(others)
+        self._store.add_lists(lists)
         self._live.catch_up()
 
     # Models
@@ -180,9 +186,9 @@ class RecommenderService(Desk):
 
         ``trifolium recommender train`` does more: it tunes the text model and measures what it made.
         """
-        seen, options = self._store.seen(), EngineOptions(meanings=self._meanings)
+        seen, items = self._store.seen(), self._store.all_items()
         events = self._store.training_events(self._store.every_list())
-        items, cache = self._store.all_items(), _cache(self.settings)
+        options, cache = engine_options(self.settings, items), vector_folder(self.settings)
         engine = Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
         with tempfile.TemporaryDirectory(prefix="trifolium-") as folder:
             engine.save(Path(folder))
@@ -216,14 +222,14 @@ class RecommenderService(Desk):
         """What runs and how much is known."""
         engine = self._live.engine
         state = "ready" if engine else f"none: {self.problem or 'train one'}"
-        facts = dict(engine.facts()) if engine else {}
+        facts = engine.facts() if engine else {}
         return {
             "model": state,
             "version": self.model,
             "problem": self.problem,
             "known": self.counts(),
             "experiments": [one.name for one in self._running],
-            "facts": facts,
+            "facts": dict(facts),
         }
 
     def close(self) -> None:
@@ -231,6 +237,13 @@ class RecommenderService(Desk):
         self._live.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
         super().close()
+
+    def _keep_lists(self, lists: Sequence[ServedList]) -> None:
+        """As the desk's; the model counts what was shown, to hold back what everybody sees."""
+        super()._keep_lists(lists)
+        engine = self._live.engine
+        if engine is not None:
+            engine.observe(event for one in lists for event in impressions(one))
 
     def _in_time(self, call: Callable[[], T]) -> T | None:
         """The model's answer, None when it is late or broken; what the caller did wrong is raised."""
@@ -313,11 +326,7 @@ def load_sample(service: RecommenderService, folder: Path = SAMPLE) -> None:
     service.take_sample(sample.items, sample.events)
 
 
-def _cache(settings: RecommenderSettings) -> Path:
-    return settings.home / "vectors"
-
-
 def _load(settings: RecommenderSettings, folder: Path) -> Recommender:
     from apps.recommender.encoding import load_embedders
 
-    return Recommender.load(folder, load_embedders(settings), cache_folder=_cache(settings))
+    return Recommender.load(folder, load_embedders(settings), cache_folder=vector_folder(settings))

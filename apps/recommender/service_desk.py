@@ -14,7 +14,7 @@ from apps.recommender.experiments import Experiment, ExperimentReport, Variant
 from apps.recommender.list_writer import ListWriter
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import EngineOptions, Event, Item
-from apps.recommender.served import Outcome, outcomes
+from apps.recommender.served import Outcome, ServedList, outcomes
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Person, Store
 from core.errors import NotFoundError
@@ -36,7 +36,7 @@ class Desk:
     def __init__(self, settings: RecommenderSettings, store: Store, shelf: ModelShelf) -> None:
         self.settings, self._store, self._shelf = settings, store, shelf
         self._meanings = settings.recommender.events.meanings()
-        self._lists = ListWriter(store.add_lists)
+        self._lists = ListWriter(self._keep_lists)
         self._running: tuple[Experiment, ...] = ()
         self._look()
 
@@ -163,6 +163,9 @@ class Desk:
 
     def _look(self) -> None:
         self._running = tuple(one for one in self._store.experiments() if one.running)
+
+    def _keep_lists(self, lists: Sequence[ServedList]) -> None:
+        self._store.add_lists(lists)
 
     def _is_positive(self, event: Event) -> bool:
         meaning = next((one for one in self._meanings if one.type == event.type), None)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from apps import APPS
 from apps.recommender.records import MEANINGS, EventMeaning
@@ -47,6 +47,18 @@ class Events(Section):
     purchase: Meaning = _start("purchase")
     rating: Meaning = _start("rating")
     other: dict[str, Meaning] = Field(default={}, description="further kinds by name, each a table like the above")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_start(cls, data: Any) -> Any:
+        """A kind given in part keeps its own starting values in the rest."""
+        if not isinstance(data, dict):
+            return data
+        known = {one.type for one in MEANINGS}
+        return {
+            name: _start(name).model_dump() | value if name in known and isinstance(value, dict) else value
+            for name, value in data.items()
+        }
 
     def meanings(self) -> tuple[EventMeaning, ...]:
         """Every known kind, as the engine reads it."""
@@ -100,8 +112,11 @@ class Experimenting(Section):
 class RecommenderSection(Section):
     """Everything under ``[recommender]``."""
 
-    shop_name: str = Field(default="Lantern Lane", min_length=1, description="whose catalogue it is, for the pages")
+    shop_name: str = Field(default="Tidewick", min_length=1, description="whose catalogue it is, for the pages")
     load_sample: bool = Field(default=True, description="fill an empty database with the sample shop")
+    numeric_columns: tuple[str, ...] = Field(
+        default=(), description="your own columns of items that ranking may use; empty: all that mostly hold numbers"
+    )
     events: Events = Events()
     lists: Lists = Lists()
     serving: Serving = Serving()
