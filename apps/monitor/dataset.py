@@ -17,6 +17,7 @@ from apps.monitor.labelled import LabelledCompany, LabelledItem, located
 from apps.monitor.public_files import table
 from apps.monitor.records import Label, NewsItem, RowProblem
 from apps.monitor.rows import RowRules, item_from_row
+from apps.monitor.shown import shown
 from core.errors import DataError, NotFoundError
 
 __all__ = ["LabelledRows", "Sample", "labelled_item", "read_labelled", "read_sample", "read_stream"]
@@ -117,7 +118,7 @@ def labelled_item(
     assert isinstance(labels, Mapping)
     rules = RowRules(columns={name: theirs for name, theirs in columns.items() if name not in LABEL_NAMES})
     item = item_from_row({"source": "labelled", "id": id, **row}, rules, LONG_AGO).item
-    text = item.full_text
+    text = shown(item.full_text).text
     topics = labels.get(columns.get("topics", "topics"))
     return LabelledItem(
         item.id,

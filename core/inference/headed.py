@@ -38,8 +38,9 @@ class HeadedClassifier:
 
     def __init__(self, base: Path, adapter: Path, plan: DevicePlan) -> None:
         self._adapted = Adapted(base, adapter, plan, ("heads",))
-        self.heads = HeadSet.from_record(self._adapted.record["heads"])
-        stored = self._adapted.record.get("calibrations", {})
+        self.record = self._adapted.record  # task.json, where an app may keep more of its own
+        self.heads = HeadSet.from_record(self.record["heads"])
+        stored = self.record.get("calibrations", {})
         self.calibrations = {name: Calibration.from_record(stored.get(name, {})) for name in self.heads.names}
 
     def answer(self, texts: Sequence[str], only: Sequence[str] | None = None) -> Answers:

@@ -1,0 +1,54 @@
+"""Which companies a text names: the gazetteer and a model's word labels, each mending what the other cannot see.
+
+Pure, given both. A gazetteer knows names and no sentences; a model knows sentences and no ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.monitor.gazetteer import Gazetteer, Mention
+from apps.monitor.lessons import KINDS
+from core.inference.classification import LabelledSpan
+
+COMPANY = KINDS["company"]
+SURE = 0.6  # least probability of a name that only the model found
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A company in a text: its id, or the name as written where the gazetteer has none."""
+
+    company: str
+    name: str
+    start: int
+    end: int
+
+
+def named(
+    text: str, gazetteer: Gazetteer, spans: Sequence[LabelledSpan] | None, tickers: Sequence[str] = ()
+) -> list[Named]:
+    """Each company once, at its first place, in order. ``spans`` None: there is no model that could tell.
+
+    A doubtful name counts where the model takes it for a company; without one, where it is written like a name.
+    """
+    known = [one for one in gazetteer.find(text, tickers) if not one.doubtful or _believed(one, spans)]
+    found = [Named(one.id, one.name, one.start, one.end) for one in known]
+    for span in spans or ():
+        if span.kind == COMPANY and span.probability >= SURE and not _touches(span, found):
+            written = text[span.start : span.end]
+            if sum(letter.isalpha() for letter in written) > 1:
+                found.append(Named(gazetteer.id_of(written) or written, written, span.start, span.end))
+    first: dict[str, Named] = {}
+    for one in sorted(found, key=lambda one: one.start):
+        first.setdefault(one.company, one)
+    return list(first.values())
+
+
+def _believed(mention: Mention, spans: Sequence[LabelledSpan] | None) -> bool:
+    if spans is None:
+        return mention.name[:1].isupper()
+    return any(span.kind == COMPANY and span.start < mention.end and mention.start < span.end for span in spans)
+
+
+def _touches(span: LabelledSpan, found: Sequence[Named]) -> bool:
+    return any(span.start < one.end and one.start < span.end for one in found)
