@@ -90,7 +90,7 @@ class Knowledge:
         self._vectors[rows] = vectors
         self.popularity.resize(len(self.catalogue))
         for row, item in zip(rows.tolist(), items, strict=True):
-            self.wording.put(row, item.text)
+            self.wording.put(row, item.short_text)
         return rows
 
     def drop(self, item: str) -> int | None:

@@ -50,5 +50,5 @@ def _by_words(knowledge: Knowledge, row: int) -> np.ndarray:
 
 
 def _words(knowledge: Knowledge, row: int, rows: np.ndarray) -> np.ndarray:
-    profile = knowledge.wording.profile([row], np.ones(1, np.float32))
+    profile = knowledge.wording.profile(np.array([row]), np.ones(1, np.float32))
     return knowledge.wording.likeness(profile, rows)

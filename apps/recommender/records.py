@@ -51,6 +51,14 @@ class Item:
         parts = (self.title, self.brand, self.category, ", ".join(self.tags), self.description)
         return ". ".join(part.strip() for part in parts if part.strip())
 
+    @property
+    def short_text(self) -> str:
+        """What word matching reads: without the description, whose many words drown the few that name the thing.
+
+        On amazon_industrial's validation rows title and brand gave NDCG@10 0.079, with the description 0.073.
+        """
+        return " ".join(part for part in (self.title, self.brand, self.category, *self.tags) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -95,14 +95,13 @@ class Signals:
     def words(self) -> Scores:
         """(buckets,) weighted words of what she likes."""
         weights = self._steps(LINEAR_DECAY)
-        return self.knowledge.wording.profile(self.person.liked.tolist(), weights / max(float(weights.sum()), 1e-9))
+        return self.knowledge.wording.profile(self.person.liked, weights / max(float(weights.sum()), 1e-9))
 
     @cached_property
     def words_last(self) -> Scores:
         """(buckets,) words of the newest one."""
-        return self.knowledge.wording.profile(
-            self.person.liked[-1:].tolist(), np.ones(1, np.float32)[: len(self.person.liked)]
-        )
+        newest = self.person.liked[-1:]
+        return self.knowledge.wording.profile(newest, np.ones(len(newest), np.float32))
 
     def text_standard(self, vector: Scores) -> Standard:
         """Of the cosines of all items (of the panel) with a vector."""

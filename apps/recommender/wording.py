@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,25 +18,17 @@ from core.text import lexical_tokens
 
 SIZE = 1 << 18  # buckets of the hash; at 100,000 different words one in five shares its bucket, mostly with rare ones
 Weights = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Words:
-    """One text: buckets and their weights, a unit vector."""
-
-    buckets: npt.NDArray[np.int32]
-    weights: Weights
-
-
-NO_WORDS = Words(np.zeros(0, np.int32), np.zeros(0, np.float32))
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Wording:
-    """Words of all items by row; ``rarity`` (SIZE,) is the inverse document frequency."""
+    """Words of all items by row in flat arrays; ``rarity`` (SIZE,) is the inverse document frequency."""
 
     def __init__(self, rarity: Weights | None = None) -> None:
         self.rarity = np.ones(SIZE, np.float32) if rarity is None else rarity
-        self._rows: list[Words] = []
+        self._start, self._length = np.zeros(64, np.int64), np.zeros(64, np.int64)
+        self._buckets, self._weights = np.zeros(1024, np.int32), np.zeros(1024, np.float32)
+        self._rows = self._used = 0
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Wording:
@@ -47,62 +39,67 @@ class Wording:
         return cls((np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._rows
 
     def put(self, row: int, text: str) -> None:
-        """The text of a row, which is at most one beyond the last."""
-        words = self.weigh(text)
-        if row == len(self._rows):
-            self._rows.append(words)
-        else:
-            self._rows[row] = words
+        """The text of a row, which is at most one beyond the last; what a replaced text took stays unused."""
+        buckets, weights = self._weighed(_counted(text))
+        self._room(row + 1, self._used + len(buckets))
+        part = slice(self._used, self._used + len(buckets))
+        self._buckets[part], self._weights[part] = buckets, weights
+        self._start[row], self._length[row] = self._used, len(buckets)
+        self._used += len(buckets)
+        self._rows = max(self._rows, row + 1)
 
     def drop(self, row: int) -> None:
         """Forget a row's text."""
-        if row < len(self._rows):
-            self._rows[row] = NO_WORDS
+        if row < self._rows:
+            part = slice(self._start[row], self._start[row] + self._length[row])
+            self._buckets[part], self._weights[part], self._length[row] = 0, 0.0, 0
 
     def shrink(self, rows: int) -> None:
-        """Forget all rows from ``rows`` on."""
-        del self._rows[rows:]
+        """Forget all rows from ``rows`` on, which are those put last."""
+        if rows < self._rows:
+            self._used, self._rows = int(self._start[rows]), rows
 
-    def weigh(self, text: str) -> Words:
-        """A text that has no row."""
-        return self._weighed(_counted(text))
-
-    def of(self, row: int) -> Words:
-        """The words of a row."""
-        return self._rows[row]
-
-    def profile(self, rows: Iterable[int], weights: Weights) -> Weights:
+    def profile(self, rows: Rows, weights: Weights) -> Weights:
         """(SIZE,) weighted sum of the texts of these rows."""
-        summed = np.zeros(SIZE, np.float32)
-        for row, weight in zip(rows, weights.tolist(), strict=True):
-            words = self._rows[row]
-            summed[words.buckets] += weight * words.weights
-        return summed
+        places, owner = self._places(rows)
+        values = self._weights[places] * weights[owner]
+        return np.bincount(self._buckets[places], values, SIZE).astype(np.float32)
 
     def likeness(self, profile: Weights, rows: Rows) -> Weights:
         """(rows,) inner product of each row's words with a profile."""
-        return likeness([self._rows[row] for row in rows.tolist()], profile)
+        places, owner = self._places(rows)
+        products = profile[self._buckets[places]] * self._weights[places]
+        return np.bincount(owner, products, len(rows)).astype(np.float32)
 
-    def _weighed(self, counts: Counter[int]) -> Words:
-        if not counts:
-            return NO_WORDS
+    def _places(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Places of all words of these rows in the flat arrays, and for each the number of its row among ``rows``."""
+        lengths = self._length[rows]
+        owner = np.repeat(np.arange(len(rows)), lengths)
+        first = np.cumsum(lengths) - lengths
+        return np.arange(len(owner)) - first[owner] + self._start[rows][owner], owner
+
+    def _weighed(self, counts: Counter[int]) -> tuple[npt.NDArray[np.int32], Weights]:
+        """Buckets and weights of a text, a unit vector; nothing for a text without words."""
         buckets = np.fromiter(counts, np.int32, len(counts))
         often = np.fromiter(counts.values(), np.float32, len(counts))
         weights = (1 + np.log(often)) * self.rarity[buckets]
-        return Words(buckets, (weights / np.linalg.norm(weights)).astype(np.float32))
+        return buckets, (weights / max(float(np.linalg.norm(weights)), 1e-9)).astype(np.float32)
+
+    def _room(self, rows: int, words: int) -> None:
+        if rows > len(self._start):
+            self._start, self._length = (_longer(one, 2 * rows) for one in (self._start, self._length))
+        if words > len(self._buckets):
+            self._buckets = _longer(self._buckets, 2 * words)
+            self._weights = _longer(self._weights, 2 * words)
 
 
-def likeness(texts: Sequence[Words], profile: Weights) -> Weights:
-    """(texts,) inner products with a profile (SIZE,)."""
-    lengths = np.fromiter((len(one.buckets) for one in texts), np.int64, len(texts))
-    if not lengths.sum():
-        return np.zeros(len(texts), np.float32)
-    buckets = np.concatenate([one.buckets for one in texts])
-    products = profile[buckets] * np.concatenate([one.weights for one in texts])
-    return np.bincount(np.repeat(np.arange(len(texts)), lengths), products, len(texts)).astype(np.float32)
+def _longer(array: npt.NDArray[Number], size: int) -> npt.NDArray[Number]:
+    fresh = np.zeros(size, array.dtype)
+    fresh[: len(array)] = array
+    return fresh
 
 
 def _counted(text: str) -> Counter[int]:
