@@ -29,15 +29,15 @@ MOST_TEXTS = 10_000
 
 
 @contextmanager
-def opened(ctx: typer.Context, sample: bool = True) -> Iterator["MonitorService"]:
+def opened(ctx: typer.Context, sample: bool = True, live: bool = False) -> Iterator["MonitorService"]:
     """The service by this command line's settings, closed at the end.
 
-    Without ``sample`` an empty database stays empty: what the command brings in shall stand alone.
+    Without ``sample`` an empty database stays empty: what the command brings in shall stand alone. With ``live`` it
+    looks at sources and delivers like the pages do, unless a running suite does so already.
     """
     from apps.monitor.service import open_service
 
-    settings = terminal.settings_of(ctx, load_settings)
-    service = open_service(settings if sample else _without_sample(settings))
+    service = open_service(_settings(ctx, sample, live))
     try:
         _wait_for_sample(service)
         yield service
@@ -45,8 +45,11 @@ def opened(ctx: typer.Context, sample: bool = True) -> Iterator["MonitorService"
         service.close()
 
 
-def _without_sample(settings: MonitorSettings) -> MonitorSettings:
-    return settings.model_copy(update={"monitor": settings.monitor.model_copy(update={"load_sample": False})})
+def _settings(ctx: typer.Context, sample: bool, live: bool) -> MonitorSettings:
+    settings = terminal.settings_of(ctx, load_settings)
+    own = settings.monitor
+    changed = {"load_sample": sample and own.load_sample, "live": live and own.live}
+    return settings.model_copy(update={"monitor": own.model_copy(update=changed)})
 
 
 def _wait_for_sample(service: "MonitorService") -> None:
@@ -71,7 +74,7 @@ def watch(
     as_json: Json = False,
 ) -> None:
     """Follow the alerts as they change, also those of a suite that runs beside; Ctrl-C ends it."""
-    with opened(ctx) as service, terminal.stopping() as stop:
+    with opened(ctx, live=not once) as service, terminal.stopping() as stop:
         last = int(service.status().get("last_transition") or 0)
         follower = Follower(service, 0 if once and after is None else last if after is None else after, as_json)
         if not as_json:

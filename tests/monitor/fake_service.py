@@ -475,7 +475,7 @@ class FakeMonitor:
             {"negative": 0.3, "neutral": 0.5, "positive": 0.2},
             {"negative": 0.5, "neutral": 0.4, "positive": 0.1},
         )
-        return [SimpleNamespace(name="sentiment", then=then, now=now, index=0.31),
+        return [SimpleNamespace(name="mood", then=then, now=now, index=0.31),
                 SimpleNamespace(name="confidence", then={"0.9–1": 1.0}, now={"0.9–1": 1.0}, index=0.0)]  # fmt: skip
 
     def status(self) -> dict[str, Any]:

@@ -139,4 +139,3 @@ def test_streams_leave_places_for_others_and_give_theirs_back(client, monkeypatc
                 return
         time.sleep(0.05)
     pytest.fail("the place was not given back")
-

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.monitor.alert_records import Alert, Evidence, Severity, State, Transition
+from apps.monitor.alert_records import Alert, AlertView, Evidence, Severity, State, Transition
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
+from apps.monitor.ui.rule_words import length
 from apps.monitor.ui.shared import company_line, mood_badge, say, series_name
-from apps.page_parts import moment, percent, plain, say_later, shorten
+from apps.page_parts import language, moment, percent, plain, say_later, shorten
 
 if TYPE_CHECKING:
-    from apps.monitor.acts import AlertView
     from apps.monitor.service import MonitorService
 
 SEVERITIES = {  # colour of the badge, icon
@@ -54,10 +54,19 @@ def alert_line(watch: "MonitorService", one: Alert) -> None:
         st.badge(say(f"state_{one.state}"), color=STATES[one.state])  # type: ignore[arg-type]
         st.caption(say("alert_since", time=moment(one.since)), width="content")
     if one.evidence and one.evidence.why:
-        st.markdown(plain(one.evidence.why))
+        st.markdown(plain(reason(one.evidence)))
 
 
-def alert_body(watch: "MonitorService", view: "AlertView") -> None:
+def reason(seen: Evidence) -> str:
+    """Why the alert fired; the rule's own sentence in English, in Chinese one made of its numbers."""
+    if language() == "en" or not seen.stories:
+        return seen.why
+    words = say("seen_count", stories=seen.stories, window=length(seen.window_end - seen.window_start))
+    words += say("seen_usual", expected=f"{seen.expected:.1f}") if seen.expected is not None else ""
+    return words + (say("seen_negative", negative=seen.negative) if seen.negative else "") + say("rule_end")
+
+
+def alert_body(watch: "MonitorService", view: AlertView) -> None:
     """Why, the numbers, what happened around it, the texts, what can be done, notes and history."""
     one = view.alert
     facts = [say("alert_since", time=moment(one.since)), say("alert_rule", rule=one.rule, version=one.rule_version)]
@@ -66,7 +75,7 @@ def alert_body(watch: "MonitorService", view: "AlertView") -> None:
     facts += [say("alert_reopened", n=one.episode - 1)] if one.episode > 1 else []
     st.caption(plain(" · ".join(facts)))
     if one.evidence:
-        st.markdown(f"**{say('alert_why')}**  \n{plain(one.evidence.why)}")
+        st.markdown(f"**{say('alert_why')}**  \n{plain(reason(one.evidence))}")
         _numbers(one.evidence)
         _around(watch, one, one.evidence)
     _stories(watch, view.stories)
@@ -92,7 +101,7 @@ def _numbers(seen: Evidence) -> None:
 def _score(seen: Evidence) -> str:
     if seen.score is None:
         return "–"
-    return f"{seen.score:.1f} σ" + (f" (> {seen.threshold:g})" if seen.threshold is not None else "")
+    return f"{seen.score:.1f}" + (f" (> {seen.threshold:g})" if seen.threshold is not None else "")
 
 
 def _around(watch: "MonitorService", one: Alert, seen: Evidence) -> None:
@@ -192,7 +201,7 @@ def history(lines: Sequence[Transition]) -> None:
                 say("history_time"): moment(one.at),
                 say("history_what"): what_happened(one),
                 say("history_by"): one.by or "–",
-                say("history_words"): one.note or (one.evidence.why if one.evidence and not one.by else ""),
+                say("history_words"): one.note or (reason(one.evidence) if one.evidence and not one.by else ""),
             }
             for one in reversed(lines)
         ],

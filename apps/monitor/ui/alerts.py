@@ -85,10 +85,10 @@ def pager(key: str, page: int, more: bool) -> None:
     with st.container(horizontal=True):
         if st.button(say("newer"), key=f"{key}-newer", disabled=not page, icon=":material/chevron_left:"):
             st.session_state[key] = page - 1
-            st.rerun(scope="fragment")
+            st.rerun()
         if st.button(say("older"), key=f"{key}-older", disabled=not more, icon=":material/chevron_right:"):
             st.session_state[key] = page + 1
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def _silences(watch: "MonitorService") -> None:

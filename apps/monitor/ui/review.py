@@ -108,4 +108,6 @@ def _named(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _word(kind: str) -> str:
-    return next((say(f"{what}_{kind}") for what in ("mood", "topic", "language") if has_words(f"{what}_{kind}")), kind)
+    return next(
+        (say(f"{what}_{kind}") for what in ("mood", "topic", "language", "answer") if has_words(f"{what}_{kind}")), kind
+    )

@@ -1,12 +1,13 @@
 """The sources page: who is heard and who is not, add and pause sources, take in a file, where alerts are sent."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
-from apps.monitor.ui.shared import LIVE_S, clock_line, head, one_sentence, say, service
+from apps.monitor.ui.shared import LIVE_S, clock_line, has_words, head, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_records import without_password
 from apps.page_parts import choose, moment, plain, say_later, shorten
@@ -64,11 +65,27 @@ def _source(watch: "MonitorService", one: SourceHealth) -> None:
         if source.address:
             st.caption(plain(shorten(str(without_password(source.address)), 70)), width="content")
     when = say("source_last", time=moment(state.last_item_at)) if state.last_item_at else say("source_never")
-    st.markdown(plain(one.reason))
+    st.markdown(plain(_health(one, watch.clock())))
     counts = say("source_counts", **{name: f"{state.counts.get(name, 0):,}" for name in COUNTS})
     delay = "" if one.delay_s is None else f"  ·  {say('source_delay', n=f'{one.delay_s:.0f}')}"
     st.caption(f"{when}  ·  {counts}{delay}")
     _buttons(watch, one)
+
+
+def _health(one: SourceHealth, now: datetime) -> str:
+    """How it is doing in the visitor's language; the reason as given where there are no words for it."""
+    state = one.state
+    ago = ago_words(now - state.last_item_at) if state.last_item_at else "–"
+    key = f"health_{one.health}"
+    return say(key, ago=ago, n=state.failures, error=state.error) if has_words(key) else one.reason
+
+
+def ago_words(length: timedelta) -> str:
+    """A length in whole days, hours or minutes."""
+    minutes = max(0, round(length.total_seconds() / 60))
+    if minutes >= 2880:
+        return say("ago_days", n=round(minutes / 1440))
+    return say("ago_hours", n=round(minutes / 60)) if minutes >= 120 else say("ago_minutes", n=minutes)
 
 
 def _buttons(watch: "MonitorService", one: SourceHealth) -> None:

@@ -26,7 +26,6 @@ SHARED: dict[str, tuple[str, str]] = {
     "unexpected": ("Something went wrong here; the log says what.", "这里出了点问题，详情见日志。"),
     # the clock of the page
     "clock": ("Stream time {time}", "信息流时间 {time}"),
-    "clock_live": ("live", "实时"),
     "clock_help": (
         "Everything on this page is told as of this moment. While sources deliver it is the present; a replayed stream "
         "stands at its last item.",
@@ -81,7 +80,6 @@ SHARED: dict[str, tuple[str, str]] = {
     "state_resolved": ("resolved", "已恢复"),
     "state_silenced": ("silenced", "已静默"),
     "state_no_data": ("no data", "无数据"),
-    "state_error": ("error", "出错"),
     # small words
     "stories": ("stories", "事件数"),
     "reach": ("reach", "传播量"),
@@ -93,11 +91,9 @@ SHARED: dict[str, tuple[str, str]] = {
     "save": ("Save", "保存"),
     "delete": ("Delete", "删除"),
     "who": ("Your name", "您的名字"),
-    "who_help": ("Stands in the history of what you do.", "会记入操作历史。"),
     "nobody": ("page", "页面"),
     "live": ("live", "使用中"),
     "from": ("From", "起"),
-    "until": ("Until", "止"),
 }
 WORDS: dict[str, tuple[str, str]] = {**SHARED, **WATCH, **DESK}
 

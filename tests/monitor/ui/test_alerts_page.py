@@ -1,0 +1,113 @@
+"""The alerts page: an alert's whole life by clicks, silences."""
+
+from datetime import timedelta
+
+import pytest
+
+from apps.monitor.alert_records import State
+from tests.monitor.fake_service import NOW
+from tests.monitor.ui.looking import press, texts
+
+OPEN = {"alert-a1": True}
+
+
+def act(page, label: str, words: str = "", by: str = "Mei"):
+    page.text_input(key="who-a1").set_value(by)
+    page.text_input(key="words-a1").set_value(words)
+    return press(page, label)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", ["open", "all", "silences"])
+def test_every_section_is_drawn_in_both_languages(open_page, section, language):
+    page = open_page("alerts", language, alerts_section=section, **OPEN)
+    assert not page.exception
+    assert not page.error
+
+
+def test_an_alert_tells_why_with_numbers_texts_rule_and_model(open_page):
+    page = open_page("alerts", **OPEN)
+    shown = texts(page)
+    assert "12 stories in an hour" in shown
+    assert "Rule negative\\-surge, version 1" in shown
+    assert "model tiny@1f2e" in shown
+    assert "Lenders leave Aldermoor" in shown
+    assert "50" in shown  # told fifty times
+    facts = "".join(one.body for one in page.main if hasattr(one, "body")) or str(page.get("html"))
+    assert "6.2 (> 3.5)" in facts
+
+
+def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
+    assert "1h内 12 个事件，往常约 1.5；其中 9 个为负面。" in texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
+
+
+def test_the_resolved_one_is_under_all(open_page):
+    assert "鹤川集团" not in texts(open_page("alerts"))
+    assert "鹤川集团" in texts(open_page("alerts", alerts_section="all"))
+
+
+def test_somebody_takes_it_comments_hands_over_and_closes(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    act(page, "Acknowledge", "mine")
+    assert fake.held["a1"].state is State.ACKNOWLEDGED
+    act(page, "Comment", "They deny it.")
+    act(page, "Assign", "Jonas")
+    assert fake.held["a1"].owner == "Jonas"
+    act(page, "Resolve", "over", by="Jonas")
+    assert fake.acts[-4:] == [
+        ("acknowledged", "a1", "Mei", "mine"),
+        ("comment", "a1", "Mei", "They deny it."),
+        ("assigned", "a1", "Mei", "Jonas"),
+        ("resolved_by_hand", "a1", "Jonas", "over"),
+    ]
+    assert not page.exception
+
+
+def test_a_comment_or_reason_must_be_written(open_page, fake):
+    page = act(open_page("alerts", **OPEN), "Resolve")
+    assert "Write it in the field first" in texts(page)
+    assert fake.held["a1"].state is State.FIRING
+
+
+def test_a_false_alarm_needs_no_words(open_page, fake):
+    act(open_page("alerts", **OPEN), "False alarm")
+    assert fake.acts[-1] == ("false_alarm", "a1", "Mei", "")
+
+
+def test_an_act_that_comes_too_late_is_one_sentence(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    fake.acknowledge("a1", "Jonas")
+    page = act(page, "Acknowledge")
+    assert [one.value for one in page.error] == [r"Alert 'a1' is not firing\."]
+    assert not page.exception
+
+
+def test_silencing_covers_the_alerts_own_series_for_the_hours_chosen(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    page.segmented_control(key="hours-a1").set_value(12)
+    act(page, "Silence", "known")
+    (made,) = fake.muted
+    assert (made.company, made.rule, made.by, made.reason) == ("aldermoor", "negative-surge", "Mei", "known")
+    assert made.until == NOW + timedelta(hours=12)
+    page = open_page("alerts", alerts_section="silences")
+    press(page, "End now")
+    assert fake.silences() == []
+    assert "Nothing is silenced" in texts(page)
+
+
+def test_a_silence_may_begin_later(open_page, fake):
+    page = open_page("alerts", alerts_section="silences")
+    page.selectbox(key="silence-topic").set_value("macro")
+    page.number_input(key="silence-from").set_value(24)
+    page.text_input(key="silence-who").set_value("Mei")
+    press(page, "Silence")
+    (made,) = fake.muted
+    assert (made.topic, made.start) == ("macro", NOW + timedelta(hours=24))
+
+
+def test_the_history_shows_who_did_what(open_page, fake):
+    fake.acknowledge("a1", "Mei", "mine")
+    table = open_page("alerts", **OPEN).dataframe[0].value
+    newest = table.iloc[0]
+    assert (newest["Who"], newest["Words"]) == ("Mei", "mine")
+    assert newest["What"] == "firing → acknowledged (acknowledged)"

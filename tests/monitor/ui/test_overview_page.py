@@ -1,0 +1,104 @@
+"""The overview page, looked at and clicked through."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from apps.monitor.records import HeatCell, Point
+from apps.monitor.ui.overview import busiest
+from apps.monitor.ui.periods import STEPS, Period
+from tests.monitor.fake_service import NOW
+from tests.monitor.ui.looking import texts
+
+
+def metrics(page) -> dict[str, str]:
+    return {one.label: one.value for one in page.metric}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("days", list(STEPS))
+def test_every_period_is_drawn_in_both_languages(open_page, language, days):
+    page = open_page("overview", language, **{"overview-days": days})
+    assert not page.exception
+    assert not page.error
+
+
+def test_the_figures_are_those_of_the_stream_at_its_own_clock(open_page):
+    page = open_page("overview", **{"overview-days": 1})
+    shown = metrics(page)
+    assert shown["Stories"] == "4"
+    assert shown["Negative share"] == "50%"
+    assert shown["Open alerts"] == "1"
+    assert shown["Sources heard"] == "1 / 3"
+    assert "Stream time 2026-03-10" in texts(page)
+
+
+def test_the_page_says_that_the_stream_is_the_sample_and_moved(open_page):
+    assert "dates moved by 12 days" in texts(open_page("overview"))
+    assert "平移了 12 天" in texts(open_page("overview", "zh"))
+
+
+def test_an_open_alert_stands_on_top_with_its_reason(open_page, fake):
+    assert "usually 1\\.5" in texts(open_page("overview"))
+    fake.resolve("a1", "Mei", "over")
+    assert "No alert is open" in texts(open_page("overview"))
+
+
+def test_a_mover_opens_its_trend(open_page):
+    page = open_page("overview")
+    page.button(key="mover-go-0").click().run()
+    assert page.selectbox(key="overview-company").value == "aldermoor"
+    assert not page.exception
+
+
+def test_a_company_without_stories_says_so_instead_of_an_empty_chart(open_page):
+    page = open_page("overview", **{"overview-company": "brightquay", "overview-topic": "scandal"})
+    assert "No stories of this kind" in texts(page)
+    assert not page.exception
+
+
+def test_an_empty_stream_says_so(open_page, fake):
+    fake.rows = []
+    page = open_page("overview")
+    assert "Nothing has come in" in texts(page)
+    assert metrics(page)["Negative share"] == "–"
+    assert not page.exception
+
+
+def test_text_of_a_company_name_is_shown_as_it_is(open_page, fake):
+    fake.company_names = lambda: {"aldermoor": "**A** [x](http://evil)"}
+    shown = texts(open_page("overview"))
+    assert "[x](http" not in shown
+    assert r"\*\*A\*\*" in shown
+
+
+@pytest.mark.parametrize("days", list(STEPS))
+def test_a_period_has_whole_bars_and_about_sixty_at_most(days):
+    period = Period.of(NOW + timedelta(minutes=17), days)
+    points, start = [], period.since
+    while start < period.until:
+        points.append(Point(start, stories=1, negative=1))
+        start += period.span.length
+    bars = period.bars(points)
+    assert sum(one.stories for one in bars) == len(points)
+    assert len(bars) <= 62
+    assert bars[0].start == period.since
+    assert {later.start - one.start for one, later in pairwise(bars)} == {period.step}
+
+
+def test_a_bar_is_unknown_only_when_all_its_windows_are():
+    period = Period.of(NOW, 7)
+    hour = timedelta(hours=1)
+    start = period.since
+    silent = [Point(start + n * hour, unknown=True) for n in range(3)]
+    assert period.bars(silent)[0].unknown
+    assert not period.bars([*silent[:2], Point(start + 2 * hour, stories=1)])[0].unknown
+
+
+def test_the_heat_map_keeps_the_busiest_companies_and_orders_both_ways():
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    counts = {("a", ""): 2, ("a", "macro"): 2, ("b", ""): 9, ("b", "credit"): 5, ("b", "macro"): 4, ("c", ""): 1}
+    cells = [HeatCell(company, topic, Point(at, stories=n)) for (company, topic), n in counts.items()]
+    kept = [(one.company, one.topic) for one in busiest(cells, 2)]
+    assert kept == [("b", ""), ("b", "macro"), ("b", "credit"), ("a", ""), ("a", "macro")]

@@ -1,0 +1,139 @@
+"""The rules page: sentences, editing, the form, backtests, comparing two sets and switching."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from apps.monitor.alert_records import Severity
+from apps.monitor.rules import Kind, parse_rules
+from apps.monitor.ui.backtest_view import ONE, TWO
+from apps.monitor.ui.rule_words import length, toml_of
+from tests.monitor.fake_service import TOML
+from tests.monitor.ui.looking import press, texts
+
+CALM = '[[rule]]\nname = "calm"\nkind = "surge"\nmin_share = 0.4\nfor = "10m"\nseverity = "low"\n'
+SECTIONS = ["rules", "edit", "backtest", "compare", "versions"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_is_drawn_in_both_languages(open_page, section, language):
+    page = open_page("rules", language, rules_section=section)
+    assert not page.exception
+    assert not page.error
+
+
+@pytest.mark.parametrize(
+    ("toml", "english", "chinese"),
+    [
+        (CALM, "at least 3 stories, negative share surely above 40%, for 10m.", "至少 3 个事件，负面占比可信地高于 40%，持续 10m。"),
+        ('[[rule]]\nname = "s"\nkind = "silence"\nafter = "6h"\n', "A source says nothing for 6h.", "来源超过 6h 没有内容。"),
+        ('[[rule]]\nname = "n"\nkind = "new_company"\n', "not named for 14d.", "14d 内未出现过的公司。"),
+        ('[[rule]]\nname = "t"\nkind = "threshold"\nvalue = 10\n', "in 1h at least 10", "1h 内负面事件不低于 10"),
+    ],
+)  # fmt: skip
+def test_a_rule_is_told_in_a_sentence(open_page, fake, toml, english, chinese):
+    fake.save_rules(toml, "Mei")
+    for language, words in (("en", english), ("zh", chinese)):
+        shown = texts(open_page("rules", language)).replace("\\", "")
+        assert words in shown
+
+
+def test_a_draft_is_checked_and_saved_as_the_version_in_use(open_page, fake):
+    page = open_page("rules", rules_section="edit")
+    assert page.text_area(key="rules-draft").value == TOML
+    page.text_area(key="rules-draft").set_value(CALM)
+    page = press(page, "Check")
+    assert "Sound: 1 rules" in texts(page)
+    assert fake.rules().version == 1
+    page.text_input(key="rules-who").set_value("Mei")
+    page.text_input(key="rules-note").set_value("calmer")
+    press(page, "Save and use")
+    assert (fake.rules().toml, fake.rules().by, fake.rules().note) == (CALM, "Mei", "calmer")
+
+
+def test_what_is_wrong_in_a_draft_is_one_sentence_and_nothing_is_saved(open_page, fake):
+    page = open_page("rules", rules_section="edit")
+    page.text_area(key="rules-draft").set_value('[[rule]]\nname = "r"\nkind = "poem"\n')
+    page = press(page, "Save and use")
+    assert len(page.error) == 1
+    assert "poem" in page.error[0].value
+    assert fake.rules().version == 1
+    assert not page.exception
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_form_writes_a_sound_rule_of_every_kind(open_page, kind):
+    page = open_page("rules", rules_section="edit", **{"form-kind": kind})
+    press(page, "Put into the text below")
+    first, made = parse_rules(page.text_area(key="rules-draft").value)
+    assert first.name == "negative-surge"
+    assert (made.kind, made.severity) == (kind, Severity.HIGH)
+    assert not page.exception
+
+
+def test_what_the_form_writes_reads_back():
+    (rule,) = parse_rules(
+        toml_of({"name": '财 "x" 1'.replace('"', ""), "kind": "surge", "window": "6h", "min_share": 0.25})
+    )
+    assert (rule.name, rule.window, rule.min_share) == ("财 x 1", timedelta(hours=6), 0.25)
+    assert [length(timedelta(minutes=n)) for n in (1, 60, 90, 1440)] == ["1m", "1h", "90m", "1d"]
+
+
+def finish(page, key: str):
+    assert page.session_state[key].wait(30)
+    return page.run()
+
+
+def test_a_backtest_shows_what_was_found_missed_and_false(open_page):
+    page = open_page("rules", rules_section="backtest")
+    page = finish(press(page, "Run"), ONE)
+    shown = {one.label: one.value for one in page.metric}
+    assert shown["Incidents found"] == "1 / 2"
+    assert shown["Missed"] == "1"
+    assert shown["Median delay"] == "30 min"
+    table = page.dataframe[0].value
+    assert table["Found after"].tolist() == ["30 min", "missed"]
+    assert not page.exception
+
+
+def test_incidents_of_a_file_take_the_place_of_those_known(open_page):
+    page = open_page("rules", rules_section="backtest")
+    row = {
+        "id": "own",
+        "company": "aldermoor",
+        "start": "2026-03-10T01:00:00Z",
+        "end": "2026-03-10T02:00:00Z",
+        "what": "own",
+    }
+    page.file_uploader[0].upload("own.jsonl", json.dumps(row).encode(), "application/jsonl")
+    page = finish(press(page, "Run"), ONE)
+    assert {one.label: one.value for one in page.metric}["Incidents found"] == "1 / 1"
+
+
+def test_a_broken_incident_file_is_one_sentence(open_page):
+    page = open_page("rules", rules_section="backtest")
+    page.file_uploader[0].upload("own.jsonl", b'{"id": "x"}\n', "application/jsonl")
+    page = press(page, "Run")
+    assert len(page.error) == 1
+    assert not page.exception
+
+
+def test_two_sets_are_compared_and_the_better_one_is_switched_to(open_page, fake):
+    fake.save_rules(CALM, "Mei", "calmer")
+    page = open_page("rules", rules_section="compare")
+    page = finish(press(page, "Compare"), TWO)
+    table = page.dataframe[0].value
+    assert list(table.columns)[1:] == ["1. Version 2 (in use)", "2. Version 1"]
+    assert table.set_index("Figure").loc["Incidents found"].tolist() == ["1 / 2", "1 / 2"]
+    press(page, "Switch to version 1")
+    assert (fake.rules().version, fake.rules().toml) == (3, TOML)
+    assert not page.exception
+
+
+def test_an_older_version_is_brought_back(open_page, fake):
+    fake.save_rules(CALM, "Mei")
+    page = open_page("rules", rules_section="versions", **{"version-1": True})
+    press(page, "Use")
+    assert (fake.rules().version, fake.rules().toml) == (3, TOML)

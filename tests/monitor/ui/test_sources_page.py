@@ -1,0 +1,99 @@
+"""The sources page: health, adding, pausing, a file taken in, channels and messages."""
+
+import pytest
+
+from apps.monitor.source_records import SourceKind
+from apps.monitor.ui.source_forms import JOB
+from tests.monitor.ui.looking import press, texts
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("section", ["sources", "channels"])
+def test_every_section_is_drawn_in_both_languages(open_page, section, language):
+    page = open_page("sources", language, sources_section=section)
+    assert not page.exception
+    assert not page.error
+
+
+def test_who_is_heard_and_who_is_not(open_page):
+    shown = texts(open_page("sources")).replace("\\", "")
+    assert "5 looks in a row failed: No such file" in shown
+    assert "The last item came 5 minutes ago" in shown
+    assert "连续 5 次读取失败" in texts(open_page("sources", "zh"))
+    assert "40 items" in shown
+    assert "3 doubles" in shown
+
+
+def test_a_feed_is_added_with_its_zone(open_page, fake):
+    page = open_page("sources")
+    page.text_input(key="source-name").set_value("财经网")
+    page.text_input(key="source-address").set_value("https://caijing.example/rss")
+    page.selectbox(key="source-zone").set_value("Asia/Shanghai")
+    page.number_input(key="source-silent").set_value(90)
+    press(page, "Save")
+    made = fake.places["财经网"]
+    assert (made.kind, made.zone, made.silent_after_s) == (SourceKind.RSS, "Asia/Shanghai", 5400.0)
+
+
+def test_a_feed_without_an_http_address_is_refused_in_one_sentence(open_page, fake):
+    page = open_page("sources")
+    page.text_input(key="source-name").set_value("x")
+    page.text_input(key="source-address").set_value("file:///etc/passwd")
+    page = press(page, "Save")
+    assert len(page.error) == 1
+    assert "x" not in fake.places
+    assert not page.exception
+
+
+def test_a_source_is_paused_resumed_and_removed(open_page, fake):
+    page = open_page("sources")
+    page.button(key="pause-wire").click().run()
+    assert fake.places["wire"].paused
+    page.button(key="pause-wire").click().run()
+    assert not fake.places["wire"].paused
+    page.button(key="remove-wire").click().run()
+    assert "wire" not in fake.places
+
+
+def test_the_password_of_an_address_is_never_shown(open_page, fake):
+    from apps.monitor.source_records import Source
+
+    fake.save_source(Source("paid", SourceKind.RSS, "https://me:s3cret-token@paid.example/rss"))
+    shown = texts(open_page("sources")).replace("\\", "")
+    assert "paid.example/rss" in shown
+    assert "s3cret" not in shown
+
+
+def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
+    page = open_page("sources")
+    rows = b'{"id": "u1", "title": "Up"}\n{"id": "u2"}\n'
+    page.file_uploader[0].upload("desk.jsonl", rows, "application/jsonl")
+    page.text_input(key="take-in-source").set_value("desk")
+    page = press(page, "Take in")
+    assert page.session_state[JOB].wait(30)
+    page = page.run()
+    assert {one.label: one.value for one in page.metric} == {
+        "Added": "1",
+        "Doubles": "0",
+        "Late": "0",
+        "Not taken": "1",
+    }
+    assert page.dataframe[0].value.iloc[0].tolist() == ["u2", "The item has neither title nor text."]
+    assert fake.entry("u1").item.source == "desk"
+
+
+def test_a_channel_is_tried_and_a_refusal_is_one_sentence(open_page, fake):
+    page = open_page("sources", sources_section="channels")
+    page.button(key="try-desk-mail").click().run()
+    assert fake.tried == ["desk-mail"]
+    page = page.button(key="try-hook").click().run()
+    assert len(page.error) == 1
+    assert "403" in page.error[0].value
+    assert not page.exception
+
+
+def test_messages_given_up_are_shown_with_what_went_wrong(open_page):
+    page = open_page("sources", sources_section="channels")
+    assert page.dataframe[0].value["State"].tolist() == ["waiting", "given up"]
+    assert page.dataframe[0].value.iloc[1]["What went wrong"] == "Refused: 550."
+    assert "given up" in texts(page)
