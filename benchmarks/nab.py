@@ -14,7 +14,6 @@ nab.tweets, nab.all    NAB v1.1 score, standard profile (true +1, false -0.11, m
 *.false_per_day        alarms outside any window, per day of one series
 *.delay_h              median hours from the start of a window to its first alarm (a window begins before its cause)
 gaussian, gaussian6h   windowed Gaussian (6,400 values, as in NAB), raw and with the same six hours; threshold likewise
-robust6h               distance from the past's median in median absolute deviations, with the same six hours
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ import json
 import math
 import statistics
 import sys
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,26 +108,6 @@ def gaussian(series: Series, window: int = 6400) -> list[float]:
         if len(past) > window:
             gone = past.popleft()
             total, squares = total - gone, squares - gone * gone
-    return scores
-
-
-def robust(series: Series, window: int = 6400) -> list[float]:
-    """Distance from the past's median in median absolute deviations (about the medians of their time)."""
-    values: deque[float] = deque()
-    strays: deque[float] = deque()
-    ordered: list[float] = []
-    ordered_strays: list[float] = []
-    scores = []
-    for value in series.values:
-        middle = ordered[len(ordered) // 2] if ordered else value
-        spread = ordered_strays[len(ordered_strays) // 2] if ordered_strays else 0.0
-        stray = abs(value - middle)
-        scores.append(stray / (1.4826 * spread or 1e-6) if len(values) > 1 else 0.0)
-        for kept, line, one in ((values, ordered, value), (strays, ordered_strays, stray)):
-            kept.append(one)
-            insort(line, one)
-            if len(kept) > window:
-                del line[bisect_left(line, kept.popleft())]
     return scores
 
 
@@ -241,7 +219,6 @@ RIVALS: Mapping[str, tuple[Callable[[Series], list[float]], timedelta]] = {
     "nab": (ours, CLEAR),
     "gaussian6h": (gaussian, CLEAR),
     "gaussian": (gaussian, timedelta(0)),
-    "robust6h": (robust, CLEAR),
 }
 
 

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 from apps.monitor.alert_desk import AlertDesk
 from apps.monitor.alert_records import Transition
-from apps.monitor.records import IngestReport, NewsItem, Reading, SeriesKey, Story
+from apps.monitor.records import IngestReport, NewsItem, Reading, SeriesKey, StoredItem, Story
 from apps.monitor.rows import Taken
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
-from apps.monitor.store_items import KnownStory
+from apps.monitor.store_items import Tale
 from apps.monitor.stories import StoryIndex, StoryMark, signature
 from apps.monitor.trends import Deltas, add_voice, company_moods, voice
 from core.text import content_hash
@@ -51,8 +51,9 @@ class _Batch:
 
     deltas: Deltas = field(default_factory=dict)
     touched: dict[SeriesKey, list[datetime]] = field(default_factory=dict)
+    items: list[tuple[StoredItem, str]] = field(default_factory=list)
+    tales: dict[str, Tale] = field(default_factory=dict)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    last: dict[str, datetime] = field(default_factory=dict)
     heard_at: dict[str, list[datetime]] = field(default_factory=dict)
     report: IngestReport = field(default_factory=IngestReport)
 
@@ -124,31 +125,38 @@ class Intake:
                 continue
             stored[item.id] = (item.source, content)
             reading = replace(known[content], item_id=item.id)
-            told[content] = self._store_one(work, batch, replace(one, item=item), reading, content, told.get(content))
+            told[content] = self._tell(work, batch, replace(one, item=item), reading, content, told.get(content))
+        work.items.add_items(batch.items)
+        self._newest = max(self._newest, work.items.put_stories(batch.tales.values()))
         work.counts.add(batch.deltas)
         _hear(work, batch)
         lines = self._desk.look(work, batch.touched, now, quiet)
         return batch.report + IngestReport(transitions=len(lines)), lines
 
-    def _store_one(
-        self, work: Work, batch: _Batch, taken: Taken, reading: Reading, content: str, told: str | None
-    ) -> str:
-        item, companies = taken.item, list(company_moods(reading))
+    def _tell(self, work: Work, batch: _Batch, taken: Taken, reading: Reading, content: str, told: str | None) -> str:
+        """Puts one item into its story, a known one or its own, and counts it there; the story's id."""
+        item, companies = taken.item, set(company_moods(reading))
         mark = signature(item.full_text)
-        story_id = told or (self._index.find(mark, companies) if mark else None)
-        before = work.items.stories([story_id]).get(story_id) if story_id else None
+        tale = self._known(work, batch, told or (self._index.find(mark, companies) if mark else None))
+        is_repost = tale is not None
+        if tale is None:
+            tale = Tale(_first(item), set(), set(), mark, is_new=True)
+            if mark:
+                self._index.add(StoryMark(tale.story.id, item.received_at, frozenset(companies), mark))
+        else:
+            tale.story = _more(tale.story, item)
+        batch.tales[tale.story.id] = tale
         spoken = voice(item, reading)
-        fresh = add_voice(batch.deltas, spoken, before.counted if before else ())
-        story = _told(item, before)
-        counted = fresh | (before.counted if before else frozenset())
-        named = (before.companies if before else frozenset()) | set(companies)
-        number = work.items.put_story(story, named, counted, mark if before is None else None)
-        if before is None and mark:
-            self._index.add(StoryMark(story.id, item.received_at, frozenset(companies), mark))
-            self._newest = max(self._newest, number)
-        work.items.add_item(item, reading, story.id, content)
-        self._note(batch, taken, is_repost=before is not None, keys=spoken.moods)
-        return story.id
+        tale.counted |= add_voice(batch.deltas, spoken, tale.counted)
+        tale.companies |= companies
+        batch.items.append((StoredItem(item, reading, tale.story.id), content))
+        self._note(batch, taken, is_repost, spoken.moods)
+        return tale.story.id
+
+    def _known(self, work: Work, batch: _Batch, story_id: str | None) -> Tale | None:
+        if story_id is None:
+            return None
+        return batch.tales.get(story_id) or work.items.tale(story_id)
 
     def _note(self, batch: _Batch, taken: Taken, is_repost: bool, keys: Iterable[SeriesKey]) -> None:
         item = taken.item
@@ -187,13 +195,15 @@ def _apart(item: NewsItem, content: str, stored: Mapping[str, tuple[str, str]]) 
     return None if other in stored else replace(item, id=other)
 
 
-def _told(item: NewsItem, before: KnownStory | None) -> Story:
+def _first(item: NewsItem) -> Story:
     title = item.title or item.text[:200]
-    if before is None:
-        return Story(uuid4().hex, title, item.received_at, item.received_at, 1, item.reach, (item.source,))
-    sources = tuple(dict.fromkeys((*before.sources, item.source)))[:50]
-    items, reach = before.items + 1, before.reach + item.reach
-    return Story(before.id, title, item.received_at, item.received_at, items, reach, sources)
+    return Story(uuid4().hex, title, item.received_at, item.received_at, 1, item.reach, (item.source,))
+
+
+def _more(story: Story, item: NewsItem) -> Story:
+    sources = tuple(dict.fromkeys((*story.sources, item.source)))[:50]
+    seen = max(story.last_seen, item.received_at)
+    return replace(story, last_seen=seen, items=story.items + 1, reach=story.reach + item.reach, sources=sources)
 
 
 def _hear(work: Work, batch: _Batch) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, or_, select
+from sqlalchemy import case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from apps.monitor.codec import from_json, to_json
@@ -18,16 +18,15 @@ from core.errors import NotFoundError
 LOOKUP = 500  # ids in one statement
 
 
-@dataclass(frozen=True)
-class KnownStory:
-    """A story as ingestion needs it: what it counts in already."""
+@dataclass
+class Tale:
+    """A story while ingestion adds to it: the companies it names, the series it counts in, its MinHash."""
 
-    id: str
-    companies: frozenset[str]
-    counted: frozenset[SeriesKey]
-    items: int
-    reach: int
-    sources: tuple[str, ...]
+    story: Story
+    companies: set[str]
+    counted: set[SeriesKey]
+    signature: bytes | None = None
+    is_new: bool = False
 
 
 class ItemRows:
@@ -64,38 +63,44 @@ class ItemRows:
         ]
         return (rows[-1].number if rows else after), marks
 
-    def stories(self, ids: Iterable[str]) -> dict[str, KnownStory]:
-        """Stories by id."""
-        query = select(StoryRow).where(StoryRow.id.in_(sorted(set(ids))))
-        return {row.id: _known_story(row) for row in self._session.scalars(query)}
-
-    def add_item(self, item: NewsItem, reading: Reading, story_id: str, content_hash: str) -> None:
-        """One item with its reading and tags."""
-        row = ItemRow(
-            **_columns(item),
-            moment=item.moment,
-            content_hash=content_hash,
-            story_id=story_id,
-            mended=None,
-            **_read(reading),
-        )
-        self._session.add(row)
-        self._session.flush([row])
-        self._tag(row.number, reading)
-
-    def put_story(
-        self, story: Story, companies: Iterable[str], counted: Iterable[SeriesKey], signature: bytes | None
-    ) -> int:
-        """Adds a story or brings a known one up to date; its number."""
-        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story.id))
+    def tale(self, story_id: str) -> Tale | None:
+        """A stored story, to be added to."""
+        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story_id))
         if row is None:
-            row = StoryRow(id=story.id, title=story.title, first_seen=story.first_seen, signature=signature)
-            self._session.add(row)
-        row.last_seen, row.items, row.reach = story.last_seen, story.items, story.reach
-        row.sources, row.companies = list(story.sources), sorted(companies)
-        row.counted = [[key.company, key.topic, key.source] for key in sorted(counted)]
-        self._session.flush([row])
-        return row.number
+            return None
+        return Tale(_story(row), set(row.companies), {SeriesKey(*parts) for parts in row.counted})
+
+    def add_items(self, found: Sequence[tuple[StoredItem, str]]) -> None:
+        """Items with their readings, tags and content hashes, in few statements."""
+        rows = [
+            _columns(one.item) | _read(one.reading)
+            | {"moment": one.item.moment, "content_hash": content, "story_id": one.story_id, "mended": None}
+            for one, content in found
+        ]  # fmt: skip
+        numbers: dict[str, int] = {}
+        for at in range(0, len(rows), LOOKUP):
+            made = insert(ItemRow).returning(ItemRow.id, ItemRow.number)
+            numbers |= {row[0]: row[1] for row in self._session.execute(made, rows[at : at + LOOKUP])}
+        tags = [tag for one, _ in found for tag in _tags(numbers[one.item.id], one.reading)]
+        if tags:
+            self._session.execute(insert(TagRow), tags)
+
+    def put_stories(self, tales: Iterable[Tale]) -> int:
+        """Adds stories or brings known ones up to date; the newest story's number."""
+        fresh, known = [], {}
+        for one in tales:
+            values = _story_columns(one)
+            if one.is_new:
+                fresh.append(values | {"first_seen": one.story.first_seen, "signature": one.signature})
+            else:
+                known[one.story.id] = values
+        if fresh:
+            self._session.execute(insert(StoryRow), fresh)
+        for row in self._session.scalars(select(StoryRow).where(StoryRow.id.in_(list(known)))) if known else ():
+            for name, value in known[row.id].items():
+                if name not in ("id", "title"):
+                    setattr(row, name, value)
+        return int(self._session.scalar(select(func.max(StoryRow.number))) or 0)
 
     def feed(self, query: FeedQuery, limit: int, offset: int) -> list[FeedEntry]:
         """Newest first, or the least confident first; corrected ones are not uncertain."""
@@ -199,7 +204,7 @@ class ItemRows:
             mended.sentiment.confidence,
         )
         self._session.execute(delete(TagRow).where(TagRow.item == row.number))
-        self._tag(row.number, mended)
+        self._session.add_all(TagRow(**tag) for tag in _tags(row.number, mended))
 
     def corrections(self) -> list[tuple[NewsItem, Reading, Correction]]:
         """The newest of each item, oldest first."""
@@ -218,10 +223,6 @@ class ItemRows:
         told = exists().where(ItemRow.story_id == StoryRow.id)
         self._session.execute(delete(StoryRow).where(StoryRow.last_seen < oldest, ~told))
         return count
-
-    def _tag(self, number: int, reading: Reading) -> None:
-        tags = [("company", one) for one in company_moods(reading)] + [("topic", one) for one in topics_of(reading)]
-        self._session.add_all(TagRow(kind=kind, value=value[:200], item=number) for kind, value in tags)
 
     def tag_values(self, kind: str, limit: int = 1000) -> list[str]:
         """Companies or topics found in items, the most frequent first."""
@@ -279,9 +280,17 @@ def _story(row: StoryRow) -> Story:
     return Story(row.id, row.title, row.first_seen, row.last_seen, row.items, row.reach, tuple(row.sources))
 
 
-def _known_story(row: StoryRow) -> KnownStory:
-    counted = frozenset(SeriesKey(*parts) for parts in row.counted)
-    return KnownStory(row.id, frozenset(row.companies), counted, row.items, row.reach, tuple(row.sources))
+def _story_columns(tale: Tale) -> dict[str, Any]:
+    story = tale.story
+    known = {"id": story.id, "title": story.title, "last_seen": story.last_seen}
+    sums = {"items": story.items, "reach": story.reach, "sources": list(story.sources)}
+    counted = [[key.company, key.topic, key.source] for key in sorted(tale.counted)]
+    return known | sums | {"companies": sorted(tale.companies), "counted": counted}
+
+
+def _tags(number: int, reading: Reading) -> list[dict[str, Any]]:
+    tags = [("company", one) for one in company_moods(reading)] + [("topic", one) for one in topics_of(reading)]
+    return [{"kind": kind, "value": value[:200], "item": number} for kind, value in tags]
 
 
 def _entry(row: ItemRow, story: StoryRow | None) -> FeedEntry:
