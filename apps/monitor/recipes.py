@@ -43,6 +43,12 @@ def sentiment(small: bool = False) -> Recipe:
     return Recipe(HeadSet((Head(SENTIMENT, "single", LABELS),), **_reads(small)), options)
 
 
+def company_sentiment(small: bool = False) -> Recipe:
+    """The mood towards a marked company."""
+    options = SMALL if small else replace(LARGE, batch_size=128)
+    return replace(sentiment(small), options=options)
+
+
 def names(small: bool = False) -> Recipe:
     """Persons, organisations, places and others, as CoNLL-2003 marks them; a decoder must see both sides."""
     options = SMALL if small else replace(LARGE, rank=32, alpha=32.0, epochs=4)
