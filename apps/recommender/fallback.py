@@ -132,8 +132,7 @@ class Fallback:
 
     def _count(self, event: Event) -> None:
         meaning = self._meanings.get(event.type)
-        worth = meaning.worth(event.value) if meaning else 0.0
-        if meaning is None or worth <= 0 or event.item not in self._items:
+        if meaning is None or event.item not in self._items or (worth := meaning.worth(event.value)) <= 0:
             return
         grown = epoch(event.time) / 86_400 / HALF_LIFE_DAYS
         self._popular[event.item] = _log_add(self._popular.get(event.item), grown, worth)

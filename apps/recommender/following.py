@@ -9,7 +9,6 @@ from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from apps.recommender.records import Event, Item
-from apps.recommender.served import impressions
 from apps.recommender.store import Changes, Seen, Store, id_hash
 
 ITEMS_AT_ONCE = 64  # texts are turned into vectors meanwhile: no call should wait for more than these
@@ -35,16 +34,19 @@ class Follower:
         self._store, self._memory, self.seen = store, memory, seen
         self._lock = threading.Lock()
 
-    def read_all(self) -> None:
-        """Everything in the database, for a memory just made; what it has beyond the database it forgets."""
+    def read_all(self, shown: Iterable[Event] = (), newest: int | None = None) -> None:
+        """Everything in the database, for a memory just made; what it has beyond the database it forgets.
+
+        ``shown`` are impressions to tell it besides; of events only the ``newest`` so many, if that is given.
+        """
         with self._lock:
             seen = self._store.seen()
             items = self._store.all_items()
             known = {one.id for one in items}
             for gone in [one for one in self._memory.item_ids() if one not in known]:
                 self._memory.forget_item(gone)
-            shown = (event for one in self._store.every_list() for event in impressions(one))
-            self._take(items, chain(self._store.every_event(seen.event), shown))
+            after = 0 if newest is None else max(0, seen.event - newest)
+            self._take(items, chain(self._store.every_event(seen.event, after), shown))
             self.seen = seen
 
     def catch_up(self, wait_s: float = -1) -> bool:

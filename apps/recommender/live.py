@@ -6,7 +6,7 @@ none fails. Looks happen in a thread of its own; ``catch_up`` looks at once.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -14,10 +14,12 @@ from apps.recommender.engine import Recommender
 from apps.recommender.fallback import Fallback
 from apps.recommender.following import Follower
 from apps.recommender.model_shelf import ModelShelf
+from apps.recommender.served import ServedList, impressions
 from apps.recommender.store import Seen, Store
 from core.errors import TrifoliumError
 
 PATIENCE_S = 5.0  # how long a caller waits while a larger intake is being taken in
+COUNTED = 200_000  # newest events that the fall-back reads at a start
 log = logging.getLogger(__name__)
 
 
@@ -30,8 +32,15 @@ class Opens(Protocol):
 class LiveModel:
     """``engine`` answers when there is one; ``fallback`` always can."""
 
-    def __init__(self, store: Store, shelf: ModelShelf, fallback: Fallback, open_model: Opens) -> None:
-        self._store, self._shelf, self._open = store, shelf, open_model
+    def __init__(
+        self,
+        store: Store,
+        shelf: ModelShelf,
+        fallback: Fallback,
+        open_model: Opens,
+        recent_lists: Callable[[], Iterable[ServedList]] = tuple,
+    ) -> None:
+        self._store, self._shelf, self._open, self._recent_lists = store, shelf, open_model, recent_lists
         self.fallback = fallback
         self._counts = Follower(store, fallback)
         self._followed: Follower | None = None
@@ -43,7 +52,7 @@ class LiveModel:
 
     def start(self, every_s: float, then: Callable[[], None] = lambda: None) -> None:
         """Read everything, load the live model if there is one, and go on looking; ``then`` is called at each look."""
-        self._counts.read_all()
+        self._counts.read_all(newest=COUNTED)
         self.look_at_shelf()
         self._thread = threading.Thread(target=self._run, args=(every_s, then), name="recommender-looks", daemon=True)
         self._thread.start()
@@ -59,7 +68,7 @@ class LiveModel:
         """This model answers from now on; it is first fed from the database what it has not ``seen`` there."""
         follower = Follower(self._store, engine, seen or Seen())
         if seen is None:
-            follower.read_all()
+            follower.read_all(event for one in self._recent_lists() for event in impressions(one))
         follower.catch_up()
         self._followed, self.engine, self.name, self.problem = follower, engine, name, ""
 

@@ -40,6 +40,7 @@ from core.settings import home
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "recommender"
 SAMPLE_ROUTE = "sample"  # who made the lists of the sample's log
 QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
+RECENT = timedelta(days=14)  # lists whose places count as shown when a model is loaded
 WORKERS = 8  # calls of the model at the same time; it computes one by one, the others wait for their deadline
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -296,7 +297,8 @@ def build(settings: RecommenderSettings) -> RecommenderService:
     """The service with the live model, if one was fitted before."""
     store = Store.open(settings.database_address)
     shelf = ModelShelf(home(settings))
-    live = LiveModel(store, shelf, Fallback(settings.recommender.events.meanings()), partial(_load, settings))
+    fallback = Fallback(settings.recommender.events.meanings())
+    live = LiveModel(store, shelf, fallback, partial(_load, settings), lambda: store.lists_since(utc_now() - RECENT))
     return RecommenderService(settings, store, live, shelf)
 
 

@@ -71,9 +71,9 @@ class BehaviourTables(CatalogueTables):
         with self._database.reading() as session:
             return {str(kind): int(number) for kind, number in session.execute(query)}
 
-    def every_event(self, until: int | None = None) -> Iterator[Event]:
-        """All events in order of arrival, up to the one numbered ``until``, a page at a time."""
-        last = 0
+    def every_event(self, until: int | None = None, after: int = 0) -> Iterator[Event]:
+        """Events in order of arrival, those numbered above ``after`` and up to ``until``, a page at a time."""
+        last = after
         while True:
             with self._database.reading() as session:
                 page, last = _page(session, last, until)
@@ -83,11 +83,11 @@ class BehaviourTables(CatalogueTables):
 
     def events_since(self, since: datetime, until: datetime | None = None) -> list[Event]:
         """Events that happened from one moment (on) to another (before it), in order of arrival."""
-        query = select(EventRow).where(EventRow.time >= since).order_by(EventRow.number)
+        query = select(*_COLUMNS).where(EventRow.time >= since).order_by(EventRow.number)
         if until is not None:
             query = query.where(EventRow.time < until)
         with self._database.reading() as session:
-            return [_event(row) for row in session.scalars(query)]
+            return [Event(*row) for row in session.execute(query)]
 
     def times_since(self, since: datetime) -> list[tuple[datetime, str]]:
         """When events happened, and of which kind; for counting them by the minute."""
