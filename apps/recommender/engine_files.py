@@ -78,6 +78,11 @@ def load(folder: Path, model: TextModel) -> tuple[Knowledge, Blend, str]:
     return knowledge, blend, str(facts["version"])
 
 
+def text_model_of(folder: Path) -> str:
+    """Name of the text model that a saved state was made with; ``DataError`` for a damaged folder."""
+    return str(read_arrays(folder / STATE)[1].get("text_model", ""))
+
+
 def version_of(knowledge: Knowledge, blend: Blend) -> str:
     """A short name of what was learnt: the same tables, weights and encoders give the same."""
     digest = hashlib.sha256(knowledge.model.name.encode())

@@ -262,8 +262,8 @@ class EngineOptions:
     meanings: tuple[EventMeaning, ...] = MEANINGS
     longest_history: int = 50  # newest events of a person that scoring reads
     per_route: int = 200  # candidates a route may bring
-    fresh_days: float = 14.0  # an item is fresh for so long after created_at, or while it has under fresh_events
-    fresh_events: int = 3
+    fresh_days: float = 14.0  # an item is fresh for so long after created_at, or while fewer wanted it
+    fresh_events: int = 1
     numeric_columns: tuple[str, ...] = ()  # of Item.attributes, used in ranking
     neighbours: int = 200  # kept per item in each item-item table
     linear_up_to: int = 8_000  # items; EASE needs items² memory (8,000: 256 MB in float32), iALS above

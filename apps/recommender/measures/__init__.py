@@ -1,0 +1,1 @@
+"""What ``evaluate`` measures, one file per kind of question."""

@@ -1,0 +1,37 @@
+"""The public sets, with a text model tuned on what each part may learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apps.recommender import public_sets
+from apps.recommender.measures.tables import table
+from apps.recommender.measures.tuned import frozen_texts, tuned_texts
+from apps.recommender.report import Report
+from apps.recommender.settings import RecommenderSettings
+from core.events import OnEvent
+
+
+def industrial(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
+    """Temporal, rich text: the one to watch first."""
+    problem = public_sets.amazon_industrial(folder)
+    tuned, plain = tuned_texts(settings, problem, on_event), frozen_texts(settings, problem)
+    return table(problem, tuned, plain, on_event, limit)
+
+
+def beauty(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
+    """Leave one out, short texts, for comparison with the literature."""
+    problem = public_sets.amazon_beauty(folder)
+    return table(problem, frozen_texts(settings, problem), None, on_event, limit)
+
+
+def movies_100k(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
+    """Leave one out over ratings: a check that the chain works. No claim about text comes from films."""
+    problem = public_sets.ml_100k(folder)
+    return table(problem, frozen_texts(settings, problem), None, on_event, limit)
+
+
+def movies_small(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
+    """Leave one out over ratings."""
+    problem = public_sets.ml_latest_small(folder)
+    return table(problem, frozen_texts(settings, problem), None, on_event, limit)
