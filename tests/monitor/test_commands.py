@@ -1,6 +1,5 @@
 """`trifolium monitor …` with a stand-in service: what is shown, exit codes, Ctrl-C."""
 
-import importlib
 import json
 import os
 import signal
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.__main__ import run as run_line
 from tests.monitor.fake_service import FakeMonitor
 
 ROOT = Path(__file__).parents[2]
@@ -35,18 +33,6 @@ def fake(monkeypatch):
     opened = types.SimpleNamespace(open_service=lambda settings: made)
     monkeypatch.setitem(sys.modules, "apps.monitor.service", opened)
     return made
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Runs a command line of a suite that has the monitor."""
-    import apps.__main__ as root
-
-    apps = importlib.import_module("apps")
-    both = tuple(dict.fromkeys((*apps.APPS, "monitor")))
-    monkeypatch.setattr(apps, "APPS", both)
-    monkeypatch.setattr(root, "APPS", both)
-    return lambda *words: run_line(["monitor", *words])
 
 
 def stream(folder: Path, *rows: dict) -> Path:

@@ -61,8 +61,8 @@ def _live() -> None:
         watch = service()
         period = Period.of(watch.clock(), int(st.session_state.get(DAYS) or FIRST_DAYS))
         clock_line(watch)
-        _figures(watch, period)
-        _open_alerts(watch)
+        stories = _figures(watch, period)
+        _open_alerts(watch, quiet=not stories)
         _heat(watch, period)
         left, right = st.columns([3, 2])
         with left:
@@ -71,7 +71,8 @@ def _live() -> None:
             _movers(watch, period)
 
 
-def _figures(watch: "MonitorService", period: Period) -> None:
+def _figures(watch: "MonitorService", period: Period) -> int:
+    """The four figures on top; returns the stories of the period."""
     points = watch.series(span=period.span, since=period.before, until=period.until)
     now = total([one for one in points if one.start >= period.since], period.since)
     before = total([one for one in points if one.start < period.since], period.before)
@@ -85,7 +86,8 @@ def _figures(watch: "MonitorService", period: Period) -> None:
         shown = "–" if share is None else percent(share)
         st.metric(say("figure_negative"), shown, _points(share, before.negative_share), "inverse", **stretch)
         st.metric(say("figure_firing"), len(watch.alerts(open_only=True, limit=1000)), **stretch)
-        st.metric(say("figure_sources"), f"{heard} / {len(sources)}", **stretch)
+        st.metric(say("figure_sources"), f"{heard} / {len(sources)}" if sources else "–", **stretch)
+    return now.stories
 
 
 def _more(now: int, before: int) -> str | None:
@@ -96,10 +98,13 @@ def _points(now: float | None, before: float | None) -> str | None:
     return None if now is None or before is None else say("before_points", n=f"{(now - before) * 100:+.0f}")
 
 
-def _open_alerts(watch: "MonitorService") -> None:
+def _open_alerts(watch: "MonitorService", quiet: bool) -> None:
     found = sorted(watch.alerts(open_only=True, limit=200), key=_urgency)
     if not found:
-        st.success(say("firing_none"), icon=":material/task_alt:")
+        if quiet:
+            st.info(say("firing_unknown"), icon=":material/sensors_off:")
+        else:
+            st.success(say("firing_none"), icon=":material/task_alt:")
         return
     with st.container(border=True, key="open-alerts"):
         for one in found[:SHOWN_ALERTS]:

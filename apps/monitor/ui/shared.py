@@ -76,8 +76,14 @@ def head(watch: "MonitorService", page: str) -> None:
 
 
 def clock_line(watch: "MonitorService") -> None:
-    """The moment everything on the page is told as of."""
+    """The moment everything on the page is told as of; while the sample still comes in, how far it is."""
     st.caption(f":material/schedule: {say('clock', time=moment(watch.clock()))}", help=say("clock_help"))
+    loading = watch.status().get("loading") or {}
+    if loading.get("running"):
+        done, total = int(loading["done"]), int(loading["total"])
+        st.progress(min(1.0, done / total) if total else 0.0, text=say("loading", done=done, total=total or "…"))
+    elif loading.get("error"):
+        st.warning(plain(str(loading["error"])), icon=":material/error:")
 
 
 def topic_name(topic: str | None) -> str:

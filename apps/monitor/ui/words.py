@@ -40,6 +40,10 @@ SHARED: dict[str, tuple[str, str]] = {
         "Sample stream about invented companies. Add your own sources on the page Sources.",
         "示例信息流，公司均为虚构。可在“来源与通知”页接入您自己的来源。",
     ),
+    "loading": (
+        "The sample stream is being played: {done} of {total} items. Everything below grows with it.",
+        "正在回放示例信息流：{done} / {total} 条，下面的内容会随之增加。",
+    ),
     # moods, topics, severities, states
     "mood": ("Mood", "情绪"),
     "mood_negative": ("negative", "负面"),

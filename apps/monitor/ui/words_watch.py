@@ -22,6 +22,10 @@ WATCH: dict[str, tuple[str, str]] = {
         "该时段没有收到任何内容。来源是否正常可在“来源与通知”页查看。",
     ),
     "firing_none": ("No alert is open.", "没有未结告警。"),
+    "firing_unknown": (
+        "No alert is open, but nothing was heard in this period either: that is not good news, it is no news.",
+        "没有未结告警，但该时段也没有收到任何内容：这并不代表平安无事。",
+    ),
     "firing_more": ("{n} more on the page Alerts", "其余 {n} 条见“告警”页"),
     "heat": ("Companies and topics", "公司与主题"),
     "heat_line": (
