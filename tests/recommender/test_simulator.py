@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.recommender.dataset import read_sample
 from apps.recommender.records import Item
 from apps.recommender.simulated_files import (
     events_csv,
@@ -302,3 +303,10 @@ def test_a_folder_without_themes_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"needs 'themes\.csv', and it is not in"):
         regenerate(tmp_path, SMALL)
     assert not (tmp_path / "events.csv.gz").exists()
+
+
+def test_the_dataset_adapter_reads_the_files_as_they_were_meant(sample):
+    read = read_sample(SAMPLE)
+    assert list(read.items) == ITEMS
+    assert read.events == sample.events
+    assert set(read.tastes["people"]) == {one.id for one in sample.people}
