@@ -83,8 +83,7 @@ class Intake:
 
         ``readings`` by item id spare reading again; ``quiet`` puts nothing into the outbox.
         """
-        unique = {one.item.id: one for one in reversed(taken)}
-        known = self._readings([one.item for one in reversed(unique.values())], readings or {})
+        known = self._readings([one.item for one in taken], readings or {})
         with self._lock:
             try:
                 with self._store.writing() as work:
@@ -97,15 +96,15 @@ class Intake:
 
     def _readings(self, items: Sequence[NewsItem], given: Mapping[str, Reading]) -> dict[str, Reading]:
         """Readings by content hash: exact copies' taken over, the rest from the reader, outside any transaction."""
-        hashes = {content_hash(item.full_text): item for item in reversed(items)}
         if not items:
             return {}
         since = min(item.received_at for item in items) - LOOKED_BACK
+        hashes = {content_hash(item.full_text): item for item in reversed(items)}
         with self._store.reading() as work:
             found = {one: reading for one, (_, reading) in work.items.copies(list(hashes), since).items()}
-            stored = work.items.contents([item.id for item in items])
+            stored = work.items.contents(_ids(items))
         found |= {one: given[item.id] for one, item in hashes.items() if one not in found and item.id in given}
-        fresh = {one: item for one, item in hashes.items() if one not in found and item.id not in stored}
+        fresh = {one: item for one, item in hashes.items() if one not in found and _apart(item, one, stored)}
         return found | dict(zip(fresh, self._reader.read(list(fresh.values())) if fresh else [], strict=True))
 
     def _store_batch(
@@ -113,7 +112,7 @@ class Intake:
     ) -> tuple[IngestReport, list[Transition]]:
         batch = _Batch()
         self._catch_up(work, now)
-        stored = work.items.contents([one.item.id for one in taken])
+        stored = work.items.contents(_ids([one.item for one in taken]))
         copies = work.items.copies(sorted({content_hash(one.item.full_text) for one in taken}), now - LOOKED_BACK)
         told = {one: story for one, (story, _) in copies.items()}
         for one in taken:
@@ -191,8 +190,17 @@ def _apart(item: NewsItem, content: str, stored: Mapping[str, tuple[str, str]]) 
     source, known = stored[item.id]
     if known == content or source == item.source:
         return None
-    other = f"{item.id}~{content[:12]}"
+    other = _other_id(item, content)
     return None if other in stored else replace(item, id=other)
+
+
+def _other_id(item: NewsItem, content: str) -> str:
+    return f"{item.id}~{content[:12]}"
+
+
+def _ids(items: Sequence[NewsItem]) -> list[str]:
+    """The ids under which these items may be stored."""
+    return [name for item in items for name in (item.id, _other_id(item, content_hash(item.full_text)))]
 
 
 def _first(item: NewsItem) -> Story:

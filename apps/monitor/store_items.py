@@ -75,6 +75,7 @@ class ItemRows:
         rows = [
             _columns(one.item) | _read(one.reading)
             | {"moment": one.item.moment, "content_hash": content, "story_id": one.story_id, "mended": None}
+            | {"language": one.item.language or one.reading.language}
             for one, content in found
         ]  # fmt: skip
         numbers: dict[str, int] = {}

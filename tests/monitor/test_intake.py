@@ -1,0 +1,211 @@
+"""Ingestion as a whole: stories, counts, late and repeated items, alerts, and what a failure leaves behind."""
+
+import pytest
+
+from apps.monitor.alert_records import State
+from apps.monitor.records import FeedQuery, SeriesKey, Span
+from core.errors import DataError
+from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
+from tests.monitor.lexicon import LexiconReader
+
+SURGE = '[[rule]]\nname = "surge"\nkind = "surge"\nper = ["company"]\nwindow = "1h"\nmin_stories = 4\nmin_share = 0.4\n'
+
+
+@pytest.fixture
+def service():
+    made = monitor(rules=SURGE)
+    yield made
+    made.close()
+
+
+def history(service, days=10):
+    """A quiet stream: one story on each company every six hours."""
+    items = [
+        good(f"h{at}", ("Alba Bank", "Cora Foods")[at % 2], NOW - days * DAY + at * 3 * HOUR) for at in range(days * 8)
+    ]
+    service.ingest(items, now=NOW - HOUR)
+
+
+def totals(service, since=NOW - 30 * DAY, until=NOW + 2 * DAY, **key):
+    points = service.series(span=Span.DAY, since=since, until=until, **key)
+    return tuple(sum(getattr(one, name) for one in points) for name in ("stories", "items", "reach", "negative"))
+
+
+def test_one_story_reposted_fifty_times_is_one_voice_of_reach_fifty_and_no_surge(service):
+    history(service)
+    text = "Alba Bank fined 20 million euros for late reports to the regulator"
+    posts = [item(f"r{at}", f"RT @user{at}: {text} http://t.co/{at}", NOW + at * MINUTE / 2) for at in range(50)]
+    report = service.ingest(posts, now=NOW + 30 * MINUTE)
+    assert (report.added, report.reposts) == (50, 49)
+    entry = service.entry("r49")
+    assert (entry.story_items, entry.story_reach) == (50, 50)
+    hour = service.series(company="alba", since=NOW, until=NOW + HOUR)[0]
+    assert (hour.stories, hour.items, hour.reach, hour.negative) == (1, 50, 50, 1)
+    assert service.alerts() == []
+
+
+def test_fifty_different_stories_are_a_surge_within_minutes(service):
+    history(service)
+    for at in range(50):
+        service.ingest([bad(f"s{at}", at=NOW + at * MINUTE)], now=NOW + at * MINUTE)
+    (alert,) = service.alerts()
+    assert (alert.key, alert.state) == (SeriesKey("alba"), State.FIRING)
+    assert alert.fired_at <= NOW + 5 * MINUTE
+    view = service.alert(alert.id)
+    assert view.stories and all("Alba Bank" in one.item.title for one in view.stories)
+    assert "negative stories in 1 hour where about 0" in view.history[0].evidence.why
+    assert service.firings(NOW, NOW + HOUR, company="alba") == list(view.history[:1])
+
+
+def test_good_news_in_any_number_raises_no_alert(service):
+    history(service)
+    service.ingest([good(f"s{at}", at=NOW + at * MINUTE) for at in range(30)], now=NOW + 30 * MINUTE)
+    assert service.alerts() == []
+
+
+def test_the_same_items_again_change_nothing(service):
+    items = [bad("b1"), good("g2", "Cora Foods"), item("z3", "海岚银行因迟报被监管机构罚款两千万元")]
+    first, before = service.ingest(items, now=NOW), totals(service)
+    again = service.ingest(items, now=NOW)
+    assert (first.added, again.added, again.duplicates) == (3, 0, 3)
+    assert totals(service) == before == (3, 3, 3, 2)
+    assert service.series(company="hailan", span=Span.DAY, since=NOW, until=NOW + HOUR)[0].negative == 1
+
+
+def test_an_exact_copy_is_not_read_again():
+    reader = LexiconReader()
+    service = monitor(reader=reader)
+    service.ingest([bad("b1")], now=NOW)
+    service.ingest([item("copy", bad("b1").title, NOW + HOUR, source="other")], now=NOW + HOUR)
+    assert reader.read_texts == 1
+    assert service.entry("copy").reading.sentiment == service.entry("b1").reading.sentiment
+    assert service.entry("copy").story_items == 2
+    service.close()
+
+
+def test_the_same_id_from_another_source_with_other_words_is_another_item(service):
+    service.ingest([bad("1"), good("1", "Cora Foods", source="other")], now=NOW)
+    service.ingest([good("1", "Cora Foods", source="other")], now=NOW)
+    assert totals(service)[1] == 2
+    assert {one.item.source for one in service.feed()} == {"wire", "other"}
+
+
+def test_a_late_item_changes_the_window_it_belongs_to(service):
+    service.ingest([good("g1", at=NOW)], now=NOW)
+    report = service.ingest([bad("late2", at=NOW - 5 * HOUR, received=NOW)], now=NOW)
+    assert report.late == 1
+    hours = service.series(company="alba", since=NOW - 6 * HOUR, until=NOW + HOUR)
+    assert [one.negative for one in hours] == [0, 1, 0, 0, 0, 0, 0]
+
+
+def test_a_surge_that_arrives_hours_late_is_still_told(service):
+    history(service)
+    service.ingest(
+        [bad(f"b{at}", at=NOW + at * MINUTE, received=NOW + 5 * HOUR) for at in range(12)], now=NOW + 5 * HOUR
+    )
+    (alert,) = service.alerts()
+    assert alert.state is State.FIRING
+    assert NOW <= alert.evidence.window_start <= NOW + HOUR
+
+
+def test_a_late_item_is_part_of_the_past_that_later_windows_are_judged_by(service):
+    history(service)
+    service.ingest([bad(f"b{at}", at=NOW + at * MINUTE) for at in range(3)], now=NOW + 3 * MINUTE)
+    late = [bad(f"x{at}", at=NOW - DAY + at * MINUTE, received=NOW + HOUR) for at in range(3)]
+    service.ingest(late, now=NOW + HOUR)
+    fresh = monitor(rules=SURGE)
+    history(fresh)
+    fresh.ingest([*late, *[bad(f"b{at}", at=NOW + at * MINUTE) for at in range(3)]], now=NOW + HOUR)
+    after = [bad(f"y{at}", "Cora Foods", at=NOW + DAY + at * MINUTE) for at in range(9)]
+    for one in (service, fresh):
+        one.ingest(after, now=NOW + DAY + 10 * MINUTE)
+    assert [a.evidence.expected for a in service.alerts()] == [a.evidence.expected for a in fresh.alerts()] != []
+    fresh.close()
+
+
+def test_counts_go_on_where_they_were_after_a_restart(tmp_path):
+    url = f"sqlite:///{tmp_path / 'm.db'}"
+    first = monitor(url, SURGE)
+    history(first)
+    first.ingest([bad(f"b{at}", at=NOW + at * MINUTE) for at in range(3)], now=NOW + 3 * MINUTE)
+    first.close()
+    second = monitor(url)
+    repost = item("again", "RT @x: " + bad("b0").title, NOW + 4 * MINUTE)
+    assert second.ingest([repost], now=NOW + 4 * MINUTE).reposts == 1
+    second.ingest([bad(f"c{at}", at=NOW + (5 + at) * MINUTE) for at in range(11, 16)], now=NOW + 21 * MINUTE)
+    (alert,) = second.alerts()
+    assert alert.state is State.FIRING and alert.rule_version == 1
+    second.close()
+
+
+class FailingReader(LexiconReader):
+    """Reads nothing the second time it is asked."""
+
+    def read(self, items):
+        if self.read_texts:
+            raise DataError("The reader failed.")
+        return super().read(items)
+
+
+def test_a_failure_stores_nothing_of_its_batch_and_the_next_try_stores_all():
+    reader = FailingReader()
+    service = monitor(reader=reader)
+    service.ingest([good("g1")], now=NOW)
+    with pytest.raises(DataError):
+        service.ingest([bad("b2"), bad("b3")], now=NOW)
+    assert totals(service)[1] == 1
+    reader.read_texts = 0
+    assert service.ingest([bad("b2"), bad("b3")], now=NOW).added == 2
+    assert totals(service) == (3, 3, 3, 2)
+    service.close()
+
+
+def test_bad_rows_are_named_and_the_others_kept(service):
+    rows = [
+        {"id": "1", "title": bad("b1").title, "published_at": "2026-03-16T08:00:00Z"},
+        {"id": "2", "title": " ", "text": ""},
+        {"id": "3", "title": "海岚银行盈利创新高,营业收入继续上涨", "reach": "many"},
+        ["no", "row"],
+        DataError("The line is no JSON."),
+        {"id": "6", "title": "Cora Foods profit rises", "published_at": "not a date"},
+    ]
+    report = service.ingest_rows(rows, source="desk", now=NOW)
+    assert (report.added, report.undated, dict(report.counts)) == (2, 1, {"empty": 1, "malformed": 3})
+    assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
+    assert "reach must be a whole number" in report.problems[1].reason
+
+
+def test_the_feed_filters_and_finds(service):
+    service.ingest(
+        [bad("b1"), good("g2", "Cora Foods", NOW + HOUR), item("z3", "海岚银行被罚款", source="sina")], now=NOW
+    )
+    assert [one.item.id for one in service.feed()] == ["g2", "z3", "b1"]
+    for query, found in [
+        (FeedQuery(company="alba"), ["b1"]),
+        (FeedQuery(topic="regulation"), ["z3", "b1"]),
+        (FeedQuery(label="positive"), ["g2"]),
+        (FeedQuery(language="zh"), ["z3"]),
+        (FeedQuery(search="罚款"), ["z3"]),
+        (FeedQuery(search="50%"), []),
+        (FeedQuery(source="sina"), ["z3"]),
+        (FeedQuery(since=NOW + MINUTE), ["g2"]),
+        (FeedQuery(until=NOW), []),
+    ]:
+        assert [one.item.id for one in service.feed(query)] == found
+
+
+def test_heat_map_and_movers_say_what_the_items_say(service):
+    service.ingest([good(f"g{at}", at=NOW - 30 * HOUR + at * MINUTE) for at in range(4)], now=NOW)
+    service.ingest([bad(f"b{at}", at=NOW - at * MINUTE) for at in range(4)], now=NOW)
+    cells = {(one.company, one.topic): one.point for one in service.heat(NOW - 2 * DAY, NOW + HOUR)}
+    assert (cells["alba", ""].stories, cells["alba", ""].negative, cells["alba", "regulation"].stories) == (8, 4, 4)
+
+
+def test_old_counts_and_texts_are_forgotten_and_the_days_stay(service):
+    service.ingest([bad("old1", at=NOW - 300 * DAY)], now=NOW)
+    service.ingest([bad("new2")], now=NOW)
+    gone = service.prune(NOW)
+    assert gone["hour"] > 0 and gone["minute"] > 0 and gone["day"] == 0
+    assert totals(service, since=NOW - 400 * DAY)[1] == 2
+    service.prune(NOW + 401 * DAY)
+    assert service.feed() == []
