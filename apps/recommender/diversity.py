@@ -6,6 +6,7 @@ One greedy pass; what each dial takes from or gives to an item is kept, so that 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,20 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
         if penalty:
             closest = np.maximum(closest, pool.vectors @ pool.vectors[best])
     return found
+
+
+def granted(places: Sequence[int], order: Sequence[int], fresh: npt.NDArray[np.bool_], slots: int) -> dict[int, int]:
+    """Spots of a list that go to fresh candidates, and to which: the best of them, on the last spots not fresh.
+
+    ``places`` are the list's candidates, ``order`` all of them, best first; as many fresh ones as ``slots`` are wanted.
+    """
+    inside = set(places)
+    missing = slots - sum(bool(fresh[place]) for place in places)
+    if missing <= 0:
+        return {}
+    waiting = [int(place) for place in order if fresh[place] and place not in inside][:missing]
+    old = [spot for spot, place in enumerate(places) if not fresh[place]]
+    return dict(zip(old[len(old) - len(waiting) :], waiting, strict=False))
 
 
 def determinantal(scores: Scores, vectors: Scores, k: int, strength: float) -> list[int]:

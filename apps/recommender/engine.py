@@ -97,7 +97,9 @@ class Recommender:
     ) -> Recommender:
         """Items only, with the starting blend: works at once, knows no behaviour yet."""
         known = list({one.id: one for one in items}.values())
-        knowledge = Knowledge(options, TextModel(embedders, cache_folder), Wording.fit([one.short_text for one in known]))
+        knowledge = Knowledge(
+            options, TextModel(embedders, cache_folder), Wording.fit([one.short_text for one in known])
+        )
         knowledge.put(known, on_event=on_event)
         return cls(knowledge, starting_blend(options.numeric_columns), "start")
 

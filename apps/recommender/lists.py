@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.recommender.candidates import BIT, Candidates, candidates
-from apps.recommender.diversity import Pool, choose, intra_list_distance, price
+from apps.recommender.diversity import Pool, choose, granted, intra_list_distance, price
 from apps.recommender.features import Matrix, features
 from apps.recommender.filters import Screen
 from apps.recommender.identifiers import Rows
@@ -107,11 +107,8 @@ def _refresh(made: Trace, wish: Wish) -> None:
     """Give new items the places the wish grants them, taking them from the end of the list."""
     slots = int(wish.freshness * wish.k + 0.5)
     fresh = made.candidates.routes & BIT["fresh"] > 0
-    missing = slots - int(fresh[made.places].sum())
-    waiting = [int(place) for place in made.order if fresh[place] and place not in made.places][: max(0, missing)]
-    old = [n for n, place in enumerate(made.places) if not fresh[place]][-len(waiting) :] if waiting else []
-    for spot, place in zip(old, waiting, strict=False):
-        made.added[spot] = float(made.scores[made.places[spot]] + made.added[spot] - made.scores[place])
+    for spot, place in granted(made.places, made.order.tolist(), fresh, slots).items():
+        made.added[spot] += float(made.scores[made.places[spot]] - made.scores[place])  # it stands where that one stood
         made.places[spot] = place
 
 

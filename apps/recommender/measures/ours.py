@@ -5,7 +5,7 @@ The lists come out of the same candidates, features and blend as a request; what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.recommender.candidates import candidates
-from apps.recommender.diversity import Pool, choose
+from apps.recommender.diversity import Pool, choose, granted
 from apps.recommender.features import PART_OF, features
 from apps.recommender.histories import History
 from apps.recommender.identifiers import Rows
@@ -107,23 +107,38 @@ class Ranked:
     wanted: npt.NDArray[np.bool_]
 
 
-def rank(knowledge: Knowledge, blends: dict[str, Blend], cases: Sequence[Case]) -> dict[str, Ranked]:
-    """Every case under each blend; candidates and features are made once."""
+def rank(knowledge: Knowledge, blends: Mapping[str, tuple[Blend, int]], cases: Sequence[Case]) -> dict[str, Ranked]:
+    """Every case under each blend with its fresh places; candidates and features are made once.
+
+    A fresh place goes to the best item that nobody has wanted yet, as ``Wish.freshness`` does in a served list.
+    """
     rows: dict[str, list[tuple[tuple[int, Rows], tuple[int, Rows], npt.NDArray[np.float32]]]] = {n: [] for n in blends}
     alive = knowledge.catalogue.alive
     for one in cases:
         signals = Signals(knowledge, person(one, knowledge))
         found = candidates(signals, END, alive).rows
         table = features(signals, found, END)
-        fresh = ~np.isin(found, one.history)
-        for name, blend in blends.items():
+        unseen = ~np.isin(found, one.history)
+        new = knowledge.popularity.wanted[found] == 0
+        for name, (blend, slots) in blends.items():
             scores = blend.scores(table)
             order = np.argsort(-scores, kind="stable")
-            kept = order[fresh[order]]
+            order, kept = (_granted(part, new, slots) for part in (order, order[unseen[order]]))
             rows[name].append(
                 (_place(found[kept], one.target), _place(found[order], one.target), blend.probability(scores[kept[:K]]))
             )
     return {name: _ranked(own, cases) for name, own in rows.items()}
+
+
+def _granted(order: Rows, fresh: npt.NDArray[np.bool_], slots: int) -> Rows:
+    """The order with fresh candidates on the places of the first ``K`` that the quota grants them."""
+    top = order[:K].tolist()
+    given = granted(top, order.tolist() if slots else [], fresh, slots)
+    if not given:
+        return order
+    for spot, place in given.items():
+        top[spot] = place
+    return np.concatenate([top, order[~np.isin(order, top)]]).astype(np.int64)
 
 
 def varied(knowledge: Knowledge, blend: Blend, cases: Sequence[Case], dials: Sequence[float]) -> dict[float, Ranking]:

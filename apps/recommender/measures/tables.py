@@ -23,6 +23,8 @@ TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's var
 DIALS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 MOST_LOSS = 0.02  # share of NDCG@10 that variety may cost
 DIALLED_CASES = 1_000
+SLOTS = (0, 1, 2)  # of ten
+MOST_QUOTA_LOSS = 0.01
 
 
 def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEvent, limit: int | None = None) -> Report:
@@ -89,18 +91,24 @@ class _Context:
     def ours(
         self, texts: Texts, figures: dict[str, float], on_event: OnEvent, only: str = ""
     ) -> Mapping[str, ours.Ranked]:
-        """Ours and the ablations, learnt on the tuning parts; the diversity dial is chosen there too."""
+        """Ours and the ablations, learnt on the tuning parts; fresh places and diversity dial are chosen there too."""
         name = self.problem.name
-        choices, last = ours.learn_ours(self.problem, lambda number: texts(number))
+        choices, last = ours.learn_ours(self.problem, texts)
         on_event(Log(f"{name}: the blend learnt from {len(choices)} choices, pooling {last.pooling}"))
-        silent = {"ours": (), "no_text": ours.NO_TEXT, "no_behaviour": ours.NO_BEHAVIOUR}
-        blends = {who: ours.blend_without(choices, names) for who, names in silent.items() if not only or who == only}
+        whole, cases = ours.blend_without(choices, ()), self.problem.tuning[-1].cases[:DIALLED_CASES]
+        slots = _slots(last, whole, cases)
+        ways = {"ours": (whole, slots)}
+        if not only:
+            ways["no_quota"] = (whole, 0)
+            ways["no_text"] = (ours.blend_without(choices, ours.NO_TEXT), slots)
+            ways["no_behaviour"] = (ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
         knowledge.pooling = last.pooling
         if not only:
-            dial = _dial(last, blends["ours"], self.problem.tuning[-1].cases[:DIALLED_CASES], self.space)
-            figures |= {f"{name}.{key}": value for key, value in self._varied(knowledge, blends["ours"], dial).items()}
-        return ours.rank(knowledge, blends, self.report.cases)
+            figures[f"{name}.fresh_places"] = float(slots)
+            dial = _dial(last, whole, cases, self.space)
+            figures |= {f"{name}.{key}": value for key, value in self._varied(knowledge, whole, dial).items()}
+        return ours.rank(knowledge, ways, self.report.cases)
 
     def _varied(self, knowledge: Knowledge, blend: Blend, dial: float) -> dict[str, float]:
         found = ours.varied(knowledge, blend, self.report.cases, (0.0, dial))
@@ -113,6 +121,13 @@ class _Context:
             "diversity_ndcg10": float(varied.gains().mean()),
             "diversity_ild10": distances[1],
         }
+
+
+def _slots(knowledge: Knowledge, blend: Blend, cases: Sequence[Case]) -> int:
+    """The most places for items nobody met that cost at most ``MOST_QUOTA_LOSS`` of NDCG@10 on tuning cases."""
+    found = ours.rank(knowledge, {str(slots): (blend, slots) for slots in SLOTS}, cases)
+    gains = {slots: found[str(slots)].filtered.gains().mean() for slots in SLOTS}
+    return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
 
 
 def _dial(knowledge: Knowledge, blend: Blend, cases: Sequence[Case], space: npt.NDArray[np.float32]) -> float:
