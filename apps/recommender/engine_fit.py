@@ -16,7 +16,6 @@ from apps.recommender.identifiers import Rows
 from apps.recommender.interest import GRID, best_pooling
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.learning import MOST_CHOICES, Later, cut_time, learn_from, replayed
-from apps.recommender.person import Person
 from apps.recommender.ranking import Blend, Choices, calibrated, learn, starting_blend
 from core.events import Log, OnEvent
 
@@ -39,12 +38,12 @@ def learn_blend(
         on_event(Log(f"{len(later)} later choices are too few to learn the blend from: the starting weights stay."))
         return start.without(silent)
     choose_pooling(knowledge, histories, later)
-    choices, persons = learn_from(knowledge, histories, later, knowledge.options.seed)
+    choices = learn_from(knowledge, histories, later, knowledge.options.seed)
     on_event(Log(f"The blend learns from {len(choices)} choices of the newest slice."))
-    return blend_of(choices, persons, start, silent)
+    return blend_of(choices, start, silent)
 
 
-def blend_of(choices: Choices, persons: Sequence[Person], start: Blend, silent: Sequence[str] = ()) -> Blend:
+def blend_of(choices: Choices, start: Blend, silent: Sequence[str] = ()) -> Blend:
     """Weights from all choices; slope and bias of the probability from halves that taught no weights to each other."""
     if len(choices) < LEAST_CHOICES:
         return start.without(silent)

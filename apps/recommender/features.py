@@ -71,8 +71,10 @@ def _behaviour(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     steps = np.arange(len(signals.person.seen) - 1, -1, -1, dtype=np.float32)
     seen[signals.person.seen], lately[signals.person.seen] = 1.0, SEEN_STEPS**steps
     whole = {"together": signals.together, "together_last": signals.together_last, "linear": signals.linear}
+    alive = signals.knowledge.catalogue.alive
+    living = slice(None) if alive.all() else alive
     return {
-        **{name: standard(values).of(values[rows]) for name, values in whole.items()},
+        **{name: standard(values[living]).of(values[rows]) for name, values in whole.items()},
         "seen": seen[rows],
         "seen_lately": lately[rows],
     }

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.recommender.candidates import candidates
-from apps.recommender.features import features
+from apps.recommender.features import features, names_with
 from apps.recommender.histories import Histories
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.person import Person, person_of
@@ -60,20 +60,18 @@ def replayed(
         waiting.append(one)
 
 
-def learn_from(
-    knowledge: Knowledge, histories: Histories, later: Sequence[Later], seed: int
-) -> tuple[Choices, list[Person]]:
-    """Choices of everybody of whom something was known before, and who they were then."""
+def learn_from(knowledge: Knowledge, histories: Histories, later: Sequence[Later], seed: int) -> Choices:
+    """Choices of everybody of whom something was known before."""
     random = np.random.default_rng(seed)
-    parts, people = [], []
-    for one, person in zip(later, replayed(knowledge, histories, later), strict=True):
-        if person.warm:
-            parts.append(_one(Signals(knowledge, person), one.item, one.time, random))
-            people.append(person)
-    names = len(parts[0].features[0, 0]) if parts else 0
-    return joined_choices(parts) if parts else Choices(
-        np.zeros((0, 1, names), np.float32), np.zeros((0, 1), np.float32)
-    ), people
+    parts = [
+        _one(Signals(knowledge, person), one.item, one.time, random)
+        for one, person in zip(later, replayed(knowledge, histories, later), strict=True)
+        if person.warm
+    ]
+    if parts:
+        return joined_choices(parts)
+    names = len(names_with(knowledge.options.numeric_columns))
+    return Choices(np.zeros((0, 1, names), np.float32), np.zeros((0, 1), np.float32))
 
 
 def _one(signals: Signals, target: int, now: float, random: np.random.Generator) -> Choices:

@@ -9,7 +9,7 @@ import ast
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,13 +106,25 @@ def amazon_beauty(folder: Path | None = None) -> Problem:
 def ml_100k(folder: Path | None = None) -> Problem:
     """Leave one out by time; ratings of one second keep the order of the file, which decides 415 of 943 targets."""
     path = locate("ml_100k", folder)
-    return _rated("ml_100k", path / "ml-100k.item", path / "ml-100k.inter")
+    return _rated("ml_100k", path / "ml-100k.item", path / "ml-100k.inter", "ties in time keep the order of the file")
+
+
+def ml_100k_by_item(folder: Path | None = None) -> Problem:
+    """The same with ties put in the order of the films' numbers: late additions to the catalogue become the targets.
+
+    Published figures that find popularity at 0.025 and EASE at 0.042 rest on this order; it is much the harder one.
+    """
+    path = locate("ml_100k", folder)
+    note = "ties in time are ordered by the film's number"
+    return _rated("ml_100k_by_item", path / "ml-100k.item", path / "ml-100k.inter", note, lambda one: int(one.item))
 
 
 def ml_latest_small(folder: Path | None = None) -> Problem:
-    """Leave one out by time over all ratings; plots are joined where there are any."""
+    """Leave one out by time over all ratings."""
     path = locate("ml_latest_small", folder)
-    return _rated("ml_latest_small", path / "movies.csv", path / "ratings.csv")
+    return _rated(
+        "ml_latest_small", path / "movies.csv", path / "ratings.csv", "ties in time keep the order of the file"
+    )
 
 
 def left_out(
@@ -131,18 +143,15 @@ def left_out(
     )
 
 
-def _rated(name: str, items: Path, events: Path) -> Problem:
+def _rated(name: str, items: Path, events: Path, note: str, tie: Callable[[Event], int] = lambda one: 0) -> Problem:
     catalogue = read_items(items).rows
+    known = {item.id for item in catalogue}
+    rated = [one for one in read_events(events).rows if one.item in known]
     sequences: dict[str, list[str]] = {}
-    for one in _by_time(read_events(events).rows, {item.id for item in catalogue}):
+    for one in by_time(sorted(rated, key=tie)):
         sequences.setdefault(one.user, []).append(one.item)
-    met = {one for own in sequences.values() for one in own}
-    rated = [item for item in catalogue if item.id in met]
-    return left_out(name, rated, sequences, ("all ratings count; ties in time keep the order of the file",))
-
-
-def _by_time(events: Sequence[Event], known: set[str]) -> list[Event]:
-    return [one for one in by_time(events) if one.item in known]
+    met = {one.item for one in rated}
+    return left_out(name, [item for item in catalogue if item.id in met], sequences, ("all ratings count", note))
 
 
 def _industrial_items(path: Path) -> list[Item]:

@@ -14,17 +14,18 @@ import numpy.typing as npt
 
 from apps.recommender.candidates import candidates
 from apps.recommender.diversity import Pool, choose, granted
+from apps.recommender.engine_fit import blend_of
 from apps.recommender.features import PART_OF, features
 from apps.recommender.histories import History
 from apps.recommender.identifiers import Rows
 from apps.recommender.interest import GRID, Pooling, TextModel, best_pooling
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.learning import choices_of
-from apps.recommender.measures.ranked import K, Ranking
+from apps.recommender.measures.ranked import K, LOST, Ranking
 from apps.recommender.person import Person, person_of
 from apps.recommender.popularity import DAY_S
 from apps.recommender.public_sets import Case, Part, Problem
-from apps.recommender.ranking import Blend, Choices, joined_choices, learn, starting_blend
+from apps.recommender.ranking import Blend, Choices, joined_choices, starting_blend
 from apps.recommender.records import EngineOptions, EventMeaning, Wish
 from apps.recommender.signals import Signals
 from apps.recommender.wording import Wording
@@ -93,8 +94,8 @@ def learn_ours(
 
 
 def blend_without(choices: Choices, silent: Sequence[str]) -> Blend:
-    """The blend learnt from the choices, some features silenced."""
-    return learn(choices, starting_blend(), silent)
+    """The calibrated blend learnt from the choices, some features silenced."""
+    return blend_of(choices, starting_blend(), silent)
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _place(ranked: Rows, target: int) -> tuple[int, Rows]:
     found = np.flatnonzero(ranked == target)
     top = np.full(K, -1, np.int64)
     top[: min(K, len(ranked))] = ranked[:K]
-    return (int(found[0]) if len(found) else 1_000_000), top
+    return (int(found[0]) if len(found) else LOST), top
 
 
 def _ranking(rows: Sequence[tuple[int, Rows]]) -> Ranking:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from core.metrics import bootstrap_interval, expected_calibration_error
 
 K = 10
+LOST = 1_000_000_000  # place of a target that is not shown at all
 PAIRED = 10_000  # resamples of a paired comparison
 
 
@@ -112,7 +113,7 @@ def of_scores(scores: npt.NDArray[np.float32], targets: Sequence[int]) -> Rankin
     own = scores[np.arange(len(wanted)), wanted]
     before = np.arange(scores.shape[1])[None, :] < wanted[:, None]
     places = (scores > own[:, None]).sum(1) + ((scores == own[:, None]) & before).sum(1)
-    places = np.where(np.isneginf(own), scores.shape[1], places)
+    places = np.where(np.isneginf(own), LOST, places)
     top = np.argpartition(-scores, min(K, scores.shape[1] - 1), axis=1)[:, :K]
     order = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), axis=1, kind="stable"), 1)
     lists = np.where(np.isneginf(np.take_along_axis(scores, order, 1)), -1, order)

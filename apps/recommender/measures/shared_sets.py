@@ -7,7 +7,7 @@ from pathlib import Path
 from apps.recommender import public_sets
 from apps.recommender.measures.tables import table
 from apps.recommender.measures.tuned import frozen_texts, tuned_texts
-from apps.recommender.report import Report
+from apps.recommender.report import Report, joined
 from apps.recommender.settings import RecommenderSettings
 from core.events import OnEvent
 
@@ -26,9 +26,10 @@ def beauty(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent
 
 
 def movies_100k(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
-    """Leave one out over ratings: a check that the chain works. No claim about text comes from films."""
-    problem = public_sets.ml_100k(folder)
-    return table(problem, frozen_texts(settings, problem), None, on_event, limit)
+    """Leave one out over ratings, ties by file and by film: does the chain work. No claim about text comes from films."""
+    problems = public_sets.ml_100k(folder), public_sets.ml_100k_by_item(folder)
+    texts = frozen_texts(settings, problems[0])
+    return joined("ml_100k", [table(one, texts, None, on_event, limit) for one in problems])
 
 
 def movies_small(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:

@@ -1,0 +1,299 @@
+"""The engine on a shop whose right answers can be seen: lists, scores, reasons, news, filters, forgetting, files."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from apps.recommender.engine import Recommender
+from apps.recommender.records import PARTS, EngineOptions, Event, Filters, Item, Wish
+from core.errors import DataError
+from tests.recommender.small_shop import NOW, CountingWords, catalogue, checkerboard, event
+
+PLAIN = Wish(k=5, diversity=0.0, freshness=0.0)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Recommender:
+    """Shared by tests that change nothing."""
+    return fitted()
+
+
+def fitted() -> Recommender:
+    return Recommender.fit(catalogue(), checkerboard(), [CountingWords()], NOW)
+
+
+def shown(engine: Recommender, user: str = "", wish: Wish = PLAIN, history: tuple[Event, ...] = ()) -> list[str]:
+    return [one.item for one in engine.recommend(NOW, user, history, wish).items]
+
+
+def test_everybody_is_first_shown_the_one_thing_of_her_taste_that_she_has_not_met(shop: Recommender) -> None:
+    for person in range(12):
+        missing = f"{'tr'[person % 2]}{(person // 2) % 8}"
+        assert shown(shop, f"p{person}")[0] == missing
+
+
+def test_the_parts_of_a_score_sum_to_it_and_probabilities_follow_scores(shop: Recommender) -> None:
+    found = shop.score(shop.item_ids(), NOW, "p0")
+    for one in found:
+        assert set(one.parts) == set(PARTS)
+        assert sum(one.parts.values()) == pytest.approx(one.score, abs=1e-4)
+        assert 0 < one.probability < 1
+    by_score = sorted(found, key=lambda one: one.score)
+    assert [one.probability for one in by_score] == sorted(one.probability for one in found)
+
+
+def test_a_list_has_the_scores_that_scoring_its_items_gives(shop: Recommender) -> None:
+    listed = shop.recommend(NOW, "p0", wish=PLAIN).items
+    scored = shop.score([one.item for one in listed], NOW, "p0")
+    assert [one.score for one in scored] == pytest.approx([one.score for one in listed], abs=1e-4)
+
+
+def test_many_people_at_once_get_what_each_gets_alone(shop: Recommender) -> None:
+    users = [f"p{n}" for n in range(12)] + ["nobody"]
+    assert shop.recommend_many(users, NOW, PLAIN) == [shop.recommend(NOW, user, wish=PLAIN) for user in users]
+
+
+def test_scoring_items_together_or_one_by_one_is_the_same(shop: Recommender) -> None:
+    ids = shop.item_ids()
+    together = [one.score for one in shop.score(ids, NOW, "p1")]
+    alone = [shop.score([one], NOW, "p1")[0].score for one in ids]
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_history_given_with_the_call_counts_like_a_stored_one(shop: Recommender) -> None:
+    history = tuple(one for one in checkerboard() if one.user == "p0")
+    assert shown(shop, history=history) == shown(shop, "p0")
+
+
+def test_an_unknown_person_gets_a_list_and_is_called_cold(shop: Recommender) -> None:
+    made = shop.recommend(NOW, "never seen", wish=PLAIN)
+    assert len(made.items) == 5
+    assert not made.warm
+    assert shop.recommend(NOW, "p0").warm
+
+
+def test_a_new_event_changes_the_next_list() -> None:
+    engine = fitted()
+    engine.observe([event("new", "t0", days_ago=0.1)])
+    assert shown(engine, "new")[0].startswith("t")
+    before = shown(engine, "new")
+    engine.observe([event("new", f"r{n}", "purchase", days_ago=0.01 * (5 - n)) for n in range(4)])
+    after = shown(engine, "new")
+    assert after != before
+    assert after[0].startswith("r")
+
+
+def test_a_dislike_takes_a_liking_back() -> None:
+    engine = fitted()
+    engine.observe([event("new", "t0", days_ago=2)])
+    liked = engine.score(["t1"], NOW, "new")[0].score
+    engine.observe([event("new", "t0", "dislike", days_ago=1)])
+    assert engine.score(["t1"], NOW, "new")[0].score < liked
+
+
+def test_what_lies_after_now_is_not_known_yet() -> None:
+    engine = fitted()
+    engine.observe([event("late", "r0", days_ago=-1)])
+    assert not engine.recommend(NOW, "late").warm
+    assert engine.recommend(NOW + timedelta(days=2), "late").warm
+
+
+def test_an_item_nobody_met_is_recommended_by_its_text_at_once() -> None:
+    engine = fitted()
+    engine.upsert_items([Item("new", "green tea leaves spring", category="tea", created_at=NOW)])
+    wish = replace(PLAIN, freshness=0.2)
+    assert "new" in shown(engine, "p0", wish)
+    by_text = {one.item: one.parts["text"] for one in engine.score(["new", "r3"], NOW, "p0")}
+    assert by_text["new"] > by_text["r3"]
+    assert "fresh" in next(one for one in engine.recommend(NOW, "p0", wish=wish).items if one.item == "new").routes
+
+
+def test_freshness_grants_places_and_no_more() -> None:
+    engine = fitted()
+    engine.upsert_items([Item(f"n{n}", f"unrelated novelty {n}", created_at=NOW) for n in range(6)])
+    counts = [
+        sum(one.startswith("n") for one in shown(engine, "p0", Wish(k=10, diversity=0, freshness=share)))
+        for share in (0.0, 0.2, 0.4)
+    ]
+    assert counts[0] <= 2 <= counts[1] <= 4 <= counts[2]
+
+
+def test_a_text_that_is_in_no_catalogue_is_scored_and_leaves_no_trace(shop: Recommender) -> None:
+    texts = [Item("x", "white tea leaves"), Item("y", "bike pump alloy"), Item("z", "白茶 茶叶")]
+    white, pump, chinese = shop.score(texts, NOW, "p0")
+    assert [white.item, pump.item, chinese.item] == ["x", "y", "z"]
+    assert white.parts["text"] > pump.parts["text"]
+    assert chinese.parts["text"] > pump.parts["text"]
+    assert shop.item_count == 16
+    assert shop.score(["x"], NOW, "p0")[0].known is False
+    assert shown(shop, "p0") == shown(fitted(), "p0")
+
+
+def test_an_unknown_id_costs_no_other_candidate_its_score(shop: Recommender) -> None:
+    first, unknown, last = shop.score(["t0", "gone", "r0"], NOW, "p0")
+    assert (unknown.known, unknown.probability) == (False, 0.0)
+    assert [first.item, last.item] == ["t0", "r0"]
+    assert first.known
+
+
+def test_reasons_name_things_the_person_met_in_the_language_asked_for(shop: Recommender) -> None:
+    english = shop.recommend(NOW, "p0", wish=PLAIN).items[0]
+    chinese = shop.recommend(NOW, "p0", wish=replace(PLAIN, language="zh")).items[0]
+    met = {one.item for one in checkerboard() if one.user == "p0"}
+    assert english.because
+    assert set(english.because) <= met
+    title = next(one.title for one in catalogue() if one.id == english.because[0])
+    assert title in english.reason
+    assert f"《{title}》" in chinese.reason
+
+
+@pytest.mark.parametrize(
+    ("filters", "rule", "gone"),
+    [
+        (Filters(), "exclude_seen", "t1"),
+        (Filters(exclude_seen=False, categories=("bicycles",)), "categories", "t0"),
+        (Filters(exclude_seen=False, blocked_categories=("tea",)), "blocked_categories", "t0"),
+        (Filters(exclude_seen=False, blocked_items=("t0",)), "blocked_items", "t0"),
+        (Filters(exclude_seen=False, blocked_brands=("b0",)), "blocked_brands", "t2"),
+        (Filters(exclude_seen=False, price_max=12.5), "price_max", "t7"),
+        (Filters(exclude_seen=False, price_min=12.5), "price_min", "t0"),
+    ],
+)
+def test_a_filter_removes_and_says_what_it_removed(shop: Recommender, filters: Filters, rule: str, gone: str) -> None:
+    made = shop.recommend(NOW, "p0", wish=replace(PLAIN, k=16, filters=filters))
+    assert gone not in [one.item for one in made.items]
+    assert gone in made.removed[rule]
+    assert not set(made.removed[rule]) & {one.item for one in made.items}
+    assert len(made.items) == 16 - len(set().union(*made.removed.values()))
+
+
+def test_what_is_sold_out_is_not_shown() -> None:
+    engine = fitted()
+    engine.upsert_items([replace(one, available=False) for one in catalogue() if one.id == "t0"])
+    made = engine.recommend(NOW, "p0", wish=PLAIN)
+    assert "t0" in made.removed["available_only"]
+    assert engine.explain("t0", NOW, "p0").removed_by == ("available_only",)
+
+
+def test_a_cap_keeps_a_list_from_one_category(shop: Recommender) -> None:
+    made = shop.recommend(NOW, wish=Wish(k=6, diversity=0, freshness=0, filters=Filters(most_per_category=2)))
+    categories = [one.item[0] for one in made.items]
+    assert categories.count("t") <= 2
+    assert categories.count("r") <= 2
+    assert "most_per_category" in made.removed
+
+
+def test_an_open_cart_comes_back_only_when_asked_for() -> None:
+    engine = fitted()
+    engine.observe([event("buyer", "t2", "cart", days_ago=1), event("buyer", "t3", "cart", days_ago=1)])
+    engine.observe([event("buyer", "t3", "purchase", days_ago=0.5)])
+    assert not {"t2", "t3"} & set(shown(engine, "buyer"))
+    again = shown(engine, "buyer", replace(PLAIN, k=16, filters=Filters(keep_unfinished=True)))
+    assert "t2" in again
+    assert "t3" not in again
+
+
+def test_why_and_why_not_tell_where_an_item_went(shop: Recommender) -> None:
+    first = shown(shop, "p0")[0]
+    assert (shop.explain(first, NOW, "p0", wish=PLAIN).stage, shop.explain(first, NOW, "p0", wish=PLAIN).place) == (
+        "shown",
+        1,
+    )
+    assert shop.explain("t1", NOW, "p0", wish=PLAIN).removed_by == ("exclude_seen",)
+    assert shop.explain("no such", NOW, "p0").stage == "unknown"
+    low = shop.explain("r6", NOW, "p0", wish=replace(PLAIN, k=1))
+    assert low.stage in ("ranking", "route")
+    assert low.stage == "route" or (low.rank or 0) > 1
+    assert "p0" not in low.sentence
+
+
+def test_explain_and_recommend_tell_one_story(shop: Recommender) -> None:
+    wish = Wish(k=4, diversity=0.5, freshness=0.0)
+    made = shop.recommend(NOW, "p3", wish=wish)
+    for place, one in enumerate(made.items, 1):
+        told = shop.explain(one.item, NOW, "p3", wish=wish)
+        assert (told.stage, told.place) == ("shown", place)
+        assert told.scored is not None
+        assert told.scored.score == pytest.approx(one.score, abs=1e-5)
+
+
+def test_similar_things_share_words_or_buyers(shop: Recommender) -> None:
+    assert {one.item for one in shop.similar("t0", 3, NOW)} <= {f"t{n}" for n in range(8)}
+    assert shop.similar(Item("x", "bike lamp solar"), 2, NOW)[0].item in ("r0", "r1")
+    assert "t0" not in [one.item for one in shop.similar("t0", 15, NOW)]
+    with pytest.raises(DataError, match="no item 'gone'"):
+        shop.similar("gone", 3, NOW)
+
+
+def test_the_same_event_twice_counts_once_and_bad_ones_lose_nobody() -> None:
+    engine = fitted()
+    good = event("q", "t0", days_ago=1)
+    seen = engine.observe([good, event("q", "gone"), event("q", "t1", "waved"), good])
+    assert (seen.taken, seen.repeated) == (1, 1)
+    assert "Unknown item 'gone'" in seen.refused["q-gone-click-0"]
+    assert "Unknown event type 'waved'" in seen.refused["q-t1-waved-0"]
+
+
+def test_a_forgotten_person_is_as_one_never_seen() -> None:
+    engine = fitted()
+    assert engine.forget_user("p0")
+    assert not engine.forget_user("p0")
+    assert not engine.knows_user("p0")
+    assert not engine.recommend(NOW, "p0").warm
+    engine.observe([event("p0", "r0", number=9)])
+    assert shown(engine, "p0")[0].startswith("r")
+
+
+def test_a_forgotten_item_is_nowhere() -> None:
+    engine = fitted()
+    assert engine.forget_item("t0")
+    assert not engine.forget_item("t0")
+    assert engine.item_count == 15
+    assert "t0" not in shown(engine, "p0", replace(PLAIN, k=16, filters=Filters(exclude_seen=False)))
+    assert engine.score(["t0"], NOW, "p0")[0].known is False
+    assert "t0" not in [one.item for one in engine.similar("t1", 15, NOW)]
+    assert all("t0" not in one.because for one in engine.recommend(NOW, "p2").items)
+
+
+def test_saved_and_loaded_is_the_same_and_holds_no_person(tmp_path: Path) -> None:
+    engine = fitted()
+    engine.forget_item("r7")
+    engine.save(tmp_path / "model")
+    again = Recommender.load(tmp_path / "model", [CountingWords()])
+    assert again.user_count == 0
+    assert all(b"p10" not in path.read_bytes() for path in (tmp_path / "model").iterdir())
+    again.observe(one for one in checkerboard() if one.item != "r7")
+    for user in ("p0", "p1", "p5", "nobody"):
+        mine, other = (one.recommend(NOW, user, wish=PLAIN) for one in (engine, again))
+        assert [one.item for one in mine.items] == [one.item for one in other.items]
+        assert [one.score for one in mine.items] == pytest.approx([one.score for one in other.items], abs=1e-3)
+    assert again.version == engine.version
+
+
+def test_a_model_of_another_encoder_is_refused(tmp_path: Path) -> None:
+    fitted().save(tmp_path / "model")
+    with pytest.raises(DataError, match="made with the text model 'counting-words'"):
+        Recommender.load(tmp_path / "model", [CountingWords("another")])
+
+
+def test_a_large_catalogue_uses_factors_and_still_knows_both_tastes() -> None:
+    options = EngineOptions(linear_up_to=4, factors=4)
+    engine = Recommender.fit(catalogue(), checkerboard(), [CountingWords()], NOW, options)
+    assert engine.facts()["behaviour_model"] == "factors"
+    for person in range(6):
+        assert shown(engine, f"p{person}")[0].startswith("tr"[person % 2])
+
+
+def test_without_any_text_model_words_and_behaviour_remain() -> None:
+    engine = Recommender.fit(catalogue(), checkerboard(), [], NOW)
+    assert shown(engine, "p0")[0] == "t0"
+    assert engine.similar("r0", 2, NOW)[0].item.startswith("r")
+
+
+def test_an_empty_shop_answers_with_an_empty_list() -> None:
+    engine = Recommender.fit([], [], [CountingWords()], NOW)
+    assert engine.recommend(NOW, "p0").items == ()
+    engine.upsert_items([Item("a", "first thing", created_at=NOW)])
+    assert shown(engine) == ["a"]
