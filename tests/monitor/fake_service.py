@@ -394,7 +394,7 @@ class FakeMonitor:
             "wire": SourceState(
                 last_item_at=NOW - timedelta(minutes=5),
                 last_try_at=NOW,
-                counts={"added": 40, "duplicates": 3, "late": 2},
+                counts={"items": 40, "duplicates": 3, "late": 2},
             ),
             "desk": SourceState(failures=5, error="No such file.", last_try_at=NOW),
         }

@@ -1,11 +1,12 @@
 """The alerts page: the list by state and severity, each alert with its whole story and actions, silences."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.monitor.alert_records import Severity, Silence
+from apps.monitor.alert_records import Alert, Severity, Silence
 from apps.monitor.records import SeriesKey
 from apps.monitor.ui.alert_view import SILENCES_H, alert_body, alert_title
 from apps.monitor.ui.shared import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
 PAGE = 15
+LATELY = 8
 SECTION = "alerts_section"
 
 
@@ -61,21 +63,36 @@ def _live() -> None:
         watch = service()
         clock_line(watch)
         page = int(st.session_state.get("alerts-page", 0))
+        open_only = st.session_state.get(SECTION, "open") != "all"
         found = watch.alerts(
             severity=st.session_state.get("alerts-severity") or "",
             company=st.session_state.get("alerts-company") or "",
-            open_only=st.session_state.get(SECTION, "open") != "all",
+            open_only=open_only,
             limit=PAGE + 1,
             offset=page * PAGE,
         )
         if not found:
             st.success(say("alerts_none"), icon=":material/task_alt:")
-        for one in found[:PAGE]:
-            label = alert_title(watch, one)
-            with st.expander(label, key=f"alert-{one.id}", on_change="rerun") as shown, one_sentence():
-                if shown.open:
-                    alert_body(watch, watch.alert(one.id))
+        _list(watch, found[:PAGE])
         pager("alerts-page", page, len(found) > PAGE)
+        if open_only and not found:
+            _lately(watch)
+
+
+def _list(watch: "MonitorService", found: Sequence[Alert]) -> None:
+    for one in found:
+        label = alert_title(watch, one)
+        with st.expander(label, key=f"alert-{one.id}", on_change="rerun") as shown, one_sentence():
+            if shown.open:
+                alert_body(watch, watch.alert(one.id))
+
+
+def _lately(watch: "MonitorService") -> None:
+    """With nothing open, the latest that are over: what the monitor has seen."""
+    over = [one for one in watch.alerts(limit=LATELY) if not one.is_open and one.fired_at]
+    if over:
+        st.caption(say("alerts_lately"))
+        _list(watch, over)
 
 
 def pager(key: str, page: int, more: bool) -> None:

@@ -4,6 +4,7 @@ The live part is one fragment over counts per window, so that a wall screen left
 texts nor grows: each look replaces the charts of the last.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 FIRST_DAYS = 7
 MOST_COMPANIES, MOST_MOVERS, SHOWN_ALERTS = 14, 8, 3
+_AND = re.compile(" and |与")  # of "Credit and default" the first word fits above a column
 COMPANY, TOPIC, DAYS = "overview-company", "overview-topic", "overview-days"
 
 
@@ -130,7 +132,7 @@ def _heat(watch: "MonitorService", period: Period) -> None:
 
 
 def _column(topic: str) -> str:
-    return topic_name(topic) if topic else say("heat_all")
+    return _AND.split(topic_name(topic))[0] if topic else say("heat_all")
 
 
 def busiest(cells: Sequence[HeatCell], most: int) -> list[HeatCell]:

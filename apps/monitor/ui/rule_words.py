@@ -19,7 +19,8 @@ def sentence(rule: Rule) -> str:
     """What the rule says, in the visitor's language."""
     conditions = [say(f"rule_{rule.kind}", **_places(rule))]
     if rule.kind in (Kind.SURGE, Kind.THRESHOLD):
-        conditions.append(say("rule_support", n=rule.min_stories))
+        if rule.kind is Kind.SURGE or rule.measure not in COUNTS:
+            conditions.append(say("rule_support", n=rule.min_stories))
         if rule.min_share:
             conditions.append(say("rule_share", share=f"{rule.min_share:.0%}"))
         if rule.confidence:
@@ -35,12 +36,18 @@ def _places(rule: Rule) -> dict[str, object]:
         "measure": measure,
         "per": per_words(rule.per),
         "window": length(rule.window),
-        "sigma": f"{rule.sensitivity:g}",
+        "sensitivity": _sensitivity(rule.sensitivity),
         "value": f"{rule.value:g}" if rule.value is not None else "–",
         "side": say("rule_above" if rule.above else "rule_below"),
         "after": length(rule.after) if rule.after else say("rule_usual_gap"),
         "learning": length(rule.learning),
     }
+
+
+def _sensitivity(value: float) -> str:
+    """The word the rule was written with, or its number."""
+    named = next((name for name, one in SENSITIVITY.items() if one == value), None)
+    return say(f"sensitivity_{named}") if named else f"{value:g}"
 
 
 def per_words(per: tuple[str, ...]) -> str:

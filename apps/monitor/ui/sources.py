@@ -1,28 +1,29 @@
 """The sources page: who is heard and who is not, add and pause sources, take in a file, where alerts are sent."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
-from apps.monitor.ui.shared import LIVE_S, clock_line, has_words, head, one_sentence, say, service
+from apps.monitor.ui.shared import LIVE_S, clock_line, head, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_records import without_password
-from apps.page_parts import choose, moment, plain, say_later, shorten
+from apps.page_parts import choose, language, moment, plain, say_later
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
-COLOURS = {  # colour of the badge, icon
+COLOURS = {  # colour, icon
+    Health.FAILING: ("red", ":material/error:"),
+    Health.SILENT: ("orange", ":material/volume_off:"),
     Health.OK: ("green", ":material/check_circle:"),
     Health.WAITING: ("blue", ":material/hourglass_empty:"),
-    Health.SILENT: ("orange", ":material/volume_off:"),
-    Health.FAILING: ("red", ":material/error:"),
     Health.PAUSED: ("gray", ":material/pause_circle:"),
 }
-COUNTS = ("added", "duplicates", "late", "undated", "dropped")
+COUNTS = ("items", "reposts", "duplicates", "late", "undated")
+DROPPED = ("empty", "malformed")
 SHOWN_MESSAGES = 50
 
 
@@ -50,34 +51,42 @@ def _live() -> None:
         found = watch.sources()
         if not found:
             st.info(say("sources_none"), icon=":material/sensors_off:")
-        for one in sorted(found, key=lambda each: list(COLOURS).index(each.health)):
-            with st.container(border=True), one_sentence():
-                _source(watch, one)
+        for one in sorted(found, key=lambda each: (list(COLOURS).index(each.health), each.source.name)):
+            with st.expander(_line(watch, one), key=f"source-{one.source.name}", on_change="rerun") as shown:
+                if shown.open:
+                    with one_sentence():
+                        _source(one)
+                        _buttons(watch, one)
 
 
-def _source(watch: "MonitorService", one: SourceHealth) -> None:
-    source, state = one.source, one.state
+def _line(watch: "MonitorService", one: SourceHealth) -> str:
+    """One line: how it is doing, its name, its kind, since when."""
     colour, icon = COLOURS[one.health]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(say(f"source_state_{one.health}"), icon=icon, color=colour)  # type: ignore[arg-type]
-        st.markdown(f"**{plain(source.name)}**", width="content")
-        st.caption(say(f"source_kind_{source.kind}"), width="content")
-        if source.address:
-            st.caption(plain(shorten(str(without_password(source.address)), 70)), width="content")
-    when = say("source_last", time=moment(state.last_item_at)) if state.last_item_at else say("source_never")
-    st.markdown(plain(_health(one, watch.clock())))
-    counts = say("source_counts", **{name: f"{state.counts.get(name, 0):,}" for name in COUNTS})
-    delay = "" if one.delay_s is None else f"  ·  {say('source_delay', n=f'{one.delay_s:.0f}')}"
-    st.caption(f"{when}  ·  {counts}{delay}")
-    _buttons(watch, one)
+    state = f":{colour}[{icon} {say(f'source_state_{one.health}')}]"
+    kind = say(f"source_kind_{one.source.kind}")
+    last = one.state.last_item_at
+    when = say("source_ago", ago=ago_words(watch.clock() - last)) if last else say("source_never")
+    return f"{state}  **{plain(one.source.name)}**  ·  {kind}  ·  {when}"
 
 
-def _health(one: SourceHealth, now: datetime) -> str:
-    """How it is doing in the visitor's language; the reason as given where there are no words for it."""
-    state = one.state
-    ago = ago_words(now - state.last_item_at) if state.last_item_at else "–"
-    key = f"health_{one.health}"
-    return say(key, ago=ago, n=state.failures, error=state.error) if has_words(key) else one.reason
+def _source(one: SourceHealth) -> None:
+    source, state = one.source, one.state
+    st.markdown(plain(_health(one)))
+    if source.address:
+        st.caption(plain(str(without_password(source.address))))
+    counts = {name: state.counts.get(name, 0) for name in COUNTS}
+    counts["dropped"] = sum(state.counts.get(name, 0) for name in DROPPED)
+    told = say("source_counts", **{name: f"{number:,}" for name, number in counts.items()})
+    behind = [] if one.delay_s is None else [say("source_delay", length=ago_words(timedelta(seconds=one.delay_s)))]
+    when = [say("source_last", time=moment(state.last_item_at))] if state.last_item_at else []
+    st.caption("  ·  ".join([*when, told, *behind]))
+
+
+def _health(one: SourceHealth) -> str:
+    """How it is doing, in the visitor's language; the service's own sentence in English."""
+    if language() == "en":
+        return one.reason
+    return say(f"health_{one.health}", n=one.state.failures, error=one.state.error)
 
 
 def ago_words(length: timedelta) -> str:

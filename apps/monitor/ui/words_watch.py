@@ -38,7 +38,7 @@ WATCH: dict[str, tuple[str, str]] = {
     "trend_share": ("negative share, 95 % band", "负面占比（95% 区间）"),
     "trend_alerts": ("Marks above the bars are alerts.", "柱上方的标记为告警。"),
     "trend_unknown": (
-        "Hatched windows: no source was heard, so nothing is known.",
+        "Grey stretches: no source was heard, so nothing is known.",
         "灰色区间：没有来源在线，情况未知。",
     ),
     "trend_none": ("No stories of this kind in the period.", "该时段没有此类事件。"),
@@ -93,6 +93,7 @@ WATCH: dict[str, tuple[str, str]] = {
     "section_all": ("All", "全部"),
     "section_silences": ("Silences", "静默"),
     "alerts_none": ("No alert here. That is good, as long as the sources are heard.", "没有告警。前提是来源都正常。"),
+    "alerts_lately": ("The latest that are over:", "最近已结束的告警："),
     "alert_since": ("since {time}", "始于 {time}"),
     "alert_why": ("Why now", "为何告警"),
     "seen_count": ("{stories} stories in {window}", "{window}内 {stories} 个事件"),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from apps.monitor.alert_records import State
+from apps.monitor.alert_records import State, Why
 from tests.monitor.fake_service import NOW
 from tests.monitor.ui.looking import press, texts
 
@@ -44,6 +44,13 @@ def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
 def test_the_resolved_one_is_under_all(open_page):
     assert "鹤川集团" not in texts(open_page("alerts"))
     assert "鹤川集团" in texts(open_page("alerts", alerts_section="all"))
+
+
+def test_with_nothing_open_the_latest_that_are_over_are_shown(open_page, fake):
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW)
+    shown = texts(open_page("alerts"))
+    assert "No alert here" in shown
+    assert "Aldermoor Bank" in shown
 
 
 def test_somebody_takes_it_comments_hands_over_and_closes(open_page, fake):

@@ -16,10 +16,13 @@ def test_every_section_is_drawn_in_both_languages(open_page, section, language):
 
 
 def test_who_is_heard_and_who_is_not(open_page):
-    shown = texts(open_page("sources")).replace("\\", "")
+    state = {"source-wire": True, "source-desk": True}
+    shown = texts(open_page("sources", **state)).replace("\\", "")
     assert "5 looks in a row failed: No such file" in shown
-    assert "The last item came 5 minutes ago" in shown
-    assert "连续 5 次读取失败" in texts(open_page("sources", "zh"))
+    assert shown.index("failing") < shown.index("heard")
+    assert "last item 5 minutes ago" in shown
+    assert "typically 1 minutes behind" in shown
+    assert "连续 5 次读取失败" in texts(open_page("sources", "zh", **state))
     assert "40 items" in shown
     assert "3 doubles" in shown
 
@@ -46,7 +49,7 @@ def test_a_feed_without_an_http_address_is_refused_in_one_sentence(open_page, fa
 
 
 def test_a_source_is_paused_resumed_and_removed(open_page, fake):
-    page = open_page("sources")
+    page = open_page("sources", **{"source-wire": True})
     page.button(key="pause-wire").click().run()
     assert fake.places["wire"].paused
     page.button(key="pause-wire").click().run()
@@ -59,7 +62,7 @@ def test_the_password_of_an_address_is_never_shown(open_page, fake):
     from apps.monitor.source_records import Source
 
     fake.save_source(Source("paid", SourceKind.RSS, "https://me:s3cret-token@paid.example/rss"))
-    shown = texts(open_page("sources")).replace("\\", "")
+    shown = texts(open_page("sources", **{"source-paid": True})).replace("\\", "")
     assert "paid.example/rss" in shown
     assert "s3cret" not in shown
 
