@@ -26,7 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,6 +42,7 @@ from apps.monitor.service import MonitorService  # noqa: E402
 from apps.monitor.settings import load_settings  # noqa: E402
 from apps.monitor.source_records import Source, SourceKind  # noqa: E402
 from apps.monitor.store import Store  # noqa: E402
+from core.errors import BusyError  # noqa: E402
 
 EACH = 10  # items about one company in a row, then about the next: alerts go on being raised all the time
 RULES = """
@@ -91,7 +92,8 @@ def work(folder: Path, port: int) -> None:
 
     def deliver() -> None:
         while not stop.is_set():
-            service.deliver_pending()
+            with suppress(BusyError):  # as the live loop does: the next round tries again
+                service.deliver_pending()
             time.sleep(0.02)
 
     courier = threading.Thread(target=deliver)

@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from apps.monitor.alert_records import Channel, Delivery, DeliveryReport, Message
 from apps.monitor.store import Store
-from core.errors import RemoteError
+from core.errors import BusyError, RemoteError
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+SETTLING = 4  # tries to keep that a message was sent, each as long as a writer waits
 Send = Callable[[Channel, Message], None]
 
 
@@ -46,14 +47,24 @@ class Courier:
         if message is None:
             return report
         error, retry_at = self._try(message, now)
-        with self._store.writing() as work:
-            work.outbox.settle(message_id, by, now(), error, retry_at)
+        self._settle(message_id, by, now(), error, retry_at)
         if not error:
             return replace(report, sent=report.sent + 1)
         errors = (*report.errors, error)[:20]
         if retry_at is not None:
             return replace(report, retried=report.retried + 1, errors=errors)
         return replace(report, failed=report.failed + 1, errors=errors)
+
+    def _settle(self, message_id: str, by: str, now: datetime, error: str, retry_at: datetime | None) -> None:
+        """Keeps what came of it, also when the database is busy: what is not kept would be sent again."""
+        for left in reversed(range(SETTLING)):
+            try:
+                with self._store.writing() as work:
+                    work.outbox.settle(message_id, by, now, error, retry_at)
+                return
+            except BusyError:
+                if not left:
+                    raise
 
     def _try(self, message: Message, now: Callable[[], datetime]) -> tuple[str, datetime | None]:
         """What went wrong ("" when nothing) and when to try again (None: never)."""

@@ -1,7 +1,8 @@
 """The monitor's store: everything that must outlive a crash, in one database. Records in, records out, no rows."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,6 +36,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._series: dict[SeriesKey, int] = {}
+        # SQLite lets waiting writers try again and again, which is not fair: threads of one process queue here instead
+        self._turn: AbstractContextManager[object] = threading.Lock() if database.is_sqlite else nullcontext()
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -51,7 +54,7 @@ class Store:
     def writing(self) -> Iterator[Work]:
         """One transaction that changes things; keep it short and read no text inside."""
         made = dict(self._series)
-        with self._database.session() as session:
+        with self._turn, self._database.session() as session:
             yield _work(session, made)
         self._series |= made  # only numbers that were committed are worth remembering
 
