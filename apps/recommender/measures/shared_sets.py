@@ -26,7 +26,7 @@ def beauty(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent
 
 
 def movies_100k(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
-    """Leave one out over ratings, ties by file and by film: does the chain work. No claim about text comes from films."""
+    """Leave one out over ratings, ties by file and by film: does the chain work. Films prove nothing of text."""
     problems = public_sets.ml_100k(folder), public_sets.ml_100k_by_item(folder)
     texts = frozen_texts(settings, problems[0])
     return joined("ml_100k", [table(one, texts, None, on_event, limit) for one in problems])
