@@ -15,9 +15,9 @@ from core.training.options import TrainingOptions
 
 NAMES = "names"
 LARGE = TrainingOptions(
-    epochs=3, learning_rate=6e-4, warmup_share=0.06, batch_size=64, max_tokens=160, rank=16, alpha=16.0, dropout=0.05
+    epochs=4, learning_rate=3e-4, warmup_share=0.06, batch_size=64, max_tokens=160, rank=16, alpha=16.0, dropout=0.05
 )
-SMALL = replace(LARGE, epochs=8, learning_rate=1.5e-3, rank=32, alpha=32.0)  # MiniLM and its like
+SMALL = replace(LARGE, epochs=8, learning_rate=1e-3, rank=32, alpha=16.0)  # MiniLM and its like
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def company_sentiment(small: bool = False) -> Recipe:
 
 def names(small: bool = False) -> Recipe:
     """Persons, organisations, places and others, as CoNLL-2003 marks them; a decoder must see both sides."""
-    options = SMALL if small else replace(LARGE, rank=32, alpha=32.0, epochs=4)
+    options = SMALL if small else replace(LARGE, rank=32)
     return Recipe(HeadSet((Head(NAMES, "token", TAGS),), **_reads(small)), options)
 
 
 def reader(topics: Sequence[str], small: bool = False) -> Recipe:
     """The reader itself: mood, topics and companies in one pass."""
-    options = replace(SMALL, epochs=6) if small else replace(LARGE, batch_size=128, max_tokens=256)
+    options = replace(SMALL, max_tokens=256) if small else replace(LARGE, epochs=3, batch_size=128, max_tokens=256)
     read = _reads(small)
     return Recipe(reader_heads(topics, read["attention"], read["pooling"]), options)
 

@@ -66,7 +66,10 @@ class HeadedModel(nn.Module):
 
 
 class Heads(nn.Module):
-    """One linear layer per head over the tokens' states or over the text's vector."""
+    """One linear layer per head over the tokens' states or over the text's vector, each brought to one size.
+
+    Backbones differ: a step that teaches a head on MiniLM's small states throws one on Gemma's large ones off.
+    """
 
     def __init__(self, width: int, heads: HeadSet) -> None:
         super().__init__()
@@ -86,9 +89,14 @@ class Heads(nn.Module):
         for head in self.heads.heads:
             if only is None or head.name in only:
                 linear = self.get_submodule(head.name)
-                read = hidden if head.kind == "token" else pooled
+                read = even(hidden if head.kind == "token" else pooled)
                 scores[head.name] = linear(self.dropout(read.to(linear.weight.dtype)))  # type: ignore[arg-type]  # a Linear's
         return scores
+
+
+def even(states: torch.Tensor) -> torch.Tensor:
+    """Each vector with mean 0 and variance 1, in float32."""
+    return torch.nn.functional.layer_norm(states.float(), states.shape[-1:])
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
