@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.monitor.alert_records import Alert, AlertView, Evidence, Severity, State, Transition
+from apps.monitor.alert_records import OPEN, Alert, AlertView, Evidence, Severity, State, Transition
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
 from apps.monitor.ui.rule_words import length
@@ -88,7 +88,7 @@ def _numbers(seen: Evidence) -> None:
     if seen.share is not None and seen.low is not None:
         share = f"{share} (≥ {percent(seen.low)})"
     figures = [
-        (say("alert_window"), f"{moment(seen.window_start)} – {moment(seen.window_end)[-5:]}"),
+        (say("alert_window"), _window(seen)),
         (say("alert_stories"), f"{seen.stories} ({seen.reach})"),
         (say("alert_usual"), "–" if seen.expected is None else f"{seen.expected:.1f}"),
         (say("alert_score"), _score(seen)),
@@ -96,6 +96,12 @@ def _numbers(seen: Evidence) -> None:
     ]
     shown = "".join(f"<div><span>{name}</span><b>{value}</b></div>" for name, value in figures)
     st.html(f'<div class="facts">{shown}</div>')
+
+
+def _window(seen: Evidence) -> str:
+    start, end = moment(seen.window_start), moment(seen.window_end)
+    same_day = start[:10] == end[:10]
+    return f"{start} – {end[11:] if same_day else end[5:]}"
 
 
 def _score(seen: Evidence) -> str:
@@ -135,18 +141,20 @@ def _address(url: str) -> str:
 
 
 def act(watch: "MonitorService", one: Alert) -> None:
-    """The form of everything a person may do with an alert."""
+    """The form of what a person may do with an alert as it stands."""
+    acts = {name: icon for name, icon in ACTS.items() if one.state in MAY.get(name, State)}
+    hours = None
     with st.form(f"act-{one.id}", border=False):
         left, right = st.columns([1, 2])
         with left:
-            by = who_in_form(one.id)
+            by = _who(one.id)
         words = right.text_input(say("act_words"), key=f"words-{one.id}", max_chars=2000).strip()
-        hours = st.segmented_control(
-            say("silence_for"), SILENCES_H, default=4, key=f"hours-{one.id}", format_func=lambda n: say("hours", n=n)
-        )
+        if "silence" in acts:
+            hours = st.segmented_control(say("silence_for"), SILENCES_H, default=4, key=f"hours-{one.id}",
+                                         format_func=lambda n: say("hours", n=n))  # fmt: skip
         with st.container(horizontal=True):
             pressed = {name: st.form_submit_button(say(f"act_{name}"), icon=icon, key=f"{name}-{one.id}")
-                       for name, icon in ACTS.items()}  # fmt: skip
+                       for name, icon in acts.items()}  # fmt: skip
     done = next((name for name, value in pressed.items() if value), None)
     if done is None:
         return
@@ -165,10 +173,17 @@ ACTS = {
     "resolve": ":material/check:",
     "false_alarm": ":material/thumb_down:",
 }
+# states in which an act makes sense; one that is not named always does
+MAY = {
+    "acknowledge": (State.FIRING, State.RECOVERING, State.SILENCED, State.NO_DATA),
+    "silence": (*OPEN, State.PENDING, State.NO_DATA),
+    "resolve": (*OPEN, State.PENDING, State.NO_DATA),
+    "false_alarm": (*OPEN, State.PENDING, State.NO_DATA),
+}
 NEED_WORDS = ("note", "assign", "resolve")
 
 
-def who_in_form(alert_id: str) -> str:
+def _who(alert_id: str) -> str:
     """The visitor's name as a field of this alert's form, filled with the one given before."""
     name = st.text_input(say("who"), st.session_state.get("acting", ""), key=f"who-{alert_id}", max_chars=80)
     if name:

@@ -21,7 +21,7 @@ MOOD_COUNTS: Mapping[str, Callable[[Point], int]] = {
     "abstained": lambda one: max(0, one.stories - one.judged),
 }
 COUNTED = alt.Axis(tickMinStep=1, tickCount=5)
-LEGEND = alt.Legend(orient="top", title=None, columns=4, labelLimit=200)
+LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=200)
 CELL_HEIGHT = 30
 STRONG = 0.8  # net mood drawn in full colour: whole fields are seldom of one mind
 LABEL_LIMIT = 150
@@ -172,7 +172,9 @@ def _across(points: Sequence[Point], span: timedelta, field: str = "start") -> a
 
 def _dates(points: Sequence[Point]) -> str:
     days = (points[-1].start - points[0].start) / timedelta(days=1) if points else 0
-    return "%H:%M" if days <= 1.1 else "%m-%d" if days < 300 else "%Y-%m"
+    if days <= 3:
+        return "%H:%M" if days <= 1.1 else "%m-%d %H:%M"
+    return "%m-%d" if days < 300 else "%Y-%m"
 
 
 def spark(points: Sequence[Point], span: timedelta, window: tuple[datetime, datetime]) -> alt.LayerChart:

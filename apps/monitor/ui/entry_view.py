@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHOWN_TEXT = 260  # characters of a card; the whole text is one click away
 NOT_ABOUT = "none"
 TOPIC_LEAST = 0.5
+MOST_EXPLAINED = 32  # kept per visitor
 FAINTEST = 0.06  # share of the strongest word's weight below which a word is left plain
 
 
@@ -64,7 +65,8 @@ def origin(entry: FeedEntry) -> str:
 def why(watch: "MonitorService", entry: FeedEntry) -> None:
     """The text with the words that moved the verdict, and the three probabilities."""
     reading = entry.reading
-    words = watch.explain(entry.item.id)
+    with st.spinner(say("working")):
+        words = _explained(watch, entry)
     st.markdown(f"**{say('why', mood=say(f'mood_{reading.sentiment.label}'))}**")
     if words:
         st.html(f'<div class="why">{highlighted(entry.item.full_text, words, reading.sentiment.label)}</div>')
@@ -75,6 +77,20 @@ def why(watch: "MonitorService", entry: FeedEntry) -> None:
     topics = [f"{topic_name(one.topic)} {percent(one.probability)}" for one in reading.topics]
     told = [" / ".join(chances), *topics]
     st.caption(plain("  ·  ".join(told + ([say("read_by", model=reading.model)] if reading.model else []))))
+
+
+def _explained(watch: "MonitorService", entry: FeedEntry) -> Sequence[Any]:
+    """The words that moved the verdict, remembered for this visitor: a live page draws an open card every few seconds.
+
+    Explaining reads the text once per word, which a backbone does in seconds.
+    """
+    known: dict[tuple[str, str], Sequence[Any]] = st.session_state.setdefault("explained", {})
+    key = (entry.item.id, entry.reading.model)
+    if key not in known:
+        while len(known) >= MOST_EXPLAINED:
+            known.pop(next(iter(known)))
+        known[key] = watch.explain(entry.item.id)
+    return known[key]
 
 
 def highlighted(text: str, words: Sequence[Any], label: Label) -> str:

@@ -113,13 +113,16 @@ def series_name(watch: "MonitorService", key: SeriesKey) -> str:
 
 
 def mood_badge(reading: Reading) -> None:
-    """The mood of a text with its probability; "not sure" when the model abstained."""
+    """The mood of a text with its probability; "not sure" stands before it when the model abstained."""
     if reading.abstained:
-        st.badge(say("mood_abstained"), icon=":material/help:", color="orange")
+        st.badge(f"{say('mood_abstained')} · {_mood(reading)}", icon=":material/help:", color="orange")
         return
     mood = reading.sentiment.label
-    text = f"{say(f'mood_{mood}')} {reading.sentiment.confidence:.0%}"
-    st.badge(text, icon=MOOD_ICONS[mood], color=MOOD_COLOURS[mood])  # type: ignore[arg-type]
+    st.badge(_mood(reading), icon=MOOD_ICONS[mood], color=MOOD_COLOURS[mood])  # type: ignore[arg-type]
+
+
+def _mood(reading: Reading) -> str:
+    return f"{say(f'mood_{reading.sentiment.label}')} {reading.sentiment.confidence:.0%}"
 
 
 def company_line(watch: "MonitorService", reading: Reading) -> str:

@@ -161,7 +161,7 @@ DESK: dict[str, tuple[str, str]] = {
     "source_never": ("no item yet", "尚无内容"),
     "source_ago": ("last item {ago} ago", "最近一条在 {ago}前"),
     "source_counts": (
-        "{items} items · {reposts} reposts · {duplicates} doubles · {late} late · {undated} undated · {dropped} refused",
+        "{items} items · {reposts} reposts · {duplicates} doubles · {late} late · {undated} undated · {dropped} bad",
         "{items} 条 · 转载 {reposts} · 重复 {duplicates} · 迟到 {late} · 无日期 {undated} · 未收录 {dropped}",
     ),
     "push_line": (

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from apps.monitor.alert_records import State, Why
+from core.errors import ConflictError
 from tests.monitor.fake_service import NOW
 from tests.monitor.ui.looking import press, texts
 
@@ -81,11 +82,29 @@ def test_a_false_alarm_needs_no_words(open_page, fake):
     assert fake.acts[-1] == ("false_alarm", "a1", "Mei", "")
 
 
-def test_an_act_that_comes_too_late_is_one_sentence(open_page, fake):
+def test_an_act_that_comes_too_late_shows_who_was_first(open_page, fake):
     page = open_page("alerts", **OPEN)
     fake.acknowledge("a1", "Jonas")
     page = act(page, "Acknowledge")
-    assert [one.value for one in page.error] == [r"Alert 'a1' is not firing\."]
+    assert page.dataframe[0].value.iloc[0]["Who"] == "Jonas"
+    assert fake.held["a1"].owner == "Jonas"
+    assert not page.exception
+    assert not page.error
+
+
+def test_an_alert_that_is_over_takes_comments_and_owners_only(open_page):
+    page = open_page("alerts", alerts_section="all", **{"alert-a2": True})
+    keys = {str(one.key).rpartition("-")[0] for one in page.button if str(one.key).endswith("-a2")}
+    assert keys == {"note", "assign"}
+
+
+def test_a_refusal_of_the_service_is_one_sentence(open_page, fake):
+    def refuse(*words: object) -> None:
+        raise ConflictError("Only an open alert can be resolved.")
+
+    fake.resolve = refuse
+    page = act(open_page("alerts", **OPEN), "Resolve", "over")
+    assert [one.value for one in page.error] == [r"Only an open alert can be resolved\."]
     assert not page.exception
 
 
