@@ -74,6 +74,9 @@ def stop_token_ids(tokenizer: Any, generation_eos: int | Sequence[int] | None = 
     for token_id in [tokenizer.eos_token_id, *listed]:
         if token_id is not None:
             found.append(int(token_id))
-    vocabulary = tokenizer.get_vocab()
-    found += [vocabulary[mark] for mark in (END, "<|im_end|>", "<|eot_id|>", "<|end|>") if mark in vocabulary]
+    for mark in (END, "<|im_end|>", "<|eot_id|>", "<|end|>"):
+        # asked one by one: the whole vocabulary as a table takes a second, and training asks once an example
+        token_id = tokenizer.convert_tokens_to_ids(mark)
+        if token_id is not None and tokenizer.convert_ids_to_tokens(token_id) == mark:
+            found.append(int(token_id))
     return tuple(dict.fromkeys(found))
