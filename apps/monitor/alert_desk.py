@@ -11,6 +11,7 @@ from apps.monitor.alert_records import Alert, Message, MessageKind, State, Trans
 from apps.monitor.alerts import alert_id, moved
 from apps.monitor.judging import Judge, Past, Sources
 from apps.monitor.notices import notice
+from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Rule, parse_rules
 from apps.monitor.store import Work
 from apps.monitor.watching import Outcome, Touched, Watch, look
@@ -60,7 +61,9 @@ class AlertDesk:
             [one for one in work.alerts.silences(ending_after=now) if one.active(now)],
             self.model,
         )
-        ids = sorted({alert_id(rule.name, key) for rule in rules for key in touched if rule.covers(key)})
+        heard = [SeriesKey(source=name) for name in watch.sources.states]  # rules of silence look at all of them
+        keys = {*touched, *heard}
+        ids = sorted({alert_id(rule.name, key) for rule in rules for key in keys if rule.covers(key)})
         known = work.alerts.to_judge(ids)
         done = self._retired(work, known, {rule.name for rule in rules}, now)
         for outcome in look(watch, known, touched, now):

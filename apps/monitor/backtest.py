@@ -5,7 +5,7 @@ Pure: history and rules in, report out. The looking and deciding are ``watching.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from apps.monitor.alert_records import Alert, BacktestReport, Found, Incident, Silence, State, Transition, Why
 from apps.monitor.history import STEP, steps
@@ -64,7 +64,7 @@ def backtest(
     until: datetime,
     incidents: Sequence[Incident] = (),
     on_step: Callable[[datetime, int], None] | None = None,
-    step: timedelta = STEP,
+    model: str = "",
 ) -> BacktestReport:
     """The rules over ``history`` (in order of receipt, beginning early enough to learn from before ``since``).
 
@@ -72,8 +72,8 @@ def backtest(
     for rules without company, its topic) between its start and its end; any other alert about companies or topics in
     that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as either.
     """
-    bench, lines, companies, items, stories = Bench(rules), [], set(), 0, set()
-    for now, batch in steps(_until(history, until), lambda one: one.item.received_at, step):
+    bench, lines, companies, items, stories = Bench(rules, model=model), [], set(), 0, set()
+    for now, batch in steps(_until(history, until), lambda one: one.item.received_at):
         found = bench.take(batch, now)
         if on_step is not None:
             on_step(now, len(batch))

@@ -141,7 +141,7 @@ class Judge:
             return _evidence(rule, point, end, False, "The stream is too young to know who is new.")
         before = self._counts.points(key, Span.DAY, start - rule.learning, Span.DAY.floor(start))
         before += self._counts.points(key, Span.HOUR, Span.DAY.floor(start), Span.HOUR.floor(start))
-        holds = not before and _support(rule, point) >= rule.min_stories
+        holds = not before and point.stories >= rule.min_stories
         said = f"{point.stories} stories name {key.company}, which nobody named in {hours(rule.learning)} before."
         return _evidence(rule, point, end, holds, said)
 

@@ -339,7 +339,8 @@ class MonitorService:
                     on_event(Progress("backtest", done["items"], total))
 
             total = work.items.count_between(learn_from, until)
-            return backtest(rules, work.items.history(learn_from, until), since, until, incidents, on_step)
+            history = work.items.history(learn_from, until)
+            return backtest(rules, history, since, until, incidents, on_step, self._reader.model)
 
     def incidents(self) -> list[Incident]:
         """What is known to have happened: the sample's incidents, moved as its stream was."""

@@ -37,11 +37,11 @@ class StoredCounts:
         return [_point(row) for row in self._session.execute(query.order_by(WindowRow.start))]
 
     def first(self, key: SeriesKey) -> datetime | None:
-        """The start of the series' first day, None when it has none."""
+        """The start of the series' first hour that is kept, None when it has none."""
         series = self._find(key)
         if series is None:
             return None
-        of_series = (WindowRow.series == series, WindowRow.span == SPANS[Span.DAY])
+        of_series = (WindowRow.series == series, WindowRow.span == SPANS[Span.HOUR])
         found = self._session.scalar(select(func.min(WindowRow.start)).where(*of_series))
         return None if found is None else moment(found)
 

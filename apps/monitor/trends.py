@@ -106,7 +106,7 @@ class Counts(Protocol):
         ...
 
     def first(self, key: SeriesKey) -> datetime | None:
-        """The start of the series' first window, None when it has none."""
+        """The start of the series' first hour that is kept, None when it has none."""
         ...
 
 
@@ -158,7 +158,7 @@ class Tally:
 
     def first(self, key: SeriesKey) -> datetime | None:
         """See ``Counts``."""
-        return min(self._windows.get((key, Span.DAY), {}), default=None)
+        return min(self._windows.get((key, Span.HOUR), {}), default=None)
 
 
 def ceiling(moment: datetime, span: Span) -> datetime:

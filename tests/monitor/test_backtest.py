@@ -1,0 +1,179 @@
+"""Backtests: the same transitions as live, incidents found, missed and invented, two rule sets compared."""
+
+import json
+import random
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from apps.monitor.alert_records import Incident
+from apps.monitor.history import steps
+from core.errors import DataError
+from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
+
+RULES = """
+[[rule]]
+name = "surge"
+kind = "surge"
+min_stories = 4
+keep_firing_for = "2h"
+
+[[rule]]
+name = "many"
+kind = "threshold"
+value = 6
+for = "10m"
+inhibited_by = ["surge"]
+
+[[rule]]
+name = "silent"
+kind = "silence"
+
+[[rule]]
+name = "new"
+kind = "new_company"
+min_stories = 2
+"""
+START = NOW - 14 * DAY
+
+
+def stream():
+    """Two quiet weeks with a bad afternoon at one company, late and repeated items, an outage and a newcomer."""
+    rng, items = random.Random(5), []
+    for at in range(14 * 12):
+        when = START + at * 2 * HOUR + rng.randrange(60) * MINUTE
+        if not START + 5 * DAY < when < START + 7 * DAY:
+            make = rng.choice([good, good, bad])
+            company = rng.choice(["Alba Bank", "Cora Foods"])
+            late = timedelta(hours=rng.choice([0, 0, 0, 7]))
+            items.append(make(f"q{at}", company, when, received=when + late))
+    items += [bad(f"s{at}", at=START + 10 * DAY + at * 9 * MINUTE) for at in range(12)]
+    items += [good(f"n{at}", "Dray Motors", START + 12 * DAY + at * HOUR) for at in range(3)]
+    story = bad("s1").title
+    items += [item(f"r{at}", f"RT @u{at}: {story}", START + 10 * DAY + (30 + at) * MINUTE) for at in range(20)]
+    return sorted(items, key=lambda one: (one.received_at, one.id))
+
+
+def live(items, rules=RULES):
+    service = monitor(rules=rules)
+    for now, batch in steps(items, lambda one: one.received_at):
+        if batch:
+            service.ingest(batch, now=now)
+        else:
+            service.tick(now)
+    return service
+
+
+def same(line):
+    """A transition without what only the database gives: its number and the stories named."""
+    evidence = replace(line.evidence, story_ids=()) if line.evidence else None
+    return replace(line, number=0, rule_version=0, evidence=evidence)
+
+
+def test_a_backtest_comes_to_exactly_the_transitions_that_live_came_to():
+    service = live(stream())
+    until = NOW + DAY
+    lines = service.backtest(since=START, until=until).transitions
+    assert [same(one) for one in service.transitions(limit=10**4)] == [same(one) for one in lines]
+    assert {one.rule for one in lines} == {"surge", "many", "silent", "new"}
+    service.close()
+
+
+def test_a_replayed_file_comes_to_the_same_alerts_too(tmp_path):
+    rows = [
+        {"id": one.id, "source": one.source, "title": one.title, "published_at": one.published_at.isoformat(),
+         "received_at": one.received_at.isoformat()}
+        for one in stream()
+    ]  # fmt: skip
+    path = tmp_path / "stream.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "broken\n", encoding="utf-8")
+    played, direct = monitor(rules=RULES), live(stream())
+    *_, last = played.replay(path)
+    assert (last.done, last.total, last.report.added) == (len(rows), len(rows), len(rows))
+    assert dict(last.report.counts) == {"malformed": 1}
+    numbers = [[same(one) for one in made.transitions(limit=10**4)] for made in (played, direct)]
+    assert numbers[0] == numbers[1] != []
+    assert last.firings == len([one for one in numbers[0] if one.after == "firing" and one.why != "holds_again"])
+    assert played.clock() > last.clock - HOUR
+    played.close()
+    direct.close()
+
+
+def test_a_replay_waits_as_long_as_its_speed_says_and_can_be_stopped(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("id,title,time\n1,Alba Bank profit,2026-03-01T00:00:00Z\n2,Cora Foods wins,2026-03-01T00:59:00Z\n")
+    service, stop = monitor(), threading.Event()
+    player = service.replay(path, speed=0.001, stop=stop)
+    assert next(player).done == 1
+    stop.set()
+    assert list(player) == []
+    service.close()
+
+
+INCIDENT = Incident("i1", "alba", START + 10 * DAY, START + 10 * DAY + 6 * HOUR)
+
+
+def test_incidents_are_found_missed_and_invented_ones_counted():
+    service = live(stream(), rules="")
+    missed = Incident("i2", "cora", START + 3 * DAY, START + 3 * DAY + HOUR)
+    surge = RULES.split("[[rule]]")[1]
+    report = service.backtest(f"[[rule]]{surge}", START, NOW, [INCIDENT, missed])
+    assert report.recall == 0.5 and report.missed == (missed,)
+    assert report.false_alarms == () and report.false_alarms_per_week == 0
+    found = report.incidents[0]
+    assert (found.rule, found.incident) == ("surge", INCIDENT)
+    assert timedelta(0) < timedelta(seconds=found.delay_s) <= HOUR
+    assert report.median_delay_s == found.delay_s
+    service.close()
+
+
+def test_two_rule_sets_can_be_compared_on_one_history():
+    service = live(stream(), rules="")
+    eager = '[[rule]]\nname = "any"\nkind = "threshold"\nvalue = 1\nkeep_firing_for = "1h"\n'
+    calm = '[[rule]]\nname = "many"\nkind = "threshold"\nvalue = 6\n'
+    first, second = (service.backtest(toml, START, NOW, [INCIDENT]) for toml in (eager, calm))
+    assert first.recall == second.recall == 1
+    assert len(first.false_alarms) > 5 and len(second.false_alarms) == 0
+    assert first.median_delay_s < second.median_delay_s
+    assert service.alerts() == [] and service.transitions() == []
+    service.close()
+
+
+def test_an_alert_before_the_incident_or_on_another_company_does_not_find_it():
+    service = live(stream(), rules="")
+    calm = '[[rule]]\nname = "many"\nkind = "threshold"\nvalue = 6\n'
+    for other in (replace(INCIDENT, company="cora"), replace(INCIDENT, start=NOW - HOUR, end=NOW)):
+        report = service.backtest(calm, START, NOW, [other])
+        assert report.recall == 0 and len(report.false_alarms) == 1
+    service.close()
+
+
+def test_what_comes_after_the_end_changes_nothing_before_it():
+    items, cut = stream(), START + 10 * DAY + 2 * HOUR
+    whole, part = live(items, rules=""), live([one for one in items if one.received_at < cut], rules="")
+    reports = [service.backtest(RULES, START, cut).transitions for service in (whole, part)]
+    assert [same(one) for one in reports[0]] == [same(one) for one in reports[1]] != []
+    whole.close()
+    part.close()
+
+
+def test_a_wrong_rule_set_is_refused_before_anything_is_read():
+    service = monitor()
+    with pytest.raises(DataError, match="Rule 'x'"):
+        service.backtest('[[rule]]\nname = "x"\nkind = "surge"\nwindow = "never"\n')
+    service.close()
+
+
+def test_steps_come_in_order_with_an_hourly_look_where_nothing_comes():
+    times = [NOW, NOW + MINUTE, NOW + 4 * MINUTE, NOW + 3 * HOUR]
+    found = list(steps(times, lambda one: one))
+    assert [len(batch) for _, batch in found] == [3, 0, 0, 1]
+    assert [now - NOW for now, _ in found] == [
+        5 * MINUTE,
+        HOUR + 5 * MINUTE,
+        2 * HOUR + 5 * MINUTE,
+        3 * HOUR + 5 * MINUTE,
+    ]
+    assert list(steps([], lambda one: one)) == []
