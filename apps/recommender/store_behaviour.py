@@ -55,7 +55,7 @@ class BehaviourTables(CatalogueTables):
             known = _known(session, list(wanted))
             fresh = [_columns(one) for id_, one in reversed(wanted.items()) if id_ not in known]
             if fresh:
-                session.execute(insert(EventRow), fresh)
+                session.execute(_INSERT, fresh)
         return len(fresh), len(events) - len(fresh)
 
     def events_of(self, user: str, limit: int = 200) -> list[Event]:
@@ -183,11 +183,16 @@ def _known(session: Session, ids: list[str]) -> set[str]:
 
 
 def _columns(event: Event) -> dict[str, Any]:
-    return {one.name: _plain(getattr(event, one.name)) for one in fields(event)}
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value  # an enum of words goes in as its word
+    return {
+        "id": event.id,
+        "user_id": event.user,
+        "item_id": event.item,
+        "kind": event.type,
+        "happened_at": event.time,
+        "value": event.value,
+        "position": event.position,
+        "list_id": event.list_id,
+    }
 
 
 def _event(row: EventRow) -> Event:
@@ -195,3 +200,5 @@ def _event(row: EventRow) -> Event:
 
 
 _COLUMNS = [getattr(EventRow, one.name) for one in fields(Event)]
+# straight into the table: the mapper's insert leaves out what is None and so takes rows of different shape one by one
+_INSERT = insert(EventRow.__table__)  # type: ignore[arg-type]
