@@ -15,7 +15,7 @@ import typer
 
 from apps import terminal
 from apps.monitor import commands_desk
-from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_series
+from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_replay, show_series
 from apps.monitor.settings import MonitorSettings, load_settings
 from core.errors import DataError
 
@@ -158,9 +158,7 @@ def _play(
             last = step
         follower.show_new()
     if last is not None:
-        if not quiet:
-            terminal.say(f"Stream time {last.clock:%Y-%m-%d %H:%M} UTC · {last.firings} alerts fired", style="bold")
-        show_ingest(last.report, quiet)
+        show_replay(last, quiet)
     return last
 
 

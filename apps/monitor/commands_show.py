@@ -9,6 +9,7 @@ from apps.monitor.records import IngestReport, Point, Reading
 from apps.monitor.wire_records import BacktestJson, IngestJson, PointJson, ReadingJson, TransitionJson, as_json
 
 if TYPE_CHECKING:
+    from apps.monitor.records import ReplayStep
     from apps.monitor.service import MonitorService
 
 MOST_PROBLEMS = 50
@@ -76,6 +77,16 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
     more = report.dropped - min(len(report.problems), MOST_PROBLEMS)
     if more > 0:
         terminal.say(f"  … and {more} more", style="yellow")
+
+
+def show_replay(last: "ReplayStep", json_wanted: bool) -> None:
+    """How a replay ended: the stream's own time, alerts, what came in. As JSON one line, like each alert before it."""
+    if json_wanted:
+        report = as_json(IngestJson, last.report)
+        say_line({"clock": last.clock.isoformat(), "done": last.done, "firings": last.firings, "report": report})
+        return
+    terminal.say(f"Stream time {last.clock:%Y-%m-%d %H:%M} UTC · {last.firings} alerts fired", style="bold")
+    show_ingest(last.report, False)
 
 
 def show_readings(texts: Sequence[str], readings: Sequence[Reading], json_wanted: bool) -> None:

@@ -83,6 +83,13 @@ def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, caps
     assert "2 added" in shown.out
 
 
+def test_replay_as_json_is_a_line_for_each_alert_and_one_for_the_end(run, fake, capsys, tmp_path):
+    path = stream(tmp_path, {"id": "1", "time": "2026-03-01T00:00:00Z", "text": "x"})
+    assert run("replay", str(path), "--json") == 0
+    *_, end = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (end["done"], end["firings"], end["report"]["added"]) == (1, 1, 1)
+
+
 def test_replay_of_a_file_without_dates_says_so(run, fake, capsys, tmp_path):
     path = tmp_path / "empty.jsonl"
     path.touch()

@@ -9,8 +9,7 @@ import streamlit as st
 from apps.monitor.alert_records import OPEN, Alert, AlertView, Evidence, Severity, State, Transition
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
-from apps.monitor.ui.rule_words import length
-from apps.monitor.ui.shared import company_line, mood_badge, say, series_name
+from apps.monitor.ui.shared import company_line, length_words, mood_badge, say, series_name
 from apps.page_parts import language, moment, percent, plain, say_later, shorten
 
 if TYPE_CHECKING:
@@ -42,7 +41,9 @@ def alert_title(watch: "MonitorService", one: Alert) -> str:
     """One line for an expander: severity, what about, state."""
     colour, icon = SEVERITIES[one.severity]
     what = plain(shorten(series_name(watch, one.key), 48))
-    return f":{colour}[{icon}] **{what}**  ·  {plain(one.rule)}  ·  :{STATES[one.state]}[{say(f'state_{one.state}')}]"
+    when = moment(one.fired_at or one.since)
+    state = f":{STATES[one.state]}[{say(f'state_{one.state}')}]"
+    return f":{colour}[{icon}] **{what}**  ·  {plain(one.rule)}  ·  {when}  ·  {state}"
 
 
 def alert_line(watch: "MonitorService", one: Alert) -> None:
@@ -61,7 +62,7 @@ def reason(seen: Evidence) -> str:
     """Why the alert fired; the rule's own sentence in English, in Chinese one made of its numbers."""
     if language() == "en" or not seen.stories:
         return seen.why
-    words = say("seen_count", stories=seen.stories, window=length(seen.window_end - seen.window_start))
+    words = say("seen_count", stories=seen.stories, window=length_words(seen.window_end - seen.window_start))
     words += say("seen_usual", expected=f"{seen.expected:.1f}") if seen.expected is not None else ""
     return words + (say("seen_negative", negative=seen.negative) if seen.negative else "") + say("rule_end")
 

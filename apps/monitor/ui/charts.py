@@ -63,9 +63,15 @@ def heat(
     table = pd.DataFrame(rows, columns=names)
     picked = alt.selection_point(name="cell", fields=["company_id", "topic_id"])
     across = alt.Axis(
-        labelAngle=-38, orient="top", labelLimit=LABEL_LIMIT, labelOverlap=False, domain=False, ticks=False
+        labelAngle=-38,
+        orient="top",
+        labelLimit=LABEL_LIMIT,
+        labelOverlap=False,
+        labelFlush=False,
+        domain=False,
+        ticks=False,
     )
-    down = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, domain=False, ticks=False)
+    down = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, labelFlush=False, domain=False, ticks=False)
     base = alt.Chart(table, height=CELL_HEIGHT * table["company"].nunique() + 74).encode(
         x=alt.X("topic:N", title=None, sort=list(dict.fromkeys(table["topic"])), axis=across),
         y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=down),

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import streamlit as st
 
 from apps.monitor.alert_records import Severity
 from apps.monitor.rules import COUNTS, MEASURES, SENSITIVITY, Kind, Rule
-from apps.monitor.ui.shared import say
+from apps.monitor.ui.shared import length_words, say
 
 DRAFT = "rules-draft"
 PERS = (("company",), ("topic",), ("company", "topic"), ())
@@ -26,7 +25,7 @@ def sentence(rule: Rule) -> str:
         if rule.confidence:
             conditions.append(say("rule_confidence", share=f"{rule.confidence:.0%}"))
     if rule.holds_for:
-        conditions.append(say("rule_for", length=length(rule.holds_for)))
+        conditions.append(say("rule_for", length=length_words(rule.holds_for)))
     return say("rule_joint").join(conditions) + say("rule_end")
 
 
@@ -35,12 +34,12 @@ def _places(rule: Rule) -> dict[str, object]:
     return {
         "measure": measure,
         "per": per_words(rule.per),
-        "window": length(rule.window),
+        "window": length_words(rule.window),
         "sensitivity": _sensitivity(rule.sensitivity),
         "value": f"{rule.value:g}" if rule.value is not None else "–",
         "side": say("rule_above" if rule.above else "rule_below"),
-        "after": length(rule.after) if rule.after else say("rule_usual_gap"),
-        "learning": length(rule.learning),
+        "after": length_words(rule.after) if rule.after else say("rule_usual_gap"),
+        "learning": length_words(rule.learning),
     }
 
 
@@ -53,19 +52,6 @@ def _sensitivity(value: float) -> str:
 def per_words(per: tuple[str, ...]) -> str:
     """For what a rule counts apart: each company, each topic, both, or all together."""
     return say(f"per_{'_'.join(per) or 'all'}")
-
-
-def length(time: timedelta) -> str:
-    """A length as the rules write it.
-
-    >>> length(timedelta(hours=1)), length(timedelta(minutes=90)), length(timedelta(days=7)), length(timedelta(0))
-    ('1h', '90m', '7d', '0m')
-    """
-    seconds = int(time.total_seconds())
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds and seconds % unit == 0:
-            return f"{seconds // unit}{name}"
-    return f"{seconds}s" if seconds else "0m"
 
 
 def toml_of(values: Mapping[str, Any]) -> str:

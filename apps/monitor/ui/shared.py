@@ -6,6 +6,7 @@ state: what a visitor chose lives in ``st.session_state``, truth in the database
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,6 +134,18 @@ def company_line(watch: "MonitorService", reading: Reading) -> str:
         named.setdefault(mention.company, f":{colour}[**{plain(company_name(watch, mention.company))}**]")
     topics = [plain(topic_name(one.topic)) for one in reading.topics]
     return "  ·  ".join([*named.values(), *topics])
+
+
+def length_words(length: timedelta) -> str:
+    """A length in days, hours or minutes, whichever says it in a small number."""
+    minutes = max(0, round(length.total_seconds() / 60))
+    if minutes >= 2880 or (minutes and minutes % 1440 == 0):
+        return _counted("days", minutes / 1440)
+    return _counted("hours", minutes / 60) if minutes >= 90 or minutes == 60 else _counted("minutes", minutes)
+
+
+def _counted(unit: str, number: float) -> str:
+    return say(f"one_{unit}") if round(number) == 1 else say(f"so_many_{unit}", n=round(number))
 
 
 def dark() -> bool:

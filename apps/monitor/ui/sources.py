@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
-from apps.monitor.ui.shared import LIVE_S, clock_line, head, one_sentence, say, service
+from apps.monitor.ui.shared import LIVE_S, clock_line, head, length_words, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_records import without_password
 from apps.page_parts import choose, language, moment, plain, say_later
@@ -65,7 +65,7 @@ def _line(watch: "MonitorService", one: SourceHealth) -> str:
     state = f":{colour}[{icon} {say(f'source_state_{one.health}')}]"
     kind = say(f"source_kind_{one.source.kind}")
     last = one.state.last_item_at
-    when = say("source_ago", ago=ago_words(watch.clock() - last)) if last else say("source_never")
+    when = say("source_ago", ago=length_words(watch.clock() - last)) if last else say("source_never")
     return f"{state}  **{plain(one.source.name)}**  ·  {kind}  ·  {when}"
 
 
@@ -77,7 +77,7 @@ def _source(one: SourceHealth) -> None:
     counts = {name: state.counts.get(name, 0) for name in COUNTS}
     counts["dropped"] = sum(state.counts.get(name, 0) for name in DROPPED)
     told = say("source_counts", **{name: f"{number:,}" for name, number in counts.items()})
-    behind = [] if one.delay_s is None else [say("source_delay", length=ago_words(timedelta(seconds=one.delay_s)))]
+    behind = [] if one.delay_s is None else [say("source_delay", length=length_words(timedelta(seconds=one.delay_s)))]
     when = [say("source_last", time=moment(state.last_item_at))] if state.last_item_at else []
     st.caption("  ·  ".join([*when, told, *behind]))
 
@@ -87,14 +87,6 @@ def _health(one: SourceHealth) -> str:
     if language() == "en":
         return one.reason
     return say(f"health_{one.health}", n=one.state.failures, error=one.state.error)
-
-
-def ago_words(length: timedelta) -> str:
-    """A length in whole days, hours or minutes."""
-    minutes = max(0, round(length.total_seconds() / 60))
-    if minutes >= 2880:
-        return say("ago_days", n=round(minutes / 1440))
-    return say("ago_hours", n=round(minutes / 60)) if minutes >= 120 else say("ago_minutes", n=minutes)
 
 
 def _buttons(watch: "MonitorService", one: SourceHealth) -> None:

@@ -84,6 +84,13 @@ SHARED: dict[str, tuple[str, str]] = {
     "state_resolved": ("resolved", "已恢复"),
     "state_silenced": ("silenced", "已静默"),
     "state_no_data": ("no data", "无数据"),
+    # lengths of time
+    "one_days": ("a day", "1 天"),
+    "one_hours": ("an hour", "1 小时"),
+    "one_minutes": ("a minute", "1 分钟"),
+    "so_many_days": ("{n} days", "{n} 天"),
+    "so_many_hours": ("{n} hours", "{n} 小时"),
+    "so_many_minutes": ("{n} minutes", "{n} 分钟"),
     # small words
     "stories": ("stories", "事件数"),
     "reach": ("reach", "传播量"),

@@ -39,7 +39,9 @@ def test_an_alert_tells_why_with_numbers_texts_rule_and_model(open_page):
 
 
 def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
-    assert "1h内 12 个事件，往常约 1.5；其中 9 个为负面。" in texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
+    assert "1 小时内 12 个事件，往常约 1.5；其中 9 个为负面。" in texts(open_page("alerts", "zh", **OPEN)).replace(
+        "\\", ""
+    )
 
 
 def test_the_resolved_one_is_under_all(open_page):

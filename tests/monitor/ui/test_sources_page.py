@@ -21,7 +21,7 @@ def test_who_is_heard_and_who_is_not(open_page):
     assert "5 looks in a row failed: No such file" in shown
     assert shown.index("failing") < shown.index("heard")
     assert "last item 5 minutes ago" in shown
-    assert "typically 1 minutes behind" in shown
+    assert "typically a minute behind" in shown
     assert "连续 5 次读取失败" in texts(open_page("sources", "zh", **state))
     assert "40 items" in shown
     assert "3 doubles" in shown
