@@ -49,6 +49,7 @@ class LiveModel:
         self.engine: Recommender | None = None
         self.name = ""  # of the version on the shelf
         self.problem = ""  # why there is no model, or not the newest one
+        self._refused = ""  # a version that could not be loaded
 
     def start(self, every_s: float, then: Callable[[], None] = lambda: None) -> None:
         """Read everything, load the live model if there is one, and go on looking; ``then`` is called at each look."""
@@ -70,7 +71,8 @@ class LiveModel:
         if seen is None:
             follower.read_all(event for one in self._recent_lists() for event in impressions(one))
         follower.catch_up()
-        self._followed, self.engine, self.name, self.problem = follower, engine, name, ""
+        self._followed, self.engine, self.name = follower, engine, name
+        self.problem = self._refused = ""
 
     def publish(self, engine: Recommender, name: str, seen: Seen) -> None:
         """Promote a model just fitted on what was ``seen``, and let it answer without reading it from disk."""
@@ -78,18 +80,20 @@ class LiveModel:
             self._shelf.promote(name)
             self.put(engine, name, seen)
 
-    def look_at_shelf(self) -> bool:
+    def look_at_shelf(self, again: bool = False) -> bool:
         """Swap when another model is live on the shelf than here; whether it did.
 
-        One that cannot be loaded leaves things as they are, with the reason in ``problem``.
+        One that cannot be loaded leaves things as they are, with the reason in ``problem``; it is tried once, or
+        ``again`` when somebody asks.
         """
         with self._swapping:
             wanted = self._shelf.live()
-            if wanted is None or wanted.name == self.name:
+            if wanted is None or wanted.name == self.name or (wanted.name == self._refused and not again):
                 return False
             try:
                 self.put(self._open(wanted.path), wanted.name)
             except TrifoliumError as error:
+                self._refused = wanted.name
                 self.problem = f"Model {wanted.name} cannot be used: {error}"
                 log.warning("%s", self.problem)
                 return False

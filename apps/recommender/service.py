@@ -22,6 +22,7 @@ from filelock import FileLock
 from apps.recommender.answers import EventReport, ItemReport, ListAnswer, ScoreAnswer
 from apps.recommender.arrivals import Arrivals
 from apps.recommender.engine import Recommender
+from apps.recommender.engine_files import text_model_of
 from apps.recommender.engine_options import engine_options, vector_folder
 from apps.recommender.experiments import Variant
 from apps.recommender.fallback import Fallback
@@ -263,7 +264,7 @@ class RecommenderService(Desk):
         return Recommendation(user, tuple(scored), route == "behaviour", ""), route
 
     def _swap(self) -> None:
-        self._live.look_at_shelf()
+        self._live.look_at_shelf(again=True)
         if self.problem:
             raise DataError(self.problem)
 
@@ -331,4 +332,5 @@ def load_sample(service: RecommenderService, folder: Path = SAMPLE) -> None:
 def _load(settings: RecommenderSettings, folder: Path) -> Recommender:
     from apps.recommender.encoding import load_embedders
 
-    return Recommender.load(folder, load_embedders(settings), cache_folder=vector_folder(settings))
+    embedders = load_embedders(settings, text_model=text_model_of(folder))
+    return Recommender.load(folder, embedders, cache_folder=vector_folder(settings))
