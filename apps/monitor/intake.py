@@ -18,7 +18,7 @@ from apps.monitor.rows import Taken
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
 from apps.monitor.store_items import Tale
-from apps.monitor.stories import StoryIndex, StoryMark, signature
+from apps.monitor.stories import StoryIndex, StoryMark, headline, signature
 from apps.monitor.trends import Deltas, add_voice, company_moods, voice
 from core.text import content_hash
 
@@ -136,12 +136,13 @@ class Intake:
         """Puts one item into its story, a known one or its own, and counts it there; the story's id."""
         item, companies = taken.item, set(company_moods(reading))
         mark = signature(item.full_text)
-        tale = self._known(work, batch, told or (self._index.find(mark, companies) if mark else None))
+        head = headline(item.full_text)
+        tale = self._known(work, batch, told or (self._index.find(mark, companies, head) if mark else None))
         is_repost = tale is not None
         if tale is None:
             tale = Tale(_first(item), set(), set(), mark, is_new=True)
             if mark:
-                self._index.add(StoryMark(tale.story.id, item.received_at, frozenset(companies), mark))
+                self._index.add(StoryMark(tale.story.id, item.received_at, frozenset(companies), mark, head))
         else:
             tale.story = _more(tale.story, item)
         batch.tales[tale.story.id] = tale

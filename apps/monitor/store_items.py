@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from apps.monitor.codec import from_json, to_json
 from apps.monitor.records import Correction, FeedEntry, FeedQuery, NewsItem, Reading, SeriesKey, StoredItem, Story
 from apps.monitor.store_tables import CorrectionRow, ItemRow, StoryRow, TagRow
-from apps.monitor.stories import StoryMark
+from apps.monitor.stories import StoryMark, headline
 from apps.monitor.trends import company_moods, topics_of
 from core.errors import NotFoundError
 
@@ -59,7 +59,9 @@ class ItemRows:
         query = select(StoryRow).where(StoryRow.number > after, StoryRow.last_seen >= since).order_by(StoryRow.number)
         rows = list(self._session.scalars(query))
         marks = [
-            StoryMark(row.id, row.last_seen, frozenset(row.companies), row.signature) for row in rows if row.signature
+            StoryMark(row.id, row.last_seen, frozenset(row.companies), row.signature, headline(row.title))
+            for row in rows
+            if row.signature
         ]
         return (rows[-1].number if rows else after), marks
 

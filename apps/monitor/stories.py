@@ -7,7 +7,7 @@ characters, other text into runs of four, after links, re-post marks and punctua
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PERMUTATIONS = 96  # error of the estimated Jaccard about 1/sqrt(96) = 0.10
 SHORTEST = 12  # shingles; a shorter text is only ever the same story when it is the same text
+CONTAINED = 0.6  # part of the shorter text that the longer one must hold under the same headline
 SHARDS = 16  # a day's index is cut when it holds this part of all that is remembered
 _NOISE = re.compile(r"https?://\S+|www\.\S+|\bt\.co/\S+|^\W*(rt|via)\s+@\w+:?|@\w+", re.IGNORECASE)
 _REPOST = re.compile(r"^\s*(?:rt\s*@\w+\s*:?|转发(?:微博)?[::]?|\[转载\]|【转载】)\s*", re.IGNORECASE)
@@ -28,12 +29,13 @@ _OTHER = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class StoryMark:
-    """What is remembered of a story: its id, when it was last added to, its companies, its signature as bytes."""
+    """What is remembered of a story: its id, when it was told, its companies, its signature, its bare headline."""
 
     id: str
     seen: datetime
     companies: frozenset[str]
     signature: bytes
+    headline: str = ""
 
 
 @dataclass
@@ -41,6 +43,7 @@ class _Shard:
     day: date
     lsh: MinHashLSH
     marks: dict[str, StoryMark] = field(default_factory=dict)
+    headlines: dict[str, list[str]] = field(default_factory=dict)
 
 
 def bare(text: str) -> str:
@@ -61,12 +64,18 @@ def shingles(text: str) -> set[str]:
     return {words[at : at + 4] for at in range(len(words) - 3)}
 
 
+def headline(text: str) -> str:
+    """The bare first line, "" when it is so short that two stories may share it."""
+    first = text.strip().split("\n", 1)[0]
+    return bare(first) if len(shingles(first)) >= SHORTEST else ""
+
+
 def signature(text: str) -> bytes | None:
-    """The text's MinHash as bytes; None when it is too short to be alike another."""
+    """How many shingles the text has and its MinHash, as bytes; None when it is too short to be alike another."""
     found = shingles(text)
     if len(found) < SHORTEST:
         return None
-    return _minhash(found).hashvalues.astype("<u4").tobytes()
+    return len(found).to_bytes(4, "little") + _minhash(found).hashvalues.astype("<u4").tobytes()
 
 
 def _minhash(found: Iterable[str]) -> MinHash:
@@ -85,7 +94,14 @@ def _empty() -> MinHash:
 def _values(mark: bytes) -> Any:
     import numpy as np
 
-    return np.frombuffer(mark, dtype="<u4").astype(np.uint32)
+    return np.frombuffer(mark, dtype="<u4", offset=4).astype(np.uint32)
+
+
+def likeness(first: bytes, second: bytes) -> tuple[float, float]:
+    """Estimated Jaccard of two signatures, and which part of the shorter text the other contains."""
+    jaccard = float((_values(first) == _values(second)).mean())
+    sizes = [int.from_bytes(mark[:4], "little") for mark in (first, second)]
+    return jaccard, min(1.0, jaccard * sum(sizes) / (1 + jaccard) / min(sizes))
 
 
 def _restored(mark: bytes) -> LeanMinHash:
@@ -104,23 +120,28 @@ class StoryIndex:
     def __len__(self) -> int:
         return sum(len(shard.marks) for shard in self._shards)
 
-    def find(self, mark: bytes, companies: Iterable[str]) -> str | None:
+    def find(self, mark: bytes, companies: Iterable[str], headline: str = "") -> str | None:
         """The most similar story's id, None when none is similar enough.
 
-        A story about other companies is another story, however alike the words: results are announced in sentences
-        that differ by a name alone.
+        Under the same headline it is enough that one text contains the other: one adds a line about its source, one
+        was cut. A story about other companies is another story, however alike the words: results are announced in
+        sentences that differ by a name alone.
         """
-        wanted, values, named = _restored(mark), _values(mark), frozenset(companies)
-        best, best_similarity = None, self._similarity
-        for shard in reversed(self._shards):
-            for story_id in shard.lsh.query(wanted):
-                known = shard.marks[str(story_id)]
-                if named and known.companies and not named & known.companies:
-                    continue
-                alike = float((_values(known.signature) == values).mean())
-                if alike >= best_similarity and (best is None or alike > best_similarity):
-                    best, best_similarity = known.id, alike
+        named, best, most = frozenset(companies), None, 0.0
+        for known in self._candidates(mark, headline):
+            if named and known.companies and not named & known.companies:
+                continue
+            jaccard, contained = likeness(known.signature, mark)
+            same_head = bool(headline) and known.headline == headline and contained >= CONTAINED
+            if (jaccard >= self._similarity or same_head) and (best is None or jaccard > most):
+                best, most = known.id, jaccard
         return best
+
+    def _candidates(self, mark: bytes, headline: str) -> Iterator[StoryMark]:
+        wanted = _restored(mark)
+        for shard in reversed(self._shards):
+            ids = [*map(str, shard.lsh.query(wanted)), *shard.headlines.get(headline, ())]
+            yield from (shard.marks[one] for one in dict.fromkeys(ids))
 
     def add(self, mark: StoryMark) -> None:
         """Remembers a story; the oldest are forgotten when there are too many or their days are over."""
@@ -128,6 +149,8 @@ class StoryIndex:
             shard = self._shard(mark.seen)
             shard.lsh.insert(mark.id, _restored(mark.signature))
             shard.marks[mark.id] = mark
+            if mark.headline:
+                shard.headlines.setdefault(mark.headline, []).append(mark.id)
         self.forget(mark.seen)
 
     def extend(self, marks: Sequence[StoryMark]) -> None:

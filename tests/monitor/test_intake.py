@@ -1,10 +1,12 @@
 """Ingestion as a whole: stories, counts, late and repeated items, alerts, and what a failure leaves behind."""
 
+import threading
+
 import pytest
 
 from apps.monitor.alert_records import State
 from apps.monitor.records import FeedQuery, SeriesKey, Span
-from core.errors import DataError
+from core.errors import DataError, TrifoliumError
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
 from tests.monitor.lexicon import LexiconReader
 
@@ -199,6 +201,28 @@ def test_heat_map_and_movers_say_what_the_items_say(service):
     service.ingest([bad(f"b{at}", at=NOW - at * MINUTE) for at in range(4)], now=NOW)
     cells = {(one.company, one.topic): one.point for one in service.heat(NOW - 2 * DAY, NOW + HOUR)}
     assert (cells["alba", ""].stories, cells["alba", ""].negative, cells["alba", "regulation"].stories) == (8, 4, 4)
+
+
+def test_two_processes_that_ingest_the_same_items_count_each_once(tmp_path):
+    url, items = f"sqlite:///{tmp_path / 'm.db'}", [bad(f"c{at}", at=NOW + at * MINUTE) for at in range(60)]
+    services, errors = [monitor(url), monitor(url)], []
+
+    def take(service, batches):
+        try:
+            for at in batches:
+                service.ingest(items[at : at + 10], now=NOW + DAY)
+        except TrifoliumError as error:
+            errors.append(error)
+
+    orders = (range(0, 60, 10), range(50, -10, -10))
+    threads = [threading.Thread(target=take, args=pair) for pair in zip(services, orders, strict=True)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert errors == [] and totals(services[0])[:2] == (60, 60)
+    for one in services:
+        one.close()
 
 
 def test_old_counts_and_texts_are_forgotten_and_the_days_stay(service):

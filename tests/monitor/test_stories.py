@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.monitor.stories import PERMUTATIONS, StoryIndex, StoryMark, bare, shingles, signature
+from apps.monitor.stories import StoryIndex, StoryMark, bare, headline, likeness, shingles, signature
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ENGLISH = "Alba Bank fined 20 million euros for late reports to the regulator"
@@ -64,9 +64,30 @@ def test_the_estimate_is_near_the_true_share_of_common_shingles():
         first, second = rng.sample(words, 25), rng.sample(words, 25)
         one, other = " ".join(first), " ".join([*first[:15], *second[:10]])
         true = len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other))
-        pairs = zip(*(memoryview(signature(text)).cast("I") for text in (one, other)), strict=True)
-        gaps.append(abs(sum(a == b for a, b in pairs) / PERMUTATIONS - true))
+        gaps.append(abs(likeness(signature(one), signature(other))[0] - true))
     assert sum(gaps) / len(gaps) < 0.06
+
+
+def test_under_one_headline_a_text_that_was_cut_or_added_to_is_the_same_story():
+    whole = (
+        ENGLISH + "\nThe regulator found that eleven reports came weeks late and that nobody at the bank asked why. "
+    )
+    whole += "Two managers left last summer, and the supervisory council has hired outside lawyers to look into it."
+    index = StoryIndex()
+    index.add(StoryMark("first", NOW, frozenset(), signature(whole), headline(whole)))
+    cut = ENGLISH + "\nRead more on our pages."
+    assert index.find(signature(cut), (), headline(cut)) == "first"
+    other = ENGLISH + "\nQuite another body under the same words, with shares and bonds, a merger and the weather, "
+    other += "a harbour where ferries wait for fog to lift, two violins, and a lantern that nobody had lit for years."
+    assert index.find(signature(other), (), headline(other)) is None
+    assert headline("Market wrap\nshares rose") == ""
+
+
+def test_one_text_inside_another_is_contained_in_it():
+    jaccard, contained = likeness(
+        signature(CHINESE), signature(CHINESE + "本行将依法整改,并向投资者说明情况,后续进展另行公告。")
+    )
+    assert jaccard < 0.75 < contained
 
 
 def test_memory_is_bounded_by_days_and_by_number():

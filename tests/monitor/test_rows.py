@@ -1,0 +1,111 @@
+"""Raw rows: mended where they can be, named where they cannot, in their source's zone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.monitor.rows import RowRules, clean, item_from_row, parse_moment, plain, take_rows
+from core.errors import DataError
+from tests.monitor.helpers import HOUR, NOW
+
+RULES = RowRules("desk", zone="Asia/Shanghai")
+
+
+def taken(received=NOW, rules=RULES, **row):
+    return item_from_row({"title": "Alba Bank profit rises", **row}, rules, received)
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2026-03-01T08:30:00+00:00", "2026-03-01T08:30:00+00:00"),
+        ("2026-03-01 08:30", "2026-03-01T00:30:00+00:00"),
+        ("2026/03/01 08:30:15", "2026-03-01T00:30:15+00:00"),
+        ("2026年3月1日 08:30", "2026-03-01T00:30:00+00:00"),
+        ("2026年3月1日", "2026-02-28T16:00:00+00:00"),
+        ("Sun, 01 Mar 2026 08:30:00 GMT", "2026-03-01T08:30:00+00:00"),
+        ("Sun, 01 Mar 2026 08:30:00 -0500", "2026-03-01T13:30:00+00:00"),
+        (1772353800, "2026-03-01T08:30:00+00:00"),
+        ("1772353800000", "2026-03-01T08:30:00+00:00"),
+    ],
+)
+def test_dates_of_all_kinds_are_read_in_their_zone(text, iso):
+    assert parse_moment(text, "Asia/Shanghai").isoformat() == iso
+
+
+@pytest.mark.parametrize(
+    "text", ["", None, "yesterday", "2026-13-45", True, "99999999999999999", "0200-01-01", [], float("inf")]
+)
+def test_a_date_that_cannot_be_read_or_believed_leaves_the_item_undated(text):
+    one = taken(published_at=text)
+    assert one.undated and one.item.published_at is None and one.item.moment == NOW
+
+
+def test_a_date_a_little_ahead_is_its_receipt_and_one_far_ahead_is_not_believed():
+    assert taken(published_at=NOW + 8 * HOUR).item.published_at == NOW
+    assert taken(published_at=NOW + 48 * HOUR).item.published_at is None
+
+
+def test_encodings_html_and_control_characters_are_mended_and_counted():
+    assert clean("cafÃ©") == ("café", True)
+    assert clean("海岚银行".encode().decode("latin-1")) == ("海岚银行", True)
+    assert clean("Profit\ufffd\ufffd up") == ("Profit up", True)
+    assert clean("a\x00b\ud800c") == ("ab c", True)
+    assert clean("R&amp;D &lt; 5") == ("R&D < 5", False)
+    assert clean("naïve café") == ("naïve café", False)
+    assert plain("<p>One<script>trap()</script></p><p>Two &amp; three</p>") == "One\n\nTwo & three"
+
+
+def test_a_huge_text_is_shortened_and_said_to_be():
+    one = taken(text="x" * 50_000)
+    assert one.shortened and len(one.item.text) == RULES.longest_text
+
+
+def test_columns_of_other_names_are_mapped():
+    rules = RowRules("desk", columns={"title": "标题", "published_at": "日期"}, zone="Asia/Shanghai")
+    one = item_from_row({"标题": "海岚银行被罚款", "日期": "2026年3月16日 09:00", "title": "trap"}, rules, NOW)
+    assert (one.item.title, one.item.language) == ("海岚银行被罚款", "zh")
+    assert one.item.published_at == datetime(2026, 3, 16, 1, tzinfo=UTC)
+
+
+def test_the_same_row_without_an_id_gets_the_same_id_and_another_row_another():
+    ids = [taken(text=text, url="http://x.example").item.id for text in ("one", "one", "two")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_reach_tickers_and_author_are_read():
+    one = taken(reach="12.0", tickers="ALB, cor|ALB", author=" Ada ").item
+    assert (one.reach, one.tickers, one.author) == (12, ("ALB", "COR"), "Ada")
+    assert taken(ticker="ALB").item.tickers == ("ALB",)
+
+
+def test_history_takes_its_receipt_from_its_date():
+    assert item_from_row({"title": "x", "time": "2014-01-01T00:00:00Z"}, RULES, None).item.received_at.year == 2014
+    with pytest.raises(DataError, match="no date"):
+        item_from_row({"title": "x"}, RULES, None)
+
+
+def test_no_row_loses_another():
+    rows = [
+        {"title": "one"},
+        {"title": ""},
+        7,
+        {"title": "two", "reach": "x"},
+        DataError("broken line."),
+        {"text": "三"},
+    ]
+    good, report = take_rows(rows, RULES, NOW)
+    assert [one.item.full_text for one in good] == ["one", "三"]
+    assert dict(report.counts) == {"empty": 1, "malformed": 3}
+    assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
+    assert all("\n" not in one.reason for one in report.problems)
+
+
+def test_a_million_bad_rows_fit_the_report():
+    _, report = take_rows(({"title": ""} for _ in range(5000)), RULES, NOW)
+    assert report.dropped == 5000 and len(report.problems) == 100
+
+
+def test_received_is_kept_beside_published():
+    one = taken(published_at=NOW - timedelta(hours=3), received_at=NOW - HOUR).item
+    assert (one.moment, one.received_at) == (NOW - timedelta(hours=3), NOW - HOUR)
