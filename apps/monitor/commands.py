@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -207,7 +207,12 @@ def series(
 @app.command()
 def train(
     ctx: typer.Context,
-    what: Annotated[str, typer.Option(help="english, chinese or companies.")] = "english",
+    what: Annotated[Literal["english", "chinese"], typer.Option(help="Which reader.")] = "english",
+    files: Annotated[
+        list[Path] | None, typer.Option(help="Labelled csv or jsonl of your own; again for more.")
+    ] = None,
+    sets: Annotated[list[str] | None, typer.Option(help="A public set at hand, such as tfns; may be repeated.")] = None,
+    sample: Annotated[bool, typer.Option(help="Learn from the sample stream too.")] = True,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
     promote: Annotated[bool, typer.Option(help="Make the adapter live when it is better.")] = True,
     resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
@@ -221,7 +226,10 @@ def train(
     options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
     options |= {"max_steps": max_steps} if max_steps else {}
     options |= {"promote": promote} if not promote else {}
+    options |= {"sample": sample} if not sample else {}
     options |= {"resume": resume} if resume else {}
+    options |= {"files": ";".join(str(_existing(path)) for path in files)} if files else {}
+    options |= {"sets": ";".join(sets)} if sets else {}
     from apps.monitor.training import finetune
 
     with terminal.progress() as on_event:

@@ -234,7 +234,7 @@ def test_ctrl_c_ends_the_watch_and_closes_the_service(home):
     assert b"Traceback" not in errors
 
 
-def test_runs_are_listed_and_train_hands_its_options_over(run, home, capsys, monkeypatch):
+def test_runs_are_listed_and_train_hands_its_options_over(run, home, capsys, monkeypatch, tmp_path):
     from core import runs
 
     taken = {}
@@ -248,6 +248,11 @@ def test_runs_are_listed_and_train_hands_its_options_over(run, home, capsys, mon
     monkeypatch.setitem(sys.modules, "apps.monitor.training", types.SimpleNamespace(finetune=finetune))
     assert run("runs") == 0
     assert "no runs" in capsys.readouterr().out
-    assert run("train", "--what", "chinese", "--max-steps", "3", "--no-promote", "-o", "rank=8", "-o", "lr=2e-4") == 0
-    assert taken == {"what": "chinese", "max_steps": 3, "promote": False, "rank": 8, "lr": 0.0002}
+    own = tmp_path / "own.csv"
+    own.touch()
+    line = ("train", "--what", "chinese", "--max-steps", "3", "--no-promote", "--files", str(own), "--sets", "finfe")
+    assert run(*line, "-o", "rank=8", "-o", "lr=2e-4") == 0
+    told = {"what": "chinese", "max_steps": 3, "promote": False, "files": str(own), "sets": "finfe"}
+    assert taken == told | {"rank": 8, "lr": 0.0002}
+    assert run("train", "--files", str(tmp_path / "none.csv")) == 2
     assert "0.875" in capsys.readouterr().out

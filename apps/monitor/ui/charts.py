@@ -62,19 +62,11 @@ def heat(
     names = ["company_id", "topic_id", "company", "topic", "stories", "reach", "polarity", "share"]
     table = pd.DataFrame(rows, columns=names)
     picked = alt.selection_point(name="cell", fields=["company_id", "topic_id"])
-    across = alt.Axis(
-        labelAngle=-38,
-        orient="top",
-        labelLimit=LABEL_LIMIT,
-        labelOverlap=False,
-        labelFlush=False,
-        domain=False,
-        ticks=False,
-    )
-    down = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, labelFlush=False, domain=False, ticks=False)
+    bare = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, labelFlush=False, domain=False, ticks=False)
+    across = alt.Axis(**{**bare.to_dict(), "labelAngle": -38, "orient": "top"})
     base = alt.Chart(table, height=CELL_HEIGHT * table["company"].nunique() + 74).encode(
         x=alt.X("topic:N", title=None, sort=list(dict.fromkeys(table["topic"])), axis=across),
-        y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=down),
+        y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=bare),
         tooltip=["company", "topic", *_tips(words)],
     )
     middle = "#4a5650" if dark else "#d3dad5"

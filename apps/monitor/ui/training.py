@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
 APP = "monitor"
-WHATS = ("english", "chinese", "companies")
+WHATS = ("english", "chinese")
 COLOURS = {"running": "blue", "done": "green", "failed": "red"}
 LOOK_S = 2.0
 SHOWN_RUNS = 20

@@ -248,7 +248,6 @@ DESK: dict[str, tuple[str, str]] = {
     "train_what": ("Train", "训练对象"),
     "train_english": ("English reader", "英文阅读模型"),
     "train_chinese": ("Chinese reader", "中文阅读模型"),
-    "train_companies": ("Company names", "公司名称识别"),
     "train_steps": ("Stop after so many steps (0: to the end)", "最多训练步数（0 表示直到结束）"),
     "train_go": ("Start training", "开始训练"),
     "train_started": ("Training has started; this page watches it.", "训练已开始，可在本页查看。"),
