@@ -93,6 +93,18 @@ class NewsReader:
             moved = [] if place is None else weights(view.text, _towards(model, place), spared=(place.start, place.end))
         return [WordWeight(one.word, *view.original(one.start, one.end), one.weight) for one in moved]
 
+    def read_by(self, said: str, items: Sequence[NewsItem]) -> list[Reading]:
+        """The items read by the model of one language, whatever theirs is."""
+        return self._read(items, said)
+
+    def towards(self, pointed: Sequence[Pointed], said: str) -> Probabilities:
+        """(n, 3): the mood towards each company pointed out, by the model of that language."""
+        return self._model(said).towards(pointed)
+
+    def name_of(self, said: str) -> str:
+        """The model that reads a language, with its adapter's hash."""
+        return self._model(said).name
+
     def _language(self, item: NewsItem) -> str:
         said = item.language or language(item.full_text)
         return said if said in ("en", "zh") else ""

@@ -66,10 +66,7 @@ class HeadedModel(nn.Module):
 
 
 class Heads(nn.Module):
-    """One linear layer per head over the tokens' states or over the text's vector, each brought to one size.
-
-    Backbones differ: a step that teaches a head on MiniLM's small states throws one on Gemma's large ones off.
-    """
+    """One linear layer per head over the tokens' states or over the text's vector."""
 
     def __init__(self, width: int, heads: HeadSet) -> None:
         super().__init__()
@@ -89,7 +86,8 @@ class Heads(nn.Module):
         for head in self.heads.heads:
             if only is None or head.name in only:
                 linear = self.get_submodule(head.name)
-                read = even(hidden if head.kind == "token" else pooled)
+                read = hidden if head.kind == "token" else pooled
+                read = even(read) if self.heads.even else read
                 scores[head.name] = linear(self.dropout(read.to(linear.weight.dtype)))  # type: ignore[arg-type]  # a Linear's
         return scores
 

@@ -54,12 +54,15 @@ class HeadSet:
 
     ``attention`` "both" lets each token of a decoder see what follows it (as LLM2Vec does, BehnamGhader et al. 2024),
     without which a word's label cannot depend on its right-hand side; "native" leaves a model as it is. ``pooling``
-    makes one vector of a text: its last token, the mean or the first.
+    makes one vector of a text: its last token, the mean or the first. ``even`` brings the vectors to one size before
+    the heads read them: backbones differ, and a step that teaches a head on MiniLM's small states throws one on
+    Gemma's large ones off.
     """
 
     heads: tuple[Head, ...]
     attention: Literal["native", "both"] = "native"
     pooling: Literal["last", "mean", "first"] = "mean"
+    even: bool = True
 
     def __post_init__(self) -> None:
         names = [head.name for head in self.heads]
@@ -83,7 +86,7 @@ class HeadSet:
         """All of it as words: what makes two trainings the same training."""
         heads = [f"{head.name}:{head.kind}:{label}" for head in self.heads for label in head.labels]
         weights = [f"{head.name}={head.weight}{list(head.label_weights)}" for head in self.heads]
-        return (*heads, *weights, f"attention={self.attention}", f"pooling={self.pooling}")
+        return (*heads, *weights, f"attention={self.attention}", f"pooling={self.pooling}", f"even={self.even}")
 
     def as_record(self) -> dict[str, Any]:
         """For task.json."""
@@ -103,6 +106,6 @@ class HeadSet:
                 )
                 for each in record["heads"]
             )
-            return cls(heads, record["attention"], record["pooling"])
+            return cls(heads, record["attention"], record["pooling"], bool(record.get("even", False)))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError("The stored heads are not readable.") from error

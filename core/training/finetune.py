@@ -20,6 +20,8 @@ import torch
 from core.errors import CancelledError_, DataError, ResourceError
 from core.events import Log, OnEvent, ignore
 from core.models import device
+from core.models.adapter_check import content_hash
+from core.models.adapters import check_trained
 from core.models.catalog import fingerprint
 from core.models.files import write_json
 from core.models.precision import lighten
@@ -65,6 +67,7 @@ class _Job:
     on_event: OnEvent
     cancel: threading.Event | None
     until: float  # time.monotonic() at which training stops
+    start: Path | None = None
 
 
 def finetune(
@@ -79,12 +82,14 @@ def finetune(
     *,
     labels: Sequence[str] = (),
     heads: HeadSet | None = None,
+    start: Path | None = None,
     plan: DevicePlan | None = None,
     cancel: threading.Event | None = None,
 ) -> FinetuneResult:
     """Train a LoRA adapter for ``task`` (see ``objectives.TASKS``) on the model folder ``base``.
 
-    ``labels`` are those of a classifier, ``heads`` those of the task "heads". The adapter lies in ``run.path /
+    ``labels`` are those of a classifier, ``heads`` those of the task "heads"; ``start`` is an adapter of the same
+    task, rank and labels to go on from instead of starting anew. The adapter lies in ``run.path /
     "adapter"`` with ``task.json`` beside it: task, labels, base fingerprint and, for classifiers, the calibration
     fitted on ``validation``; curves, plan and report are kept by the run. With
     ``resume`` a killed run goes on from its last whole checkpoint, to the same weights, and a finished one returns its
@@ -102,11 +107,12 @@ def finetune(
     listener = run.listener(on_event) if planning.is_first_process() else ignore
     goal = objective(task, labels, options.label_smoothing, heads)
     labels = heads.described() if heads is not None else labels
-    job = _Job(task, goal, base, examples, validation, tuple(labels), run, plan, listener, cancel, until)
+    job = _Job(task, goal, base, examples, validation, tuple(labels), run, plan, listener, cancel, until, start)
     if not resume:
         checkpoints.forget(run.path)
     started = checkpoints.last_checkpoint(run.path) is not None
-    planning.record_start(task, base, labels, examples, validation, options, plan, run, started)
+    origin = (*labels, f"start={content_hash(start)}") if start is not None else labels
+    planning.record_start(task, base, origin, examples, validation, options, plan, run, started)
     if started and (run.path / checkpoints.RESULT).exists():
         return _finished(run.path)
     return _with_back_off(job, options)
@@ -156,6 +162,9 @@ def _with_adapter(model: Any, job: _Job, options: TrainingOptions, data: Feature
     if job.plan.quantize in {"4bit", "8bit"}:
         model = lora.prepare_quantized(model, options.checkpointing)
     model = lora.attach(model, job.goal.task_type, options)
+    if job.start is not None:
+        check_trained(job.start, job.base)
+        lora.carry_on(model, job.start)
     planning.check_memory(job.base, job.plan, options, data, lora.trainable_parameters(model.parameters()))
     autocast = torch.bfloat16 if job.plan.dtype == "bfloat16" else None
     if autocast is not None:

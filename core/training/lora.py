@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from core.errors import AdapterError
 from core.models.loading import quietly
 from core.training.options import TrainingOptions
 
@@ -31,6 +32,26 @@ def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
     )
     with quietly():
         return get_peft_model(model, config)
+
+
+def carry_on(model: Any, folder: Path) -> None:
+    """The trained factors and head of an earlier adapter as the start of a new training.
+
+    ``AdapterError`` when it has another rank, other layers or other heads.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    from core.models.adapter_check import WEIGHTS, check_config
+
+    check_config(folder)
+    trouble = AdapterError(f"Training cannot go on from adapter '{folder.name}': its rank, layers or heads are others.")
+    try:
+        result: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise trouble from error
+    if result.unexpected_keys or any("lora_" in key or "modules_to_save" in key for key in result.missing_keys):
+        raise trouble
 
 
 def linear_names(model: Any) -> list[str]:
