@@ -6,7 +6,7 @@ their vectors, so a new item or event needs no retraining.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class TextModel:
         spoken = [languages_of(one) for one in items]
         parts = []
         for place, (embedder, cache) in enumerate(zip(self.embedders, self._caches, strict=True)):
-            read = [n for n, there in enumerate(spoken) if not there or there & set(embedder.languages)]
+            read = [n for n, there in enumerate(spoken) if reads(embedder.languages, there)]
             part = np.zeros((len(items), embedder.dim), np.float32)
             if read:
                 part[read] = cache.vectors([texts[n] for n in read], embedder.encode, on_event, "item texts")
@@ -80,6 +80,11 @@ def languages_of(item: Item) -> frozenset[str]:
     if item.language:
         return frozenset({item.language})
     return frozenset({language(item.title), language(item.description)} - {"other"})
+
+
+def reads(languages: Collection[str], spoken: Collection[str]) -> bool:
+    """Whether an encoder of these languages reads a text in those; unknown on either side is tried."""
+    return not languages or not spoken or bool(set(languages) & set(spoken))
 
 
 def best_pooling(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.recommender.interest import languages_of
+from apps.recommender.interest import languages_of, reads
 from apps.recommender.records import EngineOptions, Event, Item
 from apps.recommender.splits import by_time
 from core.training.examples import InterestExample
@@ -56,9 +56,7 @@ def choices(events: Sequence[Event], options: EngineOptions) -> Iterator[Chosen]
 
 def examples(chosen: Iterable[Chosen], items: Mapping[str, Item], languages: Collection[str]) -> list[InterestExample]:
     """Choices as texts, of items in languages that the encoder reads; a choice without any history left is none."""
-    readable = {
-        one.id: one.text for one in items.values() if not (spoken := languages_of(one)) or spoken & set(languages)
-    }
+    readable = {one.id: one.text for one in items.values() if reads(languages, languages_of(one))}
     found = []
     for one in chosen:
         target = readable.get(one.target)

@@ -29,6 +29,7 @@ from core.text import content_hash
 
 PANEL = 512  # items on which a request's text likeness is standardised where the catalogue is larger than 4,096
 WHOLE_PANEL = 4_096
+ONE_BY_ONE = 4_096  # allowed items up to which comparing each is as quick as asking the index for more
 
 
 @dataclass
@@ -111,13 +112,20 @@ class Knowledge:
     def nearest(
         self, vector: npt.NDArray[np.float32], count: int, allowed: npt.NDArray[np.bool_] | None = None
     ) -> Rows:
-        """Rows of the items whose text is nearest to a unit vector, best first; ``allowed`` (items,) keeps some out."""
+        """Rows of the items whose text is nearest to a unit vector, best first; ``allowed`` (items,) keeps some out.
+
+        Few allowed items are compared one by one; of many, so many more are looked at that about ``count`` pass.
+        """
         if not self.model.dim or not np.any(vector):
             return np.zeros(0, np.int64)
-        row = self.catalogue.numbers.row
-        some = allowed is not None and not allowed[self.catalogue.alive].all()
-        test = (lambda one: bool(allowed[row(one)])) if some and allowed is not None else None
-        return self.catalogue.numbers.rows([hit.id for hit in self.index.search(vector, count, test)])
+        alive = self.catalogue.count
+        passing = alive if allowed is None else int(np.count_nonzero(allowed))
+        if allowed is not None and passing <= ONE_BY_ONE:
+            rows = np.flatnonzero(allowed)
+            return rows[np.argsort(-(self.vectors(rows) @ vector), kind="stable")[:count]]
+        look = min(alive, int(1.5 * count * alive / passing) if passing < alive else count)
+        rows = self.catalogue.numbers.rows([hit.id for hit in self.index.search(vector, look)])
+        return rows if allowed is None else rows[allowed[rows]][:count]
 
     @property
     def panel(self) -> tuple[Rows, npt.NDArray[np.float32]]:
