@@ -1,3 +1,3 @@
 """The leaves. ``APPS`` names those that exist; the shell, the HTTP service and the contract tests read it."""
 
-APPS = ("chatbot",)
+APPS = ("chatbot", "monitor", "recommender")

@@ -33,7 +33,7 @@ from apps.chatbot.dataset import read_documents, read_faq  # noqa: E402
 from apps.chatbot.passages import cut  # noqa: E402
 from apps.chatbot.reading_files import reading_comprehension  # noqa: E402
 from apps.chatbot.records import Document  # noqa: E402
-from apps.chatbot.report import Report  # noqa: E402
+from core.report import Report  # noqa: E402
 from apps.chatbot.settings import load_settings  # noqa: E402
 from core.inference.embedding import load_embedder  # noqa: E402
 from core.metrics import percentiles_ms  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 
 from apps.chatbot import evaluation
 from apps.chatbot.measures import intent_files, intent_sets
-from apps.chatbot.report import Report, joined
+from core.report import Report, joined
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import DataError, NotFoundError
 

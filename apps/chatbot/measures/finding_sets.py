@@ -14,7 +14,7 @@ import numpy as np
 from apps.chatbot import question_sets
 from apps.chatbot.measures.intent_files import locate
 from apps.chatbot.question_sets import RetrievalSet
-from apps.chatbot.report import Report, flat
+from core.report import Report, flat
 from apps.chatbot.settings import ChatbotSettings
 from core import metrics
 from core.events import OnEvent, Progress, ignore

@@ -7,7 +7,7 @@ from typing import Any
 from apps.chatbot.engine import GROUNDED
 from apps.chatbot.measures.grounded import Case, GroundedFigures, cases, measure, nearest_sentence
 from apps.chatbot.reading_files import reading_comprehension
-from apps.chatbot.report import Report
+from core.report import Report
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import DataError, NotFoundError
 from core.events import OnEvent, ignore

@@ -17,7 +17,7 @@ from apps.chatbot.dataset import read_questions
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Kind, LabelledQuestion, Message, Outcome
 from apps.chatbot.reply import Finished
-from apps.chatbot.report import Report
+from core.report import Report
 from apps.chatbot.service import SAMPLE, ChatbotService, build, load_sample
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.tuning import accepted
