@@ -1,0 +1,106 @@
+"""Companies are found by any of their names, and a name that may mean something else is left open."""
+
+from pathlib import Path
+
+import pytest
+
+from apps.monitor.companies import Company, read_companies
+from apps.monitor.gazetteer import Gazetteer
+from apps.monitor.naming import named
+from core.errors import DataError
+from core.inference.classification import LabelledSpan
+
+COMPANIES = (
+    Company("alba", "Alba Bank", ("Alba", "阿尔巴银行"), "ALBA"),
+    Company("albion", "Albion Foods", ("Albion",), "ALB"),
+    Company("drizzle", "Drizzle Coffee", ("Drizzle", "细雨"), "DRZL"),
+    Company("norva_bank", "Norva Bank", ("Norva",)),
+    Company("norva_fund", "Norva Fund", ("Norva",)),
+    Company("hesper", "Hesper & Vail", ("Hesper",)),
+)
+GAZETTEER = Gazetteer(COMPANIES)
+
+
+def ids(text: str, *tickers: str) -> list[str]:
+    return [one.id for one in GAZETTEER.find(text, tickers) if not one.doubtful]
+
+
+def test_names_are_found_in_any_script_case_and_width() -> None:
+    for text in ("Alba Bank fined", "ALBA BANK FINED", "Ａｌｂａ fined", "監管處罰阿爾巴銀行", "Alba's profit"):
+        assert ids(text) == ["alba"], text
+
+
+def test_the_place_is_that_of_the_text_as_written() -> None:
+    (one,) = GAZETTEER.find("今天　ＡＬＢＡ　下跌")
+    assert one.name == "ＡＬＢＡ" and one.start == 3
+
+
+def test_the_longest_name_wins_and_parts_of_words_do_not_count() -> None:
+    assert [one.name for one in GAZETTEER.find("Hesper & Vail opens")] == ["Hesper & Vail"]
+    assert ids("Albany is a city, Balba a lake, Albion1 a code") == []
+
+
+def test_tickers_count_as_cash_tags_in_brackets_and_as_words_of_capitals() -> None:
+    for text in ("$ALBA jumps", "Lender (SGX: ALBA) jumps", "Lender (ALBA.SI) jumps", "DRZL slides"):
+        assert len(ids(text)) == 1, text
+    assert ids("P$ALBA is a brand, $ALBANY another") == []
+    assert ids("ALB is short for albumin") == []  # three letters mean too much
+    assert ids("$alb falls") == ["albion"]
+
+
+def test_an_everyday_word_is_doubtful_until_the_company_is_surely_named() -> None:
+    assert ids("明日有细雨，出门请带伞") == []
+    assert [one.doubtful for one in GAZETTEER.find("明日有细雨")] == [True]
+    assert ids("细雨涨价，Drizzle Coffee 回应") == ["drizzle", "drizzle"]
+    assert ids("细雨涨价", "DRZL") == ["drizzle"]  # the source says whom it is about
+    assert ids("a drizzle of oil") == [] and ids("Coffee chain Drizzle expands") == ["drizzle"]
+
+
+def test_a_name_of_two_companies_goes_to_the_one_named_in_full_or_to_none() -> None:
+    assert ids("Norva rises") == []
+    assert set(ids("Norva Bank rises; Norva pays a dividend")) == {"norva_bank"}
+    assert set(ids("Norva Bank is not Norva Fund; Norva rises")) == {"norva_bank", "norva_fund"}
+    assert GAZETTEER.id_of("norva") is None and GAZETTEER.id_of("ALBA bank") == "alba"
+
+
+def test_a_model_settles_what_the_gazetteer_leaves_open_and_adds_what_it_does_not_know() -> None:
+    text = "细雨因食安被查，星河集团受牵连"
+    spans = [LabelledSpan(0, 2, "ORG", 0.9), LabelledSpan(8, 12, "ORG", 0.8)]
+    assert [(one.company, one.name) for one in named(text, GAZETTEER, spans)] == [
+        ("drizzle", "细雨"),
+        ("星河集团", "星河集团"),
+    ]
+    assert named("明日有细雨", GAZETTEER, []) == []
+    assert named("明日有细雨", GAZETTEER, None) == []  # nobody can tell
+
+
+def test_unsure_names_and_other_kinds_are_not_companies() -> None:
+    text = "Gold slips, Zeta falls"
+    spans = [LabelledSpan(0, 4, "ASSET", 0.99), LabelledSpan(12, 16, "ORG", 0.4)]
+    assert named(text, GAZETTEER, spans) == []
+
+
+def test_a_company_named_twice_is_one() -> None:
+    assert [one.start for one in named("Alba Bank said Alba would pay", GAZETTEER, [])] == [0]
+
+
+def test_companies_come_from_a_csv_file_and_mistakes_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "companies.csv"
+    file.write_text(
+        "id,name,aliases,ticker,country,sector\nalba,Alba Bank,Alba|阿尔巴,ALBA,NO,banks\n", encoding="utf-8-sig"
+    )
+    (company,) = read_companies(file)
+    assert company.names == ("Alba Bank", "Alba", "阿尔巴") and company.sector == "banks"
+    file.write_text("id,name\nalba,Alba\nalba,Alba again\n")
+    with pytest.raises(DataError, match="'alba' twice"):
+        read_companies(file)
+    file.write_text("id,name\n,Alba\n")
+    with pytest.raises(DataError, match="line 2"):
+        read_companies(file)
+    file.write_text("id,title\n1,Alba\n")
+    with pytest.raises(DataError, match="columns id, name"):
+        read_companies(file)
+
+
+def test_a_gazetteer_of_nobody_finds_nobody() -> None:
+    assert Gazetteer(()).find("Alba Bank $ALBA") == []
