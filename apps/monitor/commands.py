@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from apps import terminal
-from apps.monitor import commands_desk
+from apps.monitor import commands_desk, commands_train
 from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_replay, show_series
+from apps.monitor.commands_train import existing
 from apps.monitor.settings import MonitorSettings, load_settings
 from core.errors import DataError
 
@@ -131,7 +132,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Play a dated file by its own times: everything is read, counted and judged as if it came live."""
-    _existing(path)
+    existing(path)
     with opened(ctx, sample=False) as service, terminal.stopping() as stop:
         last = _play(service, path, speed, source, limit, deliver, as_json, stop)
     if stop.is_set():
@@ -177,7 +178,7 @@ def backtest(
     texts = {"in force" if rules is None else rules.name: _text(rules)}
     texts |= {f"{against.name} (second)" if against.name in texts else against.name: _text(against)} if against else {}
     with opened(ctx) as service, terminal.progress(quiet=as_json) as on_event:
-        known = read_incidents(_existing(incidents)) if incidents else service.incidents()
+        known = read_incidents(existing(incidents)) if incidents else service.incidents()
         until = service.clock()
         since = until - timedelta(days=days) if days else None
         reports = {}
@@ -204,87 +205,14 @@ def series(
         show_series(service.series(company, topic, source, span, until - timedelta(hours=hours), until), as_json)
 
 
-@app.command()
-def train(
-    ctx: typer.Context,
-    what: Annotated[Literal["english", "chinese"], typer.Option(help="Which reader.")] = "english",
-    files: Annotated[
-        list[Path] | None, typer.Option(help="Labelled csv or jsonl of your own; again for more.")
-    ] = None,
-    sets: Annotated[list[str] | None, typer.Option(help="A public set at hand, such as tfns; may be repeated.")] = None,
-    sample: Annotated[bool, typer.Option(help="Learn from the sample stream too.")] = True,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
-    promote: Annotated[bool, typer.Option(help="Make the adapter live when it is better.")] = True,
-    resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", metavar="KEY=VALUE", help="A training option, such as epochs=2."),
-    ] = None,
-) -> None:
-    """Fine-tune a reader with LoRA on the sample, your sets and people's corrections; Ctrl-C stops it."""
-    settings = terminal.settings_of(ctx, load_settings)
-    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
-    options |= {"max_steps": max_steps} if max_steps else {}
-    options |= {"promote": promote} if not promote else {}
-    options |= {"sample": sample} if not sample else {}
-    options |= {"resume": resume} if resume else {}
-    options |= {"files": ";".join(str(_existing(path)) for path in files)} if files else {}
-    options |= {"sets": ";".join(sets)} if sets else {}
-    from apps.monitor.training import finetune
-
-    with terminal.progress() as on_event:
-        run = finetune(settings, what, on_event, **options)
-    terminal.say(f"Done: {run.path}", style="bold")
-    figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
-    terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])
-
-
-@app.command("runs")
-def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
-    """List training runs side by side: what differs in their settings, and what they measured."""
-    from core import runs
-
-    table = runs.compare(runs.list_runs(terminal.settings_of(ctx, load_settings).home, "monitor"))
-    if as_json:
-        terminal.say_json(list(table.rows))
-        return
-    rows = [[row.get(column) for column in table.columns] for row in table.rows]
-    terminal.table(table.columns, rows, empty="no runs")
-
-
-@app.command()
-def evaluate(
-    ctx: typer.Context,
-    dataset: Annotated[str, typer.Option(help="sample, or a public set such as tfns.")] = "sample",
-    folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-) -> None:
-    """Measure ours beside TF-IDF with a linear SVM, VADER and the base model on rows nobody trained on."""
-    settings = terminal.settings_of(ctx, load_settings)
-    from apps.monitor.evaluation import evaluate as measure
-
-    with terminal.progress() as on_event:
-        report = measure(settings, dataset, folder=folder, on_event=on_event, limit=limit)
-    terminal.say(report.to_table())
-    if json_path is not None:
-        report.write_json(json_path)
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise DataError(f"There is no file or folder '{path}'.")
-    return path
-
-
 def _text(path: Path | None) -> str | None:
-    return None if path is None else _existing(path).read_text(encoding="utf-8")
+    return None if path is None else existing(path).read_text(encoding="utf-8")
 
 
 def _files(path: Path) -> list[Path]:
     from apps.monitor.source_files import SUFFIXES
 
-    _existing(path)
+    existing(path)
     found = sorted(path.glob("*")) if path.is_dir() else [path]
     kept = [file for file in found if file.suffix.lower() in SUFFIXES]
     if not kept:
@@ -298,17 +226,5 @@ def _stdin_lines() -> list[str]:
     return [] if sys.stdin.isatty() else [line.strip() for line in sys.stdin][:MOST_TEXTS]
 
 
-def _value(text: object) -> Any:
-    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
-    word = str(text)
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
-
-
+commands_train.add(app)
 commands_desk.add(app)

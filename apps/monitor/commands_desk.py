@@ -9,15 +9,8 @@ import typer
 from apps import terminal
 from apps.monitor.alert_records import Alert, Severity
 from apps.monitor.records import Label
-from apps.monitor.wire_records import (
-    AlertJson,
-    AlertWhole,
-    EntryJson,
-    HealthJson,
-    RulesJson,
-    SilenceJson,
-    as_json,
-)
+from apps.monitor.wire_alerts import AlertJson, AlertWhole, HealthJson, RulesJson, SilenceJson
+from apps.monitor.wire_records import EntryJson, as_json
 from core.errors import DataError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from apps import terminal
 from apps.monitor.alert_records import BacktestReport, State, Transition
 from apps.monitor.records import IngestReport, Point, Reading
-from apps.monitor.wire_records import BacktestJson, IngestJson, PointJson, ReadingJson, TransitionJson, as_json
+from apps.monitor.wire_alerts import BacktestJson, TransitionJson
+from apps.monitor.wire_records import IngestJson, PointJson, ReadingJson, as_json
 
 if TYPE_CHECKING:
     from apps.monitor.records import ReplayStep

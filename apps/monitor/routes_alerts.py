@@ -12,7 +12,8 @@ from fastapi.responses import StreamingResponse
 from apps.monitor.alert_records import Severity, State
 from apps.monitor.http_service import Service
 from apps.monitor.wire import Act, AlertSilence, Assignment, NewSilence, Note, Who
-from apps.monitor.wire_records import AlertJson, AlertWhole, SilenceJson, TransitionJson, as_json
+from apps.monitor.wire_alerts import AlertJson, AlertWhole, SilenceJson, TransitionJson
+from apps.monitor.wire_records import as_json
 from core.errors import BusyError
 
 router = APIRouter(tags=["alerts"])

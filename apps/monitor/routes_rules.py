@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from apps.monitor.http_service import Service
 from apps.monitor.rules import parse_rules
 from apps.monitor.wire import NewBacktest, NewRules, RulesDraft, Who
-from apps.monitor.wire_records import BacktestJson, IncidentJson, RuleJson, RulesJson
+from apps.monitor.wire_alerts import BacktestJson, IncidentJson, RuleJson, RulesJson
 
 router = APIRouter(tags=["rules"])
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 
 from apps.monitor.http_service import Service
 from apps.monitor.wire import NewSource
-from apps.monitor.wire_records import ChannelJson, HealthJson, IngestJson, MessageJson
+from apps.monitor.wire_alerts import ChannelJson, HealthJson, MessageJson
+from apps.monitor.wire_records import IngestJson
 from core.errors import NotFoundError
 
 router = APIRouter()

@@ -5,10 +5,9 @@ It counts what it holds by plain loops, so that a door's figures can be compared
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +31,6 @@ from apps.monitor.alert_records import (
 )
 from apps.monitor.records import (
     TOPICS,
-    CompanyMention,
     Correction,
     FeedEntry,
     HeatCell,
@@ -52,45 +50,7 @@ from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, NotFoundError, RemoteError
 from core.events import Progress, ignore
-
-NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-MOODS = {"negative": (0.9, 0.08, 0.02), "neutral": (0.1, 0.8, 0.1), "positive": (0.03, 0.07, 0.9)}
-TOML = '[[rule]]\nname = "negative-surge"\nkind = "surge"\nseverity = "high"\n'
-SECRET = "s3cret-token"
-
-
-def entry(
-    id: str, title: str, mood: str = "negative", topic: str = "credit", company: str = "aldermoor",
-    hours_ago: float = 1, source: str = "wire", language: str = "en", items: int = 1, written: str = "", text: str = "",
-    confidence: float | None = None,
-) -> FeedEntry:  # fmt: skip
-    """An item with its reading; the company is marked where ``written`` (else the id) stands in the title."""
-    at = NOW - timedelta(hours=hours_ago)
-    item = NewsItem(id, source, title, text, f"https://news.example/{id}", at, at, language, reach=items)
-    mood_is = Sentiment(*MOODS[mood]) if confidence is None else _unsure(mood, confidence)
-    name = written or company
-    start = max(0, item.full_text.lower().find(name.lower()))
-    mentions = (CompanyMention(company, name, start, start + len(name), mood_is),) if company else ()
-    topics = (TopicScore(topic, 0.8),) if topic else ()
-    return FeedEntry(
-        item, Reading(id, language, mood_is, topics, mentions, model="tiny@1f2e"), f"st-{id}", items, items
-    )
-
-
-def _unsure(mood: str, confidence: float) -> Sentiment:
-    rest = (1 - confidence) / 2
-    return Sentiment(*(confidence if mood == one else rest for one in MOODS))
-
-
-def entries() -> list[FeedEntry]:
-    return [
-        entry("n1", "Aldermoor misses a bond payment", hours_ago=1, items=50),
-        entry("n2", "Lenders leave Aldermoor", hours_ago=2),
-        entry("n3", "鹤川集团上调全年业绩指引", "positive", "guidance", "hechuan", 3, "财讯", "zh", written="鹤川集团"),
-        entry("n4", "Brightquay opens a second plant", "neutral", "product", "brightquay", 30, confidence=0.41),
-        entry("n5", "Aldermoor names a new chair", "neutral", "management", hours_ago=50),
-        entry("n6", "Rates unchanged <script>alert(1)</script>", "neutral", "macro", "", 5),
-    ]
+from tests.monitor.fake_rows import MOODS, NOW, TOML, count, entries, entry
 
 
 class FakeMonitor:
@@ -246,7 +206,7 @@ class FakeMonitor:
         start, end = span.floor(since or NOW - timedelta(days=1)), until or NOW
         made = []
         while start < end:
-            made.append(_point(start, [one for one in kept if span.floor(one.item.moment) == start]))
+            made.append(count(start, [one for one in kept if span.floor(one.item.moment) == start]))
             start += span.length
         return made
 
@@ -257,11 +217,11 @@ class FakeMonitor:
                 for company in {mention.company for mention in one.reading.companies}:
                     for topic in ["", *(score.topic for score in one.reading.topics)]:
                         groups.setdefault((company, topic), []).append(one)
-        cells = [HeatCell(company, topic, _point(since, found)) for (company, topic), found in groups.items()]
+        cells = [HeatCell(company, topic, count(since, found)) for (company, topic), found in groups.items()]
         return sorted(cells, key=lambda cell: -cell.point.stories)
 
     def movers(self, hours: float = 24, limit: int = 10) -> list[Mover]:
-        now, before = _point(NOW, self.rows[:2]), _point(NOW, self.rows[3:5])
+        now, before = count(NOW, self.rows[:2]), count(NOW, self.rows[3:5])
         return [Mover(SeriesKey(company="aldermoor"), now, before, -0.9, 1.0)][:limit]
 
     def companies(self) -> list[str]:
@@ -490,11 +450,3 @@ class FakeMonitor:
 
     def close(self) -> None:
         self.closed = True
-
-
-def _point(start: datetime, found: Sequence[FeedEntry]) -> Point:
-    moods = Counter(one.reading.sentiment.label for one in found)
-    return Point(
-        start, len(found), sum(one.story_items for one in found), sum(one.story_reach for one in found),
-        moods["negative"], moods["neutral"], moods["positive"], sum(one.reading.sentiment.polarity for one in found),
-    )  # fmt: skip

@@ -6,7 +6,8 @@ import pytest
 
 from apps import api
 from core.settings import CoreSettings
-from tests.monitor.fake_service import NOW, FakeMonitor
+from tests.monitor.fake_rows import NOW
+from tests.monitor.fake_service import FakeMonitor
 from tests.sockets import serving
 
 AT = "/v1/monitor"

@@ -10,7 +10,8 @@ from apps import api
 from apps.monitor import routes_alerts
 from apps.monitor.alert_records import State
 from core.settings import CoreSettings
-from tests.monitor.fake_service import NOW, FakeMonitor
+from tests.monitor.fake_rows import NOW
+from tests.monitor.fake_service import FakeMonitor
 from tests.sockets import serving
 
 AT = "/v1/monitor"

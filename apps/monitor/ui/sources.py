@@ -9,7 +9,7 @@ from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
 from apps.monitor.ui.shared import LIVE_S, clock_line, head, length_words, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
-from apps.monitor.wire_records import without_password
+from apps.monitor.wire_alerts import without_password
 from apps.page_parts import choose, language, moment, plain, say_later
 
 if TYPE_CHECKING:

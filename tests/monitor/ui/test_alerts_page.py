@@ -6,7 +6,7 @@ import pytest
 
 from apps.monitor.alert_records import State, Why
 from core.errors import ConflictError
-from tests.monitor.fake_service import NOW
+from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import press, texts
 
 OPEN = {"alert-a1": True}

@@ -4,7 +4,8 @@ import pytest
 
 from apps.monitor.records import Label
 from apps.monitor.ui.entry_view import highlighted
-from tests.monitor.fake_service import FakeMonitor, entry
+from tests.monitor.fake_rows import entry
+from tests.monitor.fake_service import FakeMonitor
 from tests.monitor.ui.looking import press, texts
 
 

@@ -8,7 +8,7 @@ import pytest
 from apps.monitor.records import HeatCell, Point
 from apps.monitor.ui.overview import busiest
 from apps.monitor.ui.periods import STEPS, Period
-from tests.monitor.fake_service import NOW
+from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import texts
 
 

@@ -9,7 +9,7 @@ from apps.monitor.alert_records import Severity
 from apps.monitor.rules import Kind, parse_rules
 from apps.monitor.ui.backtest_view import ONE, TWO
 from apps.monitor.ui.rule_words import toml_of
-from tests.monitor.fake_service import TOML
+from tests.monitor.fake_rows import TOML
 from tests.monitor.ui.looking import press, texts
 
 CALM = '[[rule]]\nname = "calm"\nkind = "surge"\nmin_share = 0.4\nfor = "10m"\nseverity = "low"\n'
