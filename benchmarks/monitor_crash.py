@@ -34,7 +34,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from apps.chatbot.report import Report  # noqa: E402
 from apps.monitor.alert_records import MessageKind, State, Transition  # noqa: E402
 from apps.monitor.backtest import is_firing  # noqa: E402
 from apps.monitor.records import CompanyMention, NewsItem, Reading, Sentiment, Span  # noqa: E402
@@ -43,6 +42,7 @@ from apps.monitor.settings import load_settings  # noqa: E402
 from apps.monitor.source_records import Source, SourceKind  # noqa: E402
 from apps.monitor.store import Store  # noqa: E402
 from core.errors import BusyError  # noqa: E402
+from core.report import Report  # noqa: E402
 
 EACH = 10  # items about one company in a row, then about the next: alerts go on being raised all the time
 RULES = """

@@ -32,7 +32,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from apps.chatbot.report import Report  # noqa: E402
 from apps.monitor.alert_records import BacktestReport, Incident  # noqa: E402
 from apps.monitor.intake import Reads  # noqa: E402
 from apps.monitor.records import (  # noqa: E402
@@ -48,6 +47,7 @@ from apps.monitor.service import MonitorService  # noqa: E402
 from apps.monitor.settings import load_settings  # noqa: E402
 from apps.monitor.starting import SAMPLE, read_incidents  # noqa: E402
 from apps.monitor.store import Store  # noqa: E402
+from core.report import Report  # noqa: E402
 from core.text import content_hash  # noqa: E402
 
 TICKERS = ("AAPL", "BA", "BAC", "C", "XOM")

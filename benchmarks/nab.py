@@ -33,8 +33,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from apps.chatbot.report import Report  # noqa: E402
 from apps.monitor.surge import SurgeDetector  # noqa: E402
+from core.report import Report  # noqa: E402
 
 TWEETS, TECHNICAL = ("realTweets",), ("realKnownCause", "realAWSCloudwatch")
 FALSE, MISSED = 0.11, 1.0  # NAB's standard profile

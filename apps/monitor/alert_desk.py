@@ -6,6 +6,7 @@ Knows which channels exist by name, not how anything is sent.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from apps.monitor.alert_records import Alert, Message, MessageKind, State, Transition, Why
 from apps.monitor.alerts import alert_id, moved
@@ -30,11 +31,18 @@ class DeskSettings:
     public_url: str = ""
 
 
+class Named(Protocol):
+    """A reader, as far as the audit must name it; the name changes when another adapter is promoted."""
+
+    @property
+    def model(self) -> str: ...
+
+
 class AlertDesk:
     """Keeps the rules in force and what was learnt of each series."""
 
-    def __init__(self, settings: DeskSettings, model: str) -> None:
-        self.settings, self.model = settings, model
+    def __init__(self, settings: DeskSettings, reader: Named) -> None:
+        self.settings, self._reader = settings, reader
         self.past = Past()
         self._parsed: tuple[int, tuple[Rule, ...]] = (0, ())
 
@@ -59,7 +67,7 @@ class AlertDesk:
             Judge(work.counts, self.past),
             Sources(work.sources.sources()),
             [one for one in work.alerts.silences(ending_after=now) if one.active(now)],
-            self.model,
+            self._reader.model,
         )
         heard = [SeriesKey(source=name) for name in watch.sources.states]  # rules of silence look at all of them
         keys = {*touched, *heard}

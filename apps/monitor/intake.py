@@ -29,7 +29,8 @@ LOOKED_BACK = timedelta(days=30)  # an exact copy after this is news again
 class Reads(Protocol):
     """What ingestion asks of a reader."""
 
-    model: str
+    @property
+    def model(self) -> str: ...
 
     def read(self, items: Sequence[NewsItem]) -> list[Reading]:
         """One reading per item, in order."""

@@ -61,17 +61,11 @@ class Loop:
 
     def _lead(self, now: datetime) -> bool:
         with self._store.writing() as work:
-            work.sources.take_turn()
-            held = work.sources.fact(FACT)
-            if held.get("by") not in (None, "", self._name) and datetime.fromisoformat(held["until"]) > now:
-                return False
-            work.sources.set_fact(FACT, {"by": self._name, "until": (now + LEASE).isoformat()})
-        return True
+            return work.sources.lease(FACT, self._name, now, LEASE)
 
     def _leave(self) -> None:
         with self._store.writing() as work:
-            if work.sources.fact(FACT).get("by") == self._name:
-                work.sources.set_fact(FACT, {})
+            work.sources.give_up(FACT, self._name)
 
 
 FACT = "live_loop"

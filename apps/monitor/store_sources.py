@@ -1,5 +1,6 @@
 """Sources with their bookmarks, and small facts, in the database."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -54,6 +55,20 @@ class SourceRows:
         """Sets a small fact."""
         self._session.merge(FactRow(name=name, value=value))
         self._session.flush()
+
+    def lease(self, name: str, by: str, now: datetime, length: timedelta) -> bool:
+        """Takes or prolongs the sole right to something; False while somebody else has it."""
+        self.take_turn()
+        held = self.fact(name)
+        if held.get("by") not in (None, "", by) and datetime.fromisoformat(held["until"]) > now:
+            return False
+        self.set_fact(name, {"by": by, "until": (now + length).isoformat()})
+        return True
+
+    def give_up(self, name: str, by: str) -> None:
+        """Lets the next one have it at once."""
+        if self.fact(name).get("by") == by:
+            self.set_fact(name, {})
 
     def take_turn(self) -> None:
         """Waits until no other transaction ingests, and keeps others waiting until this one ends.

@@ -34,6 +34,7 @@ kind = "silence"
 [[rule]]
 name = "new"
 kind = "new_company"
+window = "1d"
 min_stories = 2
 """
 START = NOW - 14 * DAY
@@ -66,22 +67,36 @@ def live(items, rules=RULES):
     return service
 
 
+@pytest.fixture(scope="module")
+def ruled():
+    """The stream as it was lived under the rules."""
+    service = live(stream())
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def stored():
+    """The same stream stored without rules."""
+    service = monitor()
+    service.ingest(stream(), now=NOW)
+    yield service
+    service.close()
+
+
 def same(line):
     """A transition without what only the database gives: its number and the stories named."""
     evidence = replace(line.evidence, story_ids=()) if line.evidence else None
     return replace(line, number=0, rule_version=0, evidence=evidence)
 
 
-def test_a_backtest_comes_to_exactly_the_transitions_that_live_came_to():
-    service = live(stream())
-    until = NOW + DAY
-    lines = service.backtest(since=START, until=until).transitions
-    assert [same(one) for one in service.transitions(limit=10**4)] == [same(one) for one in lines]
+def test_a_backtest_comes_to_exactly_the_transitions_that_live_came_to(ruled):
+    lines = ruled.backtest(since=START, until=NOW + DAY).transitions
+    assert [same(one) for one in ruled.transitions(limit=10**4)] == [same(one) for one in lines]
     assert {one.rule for one in lines} == {"surge", "many", "silent", "new"}
-    service.close()
 
 
-def test_a_replayed_file_comes_to_the_same_alerts_too(tmp_path):
+def test_a_replayed_file_comes_to_the_same_alerts_too(tmp_path, ruled):
     rows = [
         {"id": one.id, "source": one.source, "title": one.title, "published_at": one.published_at.isoformat(),
          "received_at": one.received_at.isoformat()}
@@ -89,16 +104,15 @@ def test_a_replayed_file_comes_to_the_same_alerts_too(tmp_path):
     ]  # fmt: skip
     path = tmp_path / "stream.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "broken\n", encoding="utf-8")
-    played, direct = monitor(rules=RULES), live(stream())
+    played = monitor(rules=RULES)
     *_, last = played.replay(path)
     assert (last.done, last.total, last.report.added) == (len(rows), len(rows), len(rows))
     assert dict(last.report.counts) == {"malformed": 1}
-    numbers = [[same(one) for one in made.transitions(limit=10**4)] for made in (played, direct)]
+    numbers = [[same(one) for one in made.transitions(limit=10**4)] for made in (played, ruled)]
     assert numbers[0] == numbers[1] != []
     assert last.firings == len([one for one in numbers[0] if one.after == "firing" and one.why != "holds_again"])
     assert played.clock() > last.clock - HOUR
     played.close()
-    direct.close()
 
 
 def test_a_replay_waits_as_long_as_its_speed_says_and_can_be_stopped(tmp_path):
@@ -115,47 +129,40 @@ def test_a_replay_waits_as_long_as_its_speed_says_and_can_be_stopped(tmp_path):
 INCIDENT = Incident("i1", "alba", START + 10 * DAY, START + 10 * DAY + 6 * HOUR)
 
 
-def test_incidents_are_found_missed_and_invented_ones_counted():
-    service = live(stream(), rules="")
+def test_incidents_are_found_missed_and_invented_ones_counted(stored):
     missed = Incident("i2", "cora", START + 3 * DAY, START + 3 * DAY + HOUR)
     surge = RULES.split("[[rule]]")[1]
-    report = service.backtest(f"[[rule]]{surge}", START, NOW, [INCIDENT, missed])
+    report = stored.backtest(f"[[rule]]{surge}", START, NOW, [INCIDENT, missed])
     assert report.recall == 0.5 and report.missed == (missed,)
     assert report.false_alarms == () and report.false_alarms_per_week == 0
     found = report.incidents[0]
     assert (found.rule, found.incident) == ("surge", INCIDENT)
     assert timedelta(0) < timedelta(seconds=found.delay_s) <= HOUR
     assert report.median_delay_s == found.delay_s
-    service.close()
 
 
-def test_two_rule_sets_can_be_compared_on_one_history():
-    service = live(stream(), rules="")
+def test_two_rule_sets_can_be_compared_on_one_history(stored):
     eager = '[[rule]]\nname = "any"\nkind = "threshold"\nvalue = 1\nkeep_firing_for = "1h"\n'
     calm = '[[rule]]\nname = "many"\nkind = "threshold"\nvalue = 6\n'
-    first, second = (service.backtest(toml, START, NOW, [INCIDENT]) for toml in (eager, calm))
+    first, second = (stored.backtest(toml, START, NOW, [INCIDENT]) for toml in (eager, calm))
     assert first.recall == second.recall == 1
     assert len(first.false_alarms) > 5 and len(second.false_alarms) == 0
     assert first.median_delay_s < second.median_delay_s
-    assert service.alerts() == [] and service.transitions() == []
-    service.close()
+    assert stored.alerts() == [] and stored.transitions() == []
 
 
-def test_an_alert_before_the_incident_or_on_another_company_does_not_find_it():
-    service = live(stream(), rules="")
+def test_an_alert_before_the_incident_or_on_another_company_does_not_find_it(stored):
     calm = '[[rule]]\nname = "many"\nkind = "threshold"\nvalue = 6\n'
     for other in (replace(INCIDENT, company="cora"), replace(INCIDENT, start=NOW - HOUR, end=NOW)):
-        report = service.backtest(calm, START, NOW, [other])
+        report = stored.backtest(calm, START, NOW, [other])
         assert report.recall == 0 and len(report.false_alarms) == 1
-    service.close()
 
 
-def test_what_comes_after_the_end_changes_nothing_before_it():
-    items, cut = stream(), START + 10 * DAY + 2 * HOUR
-    whole, part = live(items, rules=""), live([one for one in items if one.received_at < cut], rules="")
-    reports = [service.backtest(RULES, START, cut).transitions for service in (whole, part)]
+def test_what_comes_after_the_end_changes_nothing_before_it(stored):
+    cut, part = START + 10 * DAY + 2 * HOUR, monitor()
+    part.ingest([one for one in stream() if one.received_at < cut], now=cut)
+    reports = [service.backtest(RULES, START, cut).transitions for service in (stored, part)]
     assert [same(one) for one in reports[0]] == [same(one) for one in reports[1]] != []
-    whole.close()
     part.close()
 
 

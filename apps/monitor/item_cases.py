@@ -1,0 +1,188 @@
+"""Use-cases of items: ingest, classify, feed, stories, trends, corrections, drift."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from apps.monitor import acts, learning, overview
+from apps.monitor.cases import Cases, utc_now
+from apps.monitor.companies import read_companies
+from apps.monitor.records import (
+    Correction,
+    DriftRow,
+    FeedEntry,
+    FeedQuery,
+    HeatCell,
+    IngestReport,
+    Mover,
+    NewsItem,
+    Point,
+    Reading,
+    SeriesKey,
+    Span,
+    Story,
+)
+from apps.monitor.rows import RowRules, Taken, item_from_row, take_rows
+from apps.monitor.sources import rules_of
+from apps.monitor.starting import SAMPLE
+from core.errors import DataError
+
+SHOWN: Mapping[Span, timedelta] = {
+    Span.MINUTE: timedelta(hours=3),
+    Span.HOUR: timedelta(days=3),
+    Span.DAY: timedelta(days=30),
+}
+MOST_WINDOWS = 20_000  # in one answer
+
+
+class ItemCases(Cases):
+    """What is done with news itself."""
+
+    # Items
+
+    def ingest(self, items: Iterable[NewsItem], now: datetime | None = None, quiet: bool = False) -> IngestReport:
+        """Reads, groups, counts and judges items; idempotent by id. ``quiet`` puts no messages into the outbox."""
+        return self._take([Taken(item, undated=item.published_at is None) for item in items], now or utc_now(), quiet)
+
+    def ingest_rows(
+        self, rows: Iterable[Mapping[str, Any] | DataError], source: str = "push", now: datetime | None = None
+    ) -> IngestReport:
+        """The same for raw rows (HTTP, files); a bad row is reported by number and never loses another.
+
+        A row that could not even be read comes as its error.
+        """
+        now = now or utc_now()
+        own = self.settings.monitor.intake
+        with self._store.reading() as work:
+            known = work.sources.sources().get(source)
+        rules = RowRules(source, longest_text=own.longest_text, oldest_days=own.oldest_days)
+        if known is not None:
+            rules = rules_of(known[0], own.longest_text, own.oldest_days)
+        taken, problems = take_rows(rows, rules, now)
+        return self._take(taken, now) + problems
+
+    def _take(self, taken: Sequence[Taken], now: datetime, quiet: bool = False) -> IngestReport:
+        report, size = IngestReport(), self.settings.monitor.intake.batch
+        for at in range(0, len(taken), size):
+            report += self._intake.take(taken[at : at + size], now, quiet)[0]
+        return report
+
+    def classify(self, texts: Sequence[str]) -> list[Reading]:
+        """Readings of loose texts; nothing is stored. ``DataError`` for an empty one."""
+        now = utc_now()
+        rules = RowRules("classify", longest_text=self.settings.monitor.intake.longest_text)
+        rows = ({"id": str(at), "text": text} for at, text in enumerate(texts))
+        return self._reader.read([item_from_row(row, rules, now).item for row in rows])
+
+    def explain(self, item_id: str, company: str | None = None) -> Sequence[Any]:
+        """Which words moved the verdict (towards the company when one is named), by the reader."""
+        entry, explain = self.entry(item_id), getattr(self._reader, "explain", None)
+        return [] if explain is None else list(explain(entry.item, company))
+
+    def feed(self, query: FeedQuery | None = None, limit: int = 50, offset: int = 0) -> list[FeedEntry]:
+        """Newest first."""
+        with self._store.reading() as work:
+            return work.items.feed(query or FeedQuery(), limit, offset)
+
+    def entry(self, item_id: str) -> FeedEntry:
+        """One item; ``NotFoundError`` for an unknown id."""
+        with self._store.reading() as work:
+            return work.items.entry(item_id)
+
+    def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
+        """A story with its items; ``NotFoundError`` for an unknown id."""
+        with self._store.reading() as work:
+            return work.items.story(story_id)
+
+    # Trends
+
+    def series(
+        self,
+        company: str = "",
+        topic: str = "",
+        source: str = "",
+        span: Span = Span.HOUR,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[Point]:
+        """All windows of a series in order, empty ones too."""
+        until = until or self.clock()
+        since = since or until - SHOWN[span]
+        if (until - since) / span.length > MOST_WINDOWS:
+            raise DataError(f"A series may have {MOST_WINDOWS} windows: choose a longer span or a shorter time.")
+        with self._store.reading() as work:
+            return overview.series(work.counts, SeriesKey(company, topic, source), span, since, until)
+
+    def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
+        """Companies × topics over a period, most stories first; topic "" is the company as a whole."""
+        return overview.heat(self._sums(since, until))
+
+    def movers(self, hours: float = 24, limit: int = 10) -> list[Mover]:
+        """What changed its mood most in the last hours against the same time before."""
+        now, length = self.clock(), timedelta(hours=hours)
+        return overview.movers(self._sums(now - length, now), self._sums(now - 2 * length, now - length), limit)
+
+    def _sums(self, since: datetime, until: datetime) -> list[tuple[SeriesKey, Point]]:
+        kept = timedelta(days=self.settings.monitor.trends.hour_days)
+        span = Span.HOUR if until - since <= kept / 2 else Span.DAY
+        with self._store.reading() as work:
+            return work.counts.sums(span, span.floor(since), until)
+
+    def companies(self) -> list[str]:
+        """Companies found in items, the most frequent first."""
+        with self._store.reading() as work:
+            return work.items.tag_values("company")
+
+    def company_names(self) -> dict[str, str]:
+        """Names to show of the companies in the gazetteer, by id."""
+        path = self.settings.monitor.reading.gazetteer or SAMPLE / "companies.csv"
+        if not path.is_file():
+            return {}
+        written = path.stat().st_mtime_ns
+        if self._names is None or self._names[0] != (path, written):
+            self._names = ((path, written), {one.id: one.name for one in read_companies(path)})
+        return dict(self._names[1])
+
+    _names: tuple[tuple[Path, int], dict[str, str]] | None = None  # of the file as it was last read
+
+    def topics(self) -> list[str]:
+        """Topics of the settings."""
+        return list(self.settings.monitor.reading.topics)
+
+    # Learning
+
+    def correct(
+        self,
+        item_id: str,
+        by: str,
+        sentiment: str | None = None,
+        topics: Sequence[str] | None = None,
+        companies: Mapping[str, str] | None = None,
+    ) -> Correction:
+        """Keeps what somebody says an item really is; feed and counts follow, the next training run learns from it."""
+        parts = (sentiment, None if topics is None else tuple(topics), companies)
+        made = Correction(item_id, by, utc_now(), *parts)
+        with self._store.writing() as work:
+            work.sources.take_turn()
+            entry = work.items.entry(item_id)
+            reading = learning.mended(entry.item, entry.reading, made)
+            work.items.correct(made, reading)
+            work.counts.add(acts.recount(work, entry, reading))
+        return made
+
+    def corrections(self) -> list[tuple[NewsItem, Reading, Correction]]:
+        """The newest of each item, with the item and what the model had said: the next run's examples."""
+        with self._store.reading() as work:
+            return work.items.corrections()
+
+    def uncertain(self, limit: int = 20) -> list[FeedEntry]:
+        """Items the reader was least sure of and nobody has corrected, the least sure first."""
+        return self.feed(FeedQuery(uncertain=True), limit)
+
+    def drift(self, days: float = 7) -> list[DriftRow]:
+        """The last days beside the four times as long before them, the most changed first."""
+        now, length = self.clock(), timedelta(days=days)
+        with self._store.reading() as work:
+            then = work.items.shares(now - 5 * length, now - length)
+            return learning.drift(then, work.items.shares(now - length, now + Span.DAY.length))
