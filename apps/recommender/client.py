@@ -85,9 +85,9 @@ class RecommenderClient:
         user: str = "",
         history: Sequence[Event] = (),
         language: str = "en",
-        explain: bool = True,
+        explain: bool = False,
     ) -> list[Scored]:
-        """Interest in each candidate, in their order."""
+        """Interest in each candidate, in their order; with ``explain`` a reason for each."""
         rows = [one if isinstance(one, str) else _item(one) for one in candidates]
         body = self._asker(user, history) | {"candidates": rows, "language": language, "explain": explain}
         return [_scored(one) for one in self._call("POST", "/score", body)["items"]]

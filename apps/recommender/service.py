@@ -304,7 +304,8 @@ def build(settings: RecommenderSettings) -> RecommenderService:
 
 
 def open_service(settings: RecommenderSettings, on_event: OnEvent = ignore) -> RecommenderService:
-    """``build``; an empty database gets the sample shop when the settings say so, a small shop without a model one.
+    """``build``; an empty database gets the sample shop when the settings say so, a small shop
+    without a model that can be used gets one.
 
     Two processes that start at once do it once.
     """
@@ -314,7 +315,7 @@ def open_service(settings: RecommenderSettings, on_event: OnEvent = ignore) -> R
         if settings.recommender.load_sample and not any(known.values()):
             load_sample(service)
             known = service.counts()
-        if not service.models() and 0 < known["items"] <= QUICK_ITEMS:
+        if not service.model and 0 < known["items"] <= QUICK_ITEMS:
             from apps.recommender.encoding import load_embedders
 
             service.fit(load_embedders(settings, on_event), on_event)

@@ -34,15 +34,17 @@ def hue(category: str) -> int:
     return int.from_bytes(sha256(category.encode()).digest()[:2], "big") % 360
 
 
-def cover(item: Item, mark: str = "") -> None:
-    """A coloured head: category, price, a large first letter, and a mark such as "new"."""
+def cover(item: Item, mark: str = "", chance: float = 0.0) -> None:
+    """A coloured head: category, price, a large first letter, a mark such as "new", the chance as a bar."""
     price = f"{item.price:,.2f}" if item.price is not None else ""
     badge = f"<em>{escape(mark)}</em>" if mark else ""
+    wide = min(100.0, 100 * chance)
+    bar = f'<u title="{escape(say("chance", p=percent(chance)))}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
     name = escape(category_name(item.category))
     letter = escape(next((sign for sign in item.title if sign.isalnum()), "·"))
     st.html(
         f'<div class="cover" style="--hue:{hue(item.category)}">'
-        f"<span>{name}</span>{badge}<i>{price}</i><b>{letter}</b></div>"
+        f"<span>{name}</span>{badge}<i>{price}</i><b>{letter}</b>{bar}</div>"
     )
 
 

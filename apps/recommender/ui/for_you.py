@@ -24,6 +24,7 @@ PEOPLE = 300  # offered; any other id can be typed
 COLUMNS = 3
 FRESH = timedelta(days=14)
 SHOWN_EVENTS = 30
+LENGTHS = (6, 12, 24, 48)
 DIALS = ("diversity", "freshness", "calibration", "exposure")
 
 
@@ -79,20 +80,23 @@ def _become(user: str) -> None:
 
 def _dials(shop: "RecommenderService") -> Wish:
     usual = shop.wish(language())
-    given: dict[str, Any] = {}
-    with st.expander(say("dials"), icon=":material/tune:", expanded=True):
-        columns = st.columns(len(DIALS))
-        for column, dial in zip(columns, DIALS, strict=True):
-            given[dial] = column.slider(
-                say(f"dial_{dial}"), 0.0, 1.0, float(getattr(usual, dial)), 0.05, key=f"dial-{dial}",
-                help=say(f"dial_{dial}_help"),
-            )  # fmt: skip
+    given = {dial: _dial(column, dial, usual) for column, dial in zip(st.columns(2), DIALS, strict=False)}
+    with st.expander(say("dials"), icon=":material/tune:"):
+        given |= {dial: _dial(column, dial, usual) for column, dial in zip(st.columns(2), DIALS[2:], strict=True)}
         left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
         names = [one for one in shop.categories() if one]
-        chosen = left.multiselect(say("categories"), names, format_func=category_name, key="categories")
-        given["k"] = middle.selectbox(say("list_k"), (6, 12, 24, 48), index=1, key="list-k")
+        chosen = left.multiselect(
+            say("categories"), names, format_func=category_name, key="categories", placeholder=say("category_all")
+        )
+        k = middle.selectbox(say("list_k"), LENGTHS, index=1, key="list-k")
         seen = right.toggle(say("exclude_seen"), usual.filters.exclude_seen, key="exclude-seen")
-    return shop.wish(language(), {"categories": tuple(chosen), "exclude_seen": seen}, **given)
+    return shop.wish(language(), {"categories": tuple(chosen), "exclude_seen": seen}, k=k, **given)
+
+
+def _dial(place: Any, dial: str, usual: Wish) -> float:
+    start = float(getattr(usual, dial))
+    told = say(f"dial_{dial}_help")
+    return float(place.slider(say(f"dial_{dial}"), 0.0, 1.0, start, 0.05, key=f"dial-{dial}", help=told))
 
 
 def _list(shop: "RecommenderService", user: str, wish: Wish) -> ListAnswer:

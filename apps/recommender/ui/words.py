@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "选择一位用户，也可以输入新的编号，体验新访客。",
     ),
     "newcomer": ("A newcomer", "新访客"),
-    "dials": ("Dials", "调节"),
+    "dials": ("More dials and rules", "更多调节与条件"),
     "dial_diversity": ("Variety", "多样性"),
     "dial_diversity_help": (
         "0 is the pure order of interest; more trades a little of it for variety.",
