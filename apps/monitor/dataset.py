@@ -26,6 +26,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 VALIDATION_FROM = datetime(2026, 3, 17, tzinfo=ZONE)  # no story of the sample crosses these borders
 TEST_FROM = datetime(2026, 3, 22, tzinfo=ZONE)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=ZONE)
+SOME_DAY, CENTURIES = datetime(2100, 1, 1, tzinfo=ZONE), 73_000  # old rows may be of any day: no date is "ahead"
 # words people use for the three moods, bearish and bullish among them
 MOODS: Mapping[str, Label] = {
     **dict.fromkeys(("negative", "neg", "-1", "bearish", "负面", "消极", "利空", "负"), Label.NEGATIVE),
@@ -116,8 +117,9 @@ def labelled_item(
     """One labelled row as a record; ``DataError`` when it has no text or an unknown mood."""
     labels = row.get("labels") if isinstance(row.get("labels"), Mapping) else row
     assert isinstance(labels, Mapping)
-    rules = RowRules(columns={name: theirs for name, theirs in columns.items() if name not in LABEL_NAMES})
-    item = item_from_row({"source": "labelled", "id": id, **row}, rules, LONG_AGO).item
+    ours = {name: theirs for name, theirs in columns.items() if name not in LABEL_NAMES}
+    rules = RowRules(columns=ours, oldest_days=CENTURIES)
+    item = item_from_row({"source": "labelled", "id": id, **row}, rules, SOME_DAY).item
     text = shown(item.full_text).text
     topics = labels.get(columns.get("topics", "topics"))
     return LabelledItem(
@@ -128,7 +130,7 @@ def labelled_item(
         None if topics is None else _topics(topics),
         _companies(text, labels, columns, companies),
         str(row.get(columns.get("story", "story")) or text),
-        None if item.moment == LONG_AGO else item.moment,
+        None if item.moment == SOME_DAY else item.moment,
         dict(labels),
     )
 

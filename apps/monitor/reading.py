@@ -101,9 +101,9 @@ class NewsReader:
         """(n, 3): the mood towards each company pointed out, by the model of that language."""
         return self._model(said).towards(pointed)
 
-    def name_of(self, said: str) -> str:
-        """The model that reads a language, with its adapter's hash."""
-        return self._model(said).name
+    def loaded(self, said: str) -> Model:
+        """The model that reads a language."""
+        return self._model(said)
 
     def _language(self, item: NewsItem) -> str:
         said = item.language or language(item.full_text)

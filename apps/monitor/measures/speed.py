@@ -34,7 +34,7 @@ def throughput(settings: MonitorSettings, folder: Path | None, on_event: OnEvent
         on_event(Log(f"Timing {len(news)} headlines with the {name} reader."))
         found = max(_once(reader, which, news) for _ in range(ROUNDS))
         figures[f"throughput.{name}_docs_s"] = found
-        rows.append({"reader": name, "model": reader.name_of(which), "headlines": len(news), "docs_s": found})
+        rows.append({"reader": name, "model": reader.loaded(which).name, "headlines": len(news), "docs_s": found})
     note = f"headlines of about {TOKENS} tokens, batches of {AT_ONCE} items, company passes included; best of {ROUNDS}"
     return Report("throughput", rows, figures, [note])
 
