@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from apps.monitor.companies import Company, read_companies
 from apps.monitor.labelled import LabelledCompany, LabelledItem, located
 from apps.monitor.public_files import table
-from apps.monitor.records import Label, NewsItem, RowProblem
+from apps.monitor.records import Label, RowProblem
 from apps.monitor.rows import RowRules, item_from_row
 from apps.monitor.shown import shown
 from core.errors import DataError, NotFoundError
 
-__all__ = ["LabelledRows", "Sample", "labelled_item", "read_labelled", "read_sample", "read_stream"]
+__all__ = ["LabelledRows", "Sample", "labelled_item", "read_labelled", "read_sample"]
 
 ZONE = ZoneInfo("Asia/Shanghai")
 VALIDATION_FROM = datetime(2026, 3, 17, tzinfo=ZONE)  # no story of the sample crosses these borders
@@ -101,14 +101,6 @@ def read_labelled(
         except DataError as error:
             problems.append(RowProblem(f"{path.name} line {number}", str(error)))
     return LabelledRows(tuple(items), tuple(problems))
-
-
-def read_stream(path: Path, now: datetime) -> Iterator[tuple[NewsItem, LabelledItem]]:
-    """The news items of a labelled stream beside their labels; ``now`` is when rows that do not say so came in."""
-    for number, row in _rows(path):
-        if isinstance(row, Mapping):
-            taken = item_from_row(row, RowRules(source=path.stem), now)
-            yield taken.item, labelled_item(row, f"{path.stem}-{number}", {}, {})
 
 
 def labelled_item(

@@ -8,7 +8,7 @@ import pytest
 
 from apps.monitor.companies import Company
 from apps.monitor.corrected import corrected_items
-from apps.monitor.dataset import read_labelled, read_sample, read_stream
+from apps.monitor.dataset import read_labelled, read_sample
 from apps.monitor.records import Correction, Label, NewsItem, Reading, Sentiment
 from core.errors import NotFoundError
 
@@ -110,12 +110,6 @@ def test_parts_of_a_sample_share_no_story_and_no_text(tmp_path: Path) -> None:
         "validation": ("Cora opens shop",),
         "test": ("Cora closes shop",),
     }
-
-
-def test_a_stream_gives_items_beside_their_labels(tmp_path: Path) -> None:
-    pairs = list(read_stream(sample_folder(tmp_path) / "stream.jsonl", NOW))
-    assert [(item.id, labels.id) for item, labels in pairs][:2] == [("m1", "m1"), ("m2", "m2")]
-    assert pairs[0][0].published_at == datetime(2026, 3, 10, 1, tzinfo=UTC)
 
 
 def test_corrections_teach_what_a_person_said_and_nothing_else() -> None:
