@@ -39,7 +39,7 @@ def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note:
         raise DataError("Say who does this: the audit needs a name.")
     if act in (Act.COMMENT, Act.ASSIGN) and not note.strip():
         raise DataError(f"To {act.value} needs a text, got none.")
-    step = _STEPS[act](work.alerts.alert(alert_id), by.strip(), note.strip(), now)
+    step = _STEPS[act](work.alerts.alert(alert_id, lock=True), by.strip(), note.strip(), now)
     work.alerts.put_alert(step.alert)
     work.alerts.add_transitions([step.transition] if step.transition else [])
     if step.message is not None:

@@ -131,6 +131,8 @@ class NewsItem:
     def __post_init__(self) -> None:
         if not self.id.strip() or not self.source.strip():
             raise DataError("A news item needs an id and a source.")
+        if len(self.id) > 250 or len(self.source) > 200:
+            raise DataError(f"A news item's id has at most 250 characters and its source 200, got '{self.id[:60]}…'.")
         if not (self.title.strip() or self.text.strip()):
             raise DataError(f"News item '{self.id}' has neither title nor text.")
         for moment in (self.published_at, self.received_at):

@@ -75,7 +75,7 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
         raise DataError(f"A row must have named fields, got {type(row).__name__}.")
     given = {name: _value(row, name, rules.columns) for name in NAMES}
     said = parse_moment(given["published_at"], rules.zone)
-    received = parse_moment(given["received_at"], rules.zone) or received_at or said
+    received = _received(parse_moment(given["received_at"], rules.zone), received_at) or said
     title, title_mended = clean(given["title"])
     text, text_mended = clean(given["text"])
     if not title and not text:
@@ -119,6 +119,11 @@ def take_rows(
             reasons["empty" if "neither title nor text" in str(error) else "malformed"] += 1
             problems.append(RowProblem(str(number), str(error)))
     return taken, IngestReport(counts=dict(reasons), problems=tuple(problems[:MOST_PROBLEMS]))
+
+
+def _received(said: datetime | None, now: datetime | None) -> datetime | None:
+    """When the row says it was received, unless that is still to come."""
+    return now if said is None or (now is not None and said > now) else said
 
 
 def content_id(source: str, url: str, published: datetime | None, title: str, text: str) -> str:

@@ -46,9 +46,10 @@ class AlertRows:
 
     # Alerts
 
-    def alert(self, alert_id: str) -> Alert:
-        """``NotFoundError`` for an unknown id. Locks it until the transaction ends."""
-        row = self._session.scalar(select(AlertRow).where(AlertRow.id == alert_id).with_for_update())
+    def alert(self, alert_id: str, lock: bool = False) -> Alert:
+        """``NotFoundError`` for an unknown id. ``lock`` keeps others from changing it until the transaction ends."""
+        query = select(AlertRow).where(AlertRow.id == alert_id)
+        row = self._session.scalar(query.with_for_update() if lock else query)
         if row is None:
             raise NotFoundError(f"There is no alert '{alert_id}'.")
         return from_json(Alert, row.content)

@@ -53,6 +53,7 @@ class ItemRow(Base):
     mended: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (
         Index("ix_monitor_items_moment", "moment", "number"),
+        Index("ix_monitor_items_received", "received_at", "number"),
         Index("ix_monitor_items_hash", "content_hash"),
         Index("ix_monitor_items_story", "story_id"),
         Index("ix_monitor_items_source", "source", "moment"),

@@ -12,6 +12,7 @@ from typing import Protocol
 from apps.monitor.records import NewsItem, Point, Reading, Sentiment, SeriesKey, Span
 
 TOPIC_LEAST = 0.5  # probability from which a topic counts; below, the reader itself thinks it likelier absent
+LONGEST_NAME, LONGEST_TOPIC = 200, 100  # characters a series' name may have; what is longer is no name
 MOST_PARTS = 12  # companies and topics of one item that are counted; a list of tickers is about none of them
 
 
@@ -44,14 +45,14 @@ def voice(item: NewsItem, reading: Reading) -> Voice:
 def topics_of(reading: Reading) -> list[str]:
     """The topics that count, the likeliest first."""
     scores = sorted(reading.topics, key=lambda one: -one.probability)
-    return [one.topic for one in scores if one.probability >= TOPIC_LEAST][:MOST_PARTS]
+    return [one.topic[:LONGEST_TOPIC] for one in scores if one.probability >= TOPIC_LEAST][:MOST_PARTS]
 
 
 def company_moods(reading: Reading) -> dict[str, Sentiment | None]:
     """Each company named with the mean sentiment of its mentions, in order of appearance."""
     mentions: dict[str, list[Sentiment]] = {}
     for one in sorted(reading.companies, key=lambda mention: mention.start):
-        mentions.setdefault(one.company, []).append(one.sentiment)
+        mentions.setdefault(one.company[:LONGEST_NAME], []).append(one.sentiment)
     return {
         company: None if reading.abstained else _mean(found) for company, found in list(mentions.items())[:MOST_PARTS]
     }

@@ -74,6 +74,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_monitor_items_confidence", ["confidence"], unique=False)
         batch_op.create_index("ix_monitor_items_hash", ["content_hash"], unique=False)
         batch_op.create_index("ix_monitor_items_moment", ["moment", "number"], unique=False)
+        batch_op.create_index("ix_monitor_items_received", ["received_at", "number"], unique=False)
         batch_op.create_index("ix_monitor_items_source", ["source", "moment"], unique=False)
         batch_op.create_index("ix_monitor_items_story", ["story_id"], unique=False)
 
