@@ -16,7 +16,7 @@ HEAVY = ("torch", "transformers", "peft", "streamlit", "fastapi", "sqlalchemy", 
 
 
 def loaded_by(line: list[str]) -> subprocess.CompletedProcess:
-    names = (*HEAVY, "apps.upkeep", "apps.monitor")
+    names = (*HEAVY, "apps.upkeep", "apps.monitor.commands", "apps.recommender.commands")
     code = f"""
 import sys
 from apps.__main__ import run
@@ -29,7 +29,7 @@ print("HEAVY", [name for name in {names} if name in sys.modules])
 def test_help_lists_everything_and_imports_nothing_heavy():
     shown = loaded_by(["--help"]).stdout
     assert "HEAVY []" in shown
-    for name in ("chatbot", "run", "api", "ui", "models", "adapters", "doctor", "settings"):
+    for name in ("chatbot", "monitor", "recommender", "run", "api", "ui", "models", "adapters", "doctor", "settings"):
         assert name in shown
 
 

@@ -25,9 +25,9 @@ from apps.chatbot.records import Kind, LabelledQuestion, Role
 from apps.chatbot.understanding import Asked, Intents, Judges, Library, Tuning, understand
 from core.errors import DataError
 
-# Asking back costs the customer one click where a wrong answer costs a wrong answer: candidates are offered as long as
-# one of them is right three times in four.
-OFFER_ERROR = 0.25
+# Asking back costs the customer one click, and "please say it in other words" costs another sentence: candidates are
+# offered as long as one of them is right every other time.
+OFFER_ERROR = 0.5
 # Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
 # half of the tries may come to nothing.
 PASSAGE_ERROR = 0.5

@@ -46,6 +46,13 @@ class Asked:
         """Whether this is what a good chatbot does with such a question."""
         return RIGHT[self.question.kind](self)
 
+    @property
+    def helped(self) -> bool:
+        """Right, or one click away: asked back with an accepted answer among the candidates."""
+        assert self.message.decision is not None
+        offered = {one.id for one in self.message.decision.candidates}
+        return self.right or bool(offered & set(accepted(self.question)))
+
 
 def _answered_right(one: Asked) -> bool:
     """The accepted approved answer, or a composed one that holds the gold fact or cites the accepted answer."""
@@ -136,6 +143,7 @@ def _outcomes(asked: Sequence[Asked]) -> tuple[list[dict[str, Any]], dict[str, f
                 share = float(np.mean([one.right for one in some]))
                 rows.append(
                     {"part": f"{language} {kind.value}", "questions": len(some), "right": share}
+                    | {"helped": float(np.mean([one.helped for one in some]))}
                     | {outcome.value: sum(one.outcome is outcome for one in some) for outcome in Outcome}
                 )
                 figures[f"sample.{language}.{kind.value}.right"] = share
@@ -156,6 +164,7 @@ def _promises(language: str, own: Sequence[Asked]) -> dict[str, float]:
         f"sample.{language}.right": float(np.mean([one.right for one in own])),
         f"sample.{language}.right_low": low,
         f"sample.{language}.right_high": high,
+        f"sample.{language}.helped": float(np.mean([one.helped for one in own])),
         f"sample.{language}.answered_share": len(given) / len(own),
         f"sample.{language}.answered_wrong": 1 - float(np.mean([one.right for one in given])) if given else 0.0,
         f"sample.{language}.template_wrong": 1 - float(np.mean([one.right for one in templates])) if templates else 0.0,
