@@ -33,11 +33,11 @@ from apps.chatbot.dataset import read_documents, read_faq  # noqa: E402
 from apps.chatbot.passages import cut  # noqa: E402
 from apps.chatbot.reading_files import reading_comprehension  # noqa: E402
 from apps.chatbot.records import Document  # noqa: E402
-from core.report import Report  # noqa: E402
 from apps.chatbot.settings import load_settings  # noqa: E402
 from core.inference.embedding import load_embedder  # noqa: E402
 from core.metrics import percentiles_ms  # noqa: E402
 from core.models import device  # noqa: E402
+from core.report import Report  # noqa: E402
 from core.retrieval.blending import PASSAGES  # noqa: E402
 from core.retrieval.entries import Embeds, Entry  # noqa: E402
 from core.retrieval.search import Search, SearchOptions  # noqa: E402

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from apps.chatbot.measures import finding_sets, intent_lora, intent_sets, reading_sets, sample
-from core.report import Report
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import NotFoundError, known_names
 from core.events import OnEvent, ignore
+from core.report import Report
 
 __all__ = ["MEASURES", "Report", "evaluate"]
 

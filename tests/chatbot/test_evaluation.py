@@ -8,9 +8,9 @@ import pytest
 
 from apps.chatbot import evaluation
 from apps.chatbot.measures import intent_files, intent_sets
-from core.report import Report, joined
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import DataError, NotFoundError
+from core.report import Report, joined
 
 TRACK = ["where is my parcel", "track my parcel", "parcel not here yet", "where is the parcel now"]
 REFUND = ["i want my money back", "refund me please", "money back now", "please refund my money"]

@@ -14,10 +14,10 @@ import numpy as np
 from apps.chatbot import question_sets
 from apps.chatbot.measures.intent_files import locate
 from apps.chatbot.question_sets import RetrievalSet
-from core.report import Report, flat
 from apps.chatbot.settings import ChatbotSettings
 from core import metrics
 from core.events import OnEvent, Progress, ignore
+from core.report import Report, flat
 from core.retrieval.blending import QUESTIONS, Blend
 from core.retrieval.entries import Embeds, Entry
 from core.retrieval.search import Search, SearchOptions

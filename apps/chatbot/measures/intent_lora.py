@@ -10,10 +10,10 @@ from apps.chatbot.intents import Embedder, IntentModel
 from apps.chatbot.measures import intent_files
 from apps.chatbot.measures.intent_files import Rows
 from apps.chatbot.measures.intent_sets import Answers, cached_embedders, measured
-from core.report import Report, flat
 from apps.chatbot.settings import ChatbotSettings
 from core import runs
 from core.events import OnEvent
+from core.report import Report, flat
 
 TUNED = "encoders + LoRA encoder + kernel head"
 

@@ -17,10 +17,10 @@ import numpy as np
 from apps.chatbot.intents import REJECTION, Embedder, IntentModel
 from apps.chatbot.measures import intent_baselines, intent_files
 from apps.chatbot.measures.intent_files import Rows
-from core.report import Report, flat, joined
 from apps.chatbot.settings import ChatbotSettings
 from core import metrics
 from core.events import Log, OnEvent
+from core.report import Report, flat, joined
 from core.text import fold
 
 TIMED = 50  # single questions timed for the latency columns

@@ -7,12 +7,12 @@ from typing import Any
 from apps.chatbot.engine import GROUNDED
 from apps.chatbot.measures.grounded import Case, GroundedFigures, cases, measure, nearest_sentence
 from apps.chatbot.reading_files import reading_comprehension
-from core.report import Report
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import DataError, NotFoundError
 from core.events import OnEvent, ignore
 from core.models import catalog, device
 from core.models.adapters import AdapterRegistry
+from core.report import Report
 
 ASKED = 200  # questions of each set unless told otherwise
 FOLDERS: Mapping[str, str] = {"xquad_en": "xquad_en", "cmrc2018_zh": "cmrc2018_zh"}

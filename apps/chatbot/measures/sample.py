@@ -17,13 +17,13 @@ from apps.chatbot.dataset import read_questions
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Kind, LabelledQuestion, Message, Outcome
 from apps.chatbot.reply import Finished
-from core.report import Report
 from apps.chatbot.service import SAMPLE, ChatbotService, build, load_sample
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.tuning import accepted
 from core.errors import DataError
 from core.events import OnEvent, Progress, ignore
 from core.metrics import bootstrap_interval, token_f1
+from core.report import Report
 
 DEPTH = 10
 
