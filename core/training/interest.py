@@ -74,7 +74,7 @@ class Interest:
         return self._numbers[text]
 
     def collate(self, tokenizer: Any, features: Sequence[ex.Features]) -> Batch:
-        """input_ids and attention_mask (texts, longest); pool (pairs, texts); target (pairs,); own (pairs, texts)."""
+        """input_ids and attention_mask (texts, longest), pool (pairs, texts), target (pairs,), correction (texts,)."""
         numbers = sorted({n for one in features for n in (one["target"], *one["history"], *one["negatives"])})
         column = {number: place for place, number in enumerate(numbers)}
         rows = [self._tokens[number] for number in numbers]
@@ -84,6 +84,7 @@ class Interest:
                 pool[place, column[number]] += weight
         chances = torch.tensor([self._chance(number, len(features)) for number in numbers])
         return {
+            "texts": torch.tensor(numbers),
             "input_ids": pad(rows, pad_id_of(tokenizer)),
             "attention_mask": pad([[1] * len(row) for row in rows], 0),
             "pool": pool,
@@ -96,23 +97,32 @@ class Interest:
         rate = max(1, self._rates[number]) / max(1, self._pairs)
         return float(1.0 - (1.0 - min(rate, 1.0 - 1e-6)) ** pairs)
 
+    @property
+    def tokens(self) -> list[list[int]]:
+        """Tokens of every text met so far, by its number in ``texts`` of a batch."""
+        return self._tokens
+
     def count(self, batch: Batch) -> int:
         return len(batch["target"])
 
     def losses(self, model: Any, batch: Batch) -> Outcome:
         hidden = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-        vectors = mean_pool(hidden, batch["attention_mask"])  # (texts, dim)
-        with torch.autocast(vectors.device.type, enabled=False):
-            people = F.normalize(batch["pool"] @ vectors, dim=1)  # (pairs, dim)
-            cosines = SCALE * people @ vectors.T
-            own = batch["pool"] > 0  # what she met is no rival
-            scores = (cosines - batch["correction"]).masked_fill(own, float("-inf"))
-            losses = F.cross_entropy(scores, batch["target"], reduction="none")
-            rivals = cosines.masked_fill(own, float("-inf"))
-            ranks = 1 + (rivals > rivals.gather(1, batch["target"][:, None])).sum(1)
-        return Outcome(losses, ranks, batch["target"])
+        return compared(mean_pool(hidden, batch["attention_mask"]), batch)
 
     def measure(self, predictions: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Where each pair's own target stands by cosine among the texts of its validation batch, from 1."""
         ranks = predictions.float()
         return {"recall_at_10": float((ranks <= 10).float().mean()), "mrr": float((1 / ranks).mean())}
+
+
+def compared(vectors: torch.Tensor, batch: Batch) -> Outcome:
+    """Losses and ranks of each pair's target; ``vectors`` are unit rows of the batch's texts (texts, dim)."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        people = F.normalize(batch["pool"] @ vectors, dim=1)  # (pairs, dim)
+        cosines = SCALE * people @ vectors.T
+        own = batch["pool"] > 0  # what she met is no rival
+        scores = (cosines - batch["correction"]).masked_fill(own, float("-inf"))
+        losses = F.cross_entropy(scores, batch["target"], reduction="none")
+        rivals = cosines.masked_fill(own, float("-inf"))
+        ranks = 1 + (rivals > rivals.gather(1, batch["target"][:, None])).sum(1)
+    return Outcome(losses, ranks, batch["target"])

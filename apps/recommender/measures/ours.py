@@ -21,7 +21,7 @@ from apps.recommender.identifiers import Rows
 from apps.recommender.interest import GRID, Pooling, TextModel, best_pooling
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.learning import choices_of
-from apps.recommender.measures.ranked import K, LOST, Ranking
+from apps.recommender.measures.ranked import LOST, K, Ranking
 from apps.recommender.person import Person, person_of
 from apps.recommender.popularity import DAY_S
 from apps.recommender.public_sets import Case, Part, Problem

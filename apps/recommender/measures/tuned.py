@@ -14,6 +14,7 @@ from apps.recommender.measures.given import GivenVectors
 from apps.recommender.measures.tables import Texts
 from apps.recommender.public_sets import Part, Problem
 from apps.recommender.settings import RecommenderSettings
+from apps.recommender.text_training import train_text
 from core import runs
 from core.events import Log, OnEvent, ignore
 from core.inference.embedding import Embedder, load_embedder
@@ -23,11 +24,10 @@ from core.retrieval.vector_cache import CachedEmbedder
 from core.training.examples import InterestExample, data_hash
 from core.training.options import TrainingOptions
 
-READ = 10  # items of a history that an example holds
+READ = 3  # newest items of a history that an example holds: more cost time and fade away
 DECAY = 0.7  # per step into the past
-OPTIONS = TrainingOptions(
-    epochs=8, learning_rate=1e-3, batch_size=256, max_tokens=64, rank=16, alpha=16.0, patience=0
-)  # chosen on the three folds of amazon_industrial's validation users
+LAYERS = 1  # uppermost ones that are trained: what two cores have time for
+OPTIONS = TrainingOptions(epochs=2, learning_rate=2e-3, batch_size=256, max_tokens=32, rank=16, alpha=16.0, patience=0)
 
 
 def frozen_texts(settings: RecommenderSettings, problem: Problem) -> Texts:
@@ -70,8 +70,6 @@ def sequence_examples(problem: Problem, part: Part) -> list[InterestExample]:
 
 
 def _tuned(settings: RecommenderSettings, problem: Problem, part: Part, label: str, on_event: OnEvent) -> Embedder:
-    from core.training.finetune import finetune
-
     texts = [one.text for one in problem.items]
     examples = sequence_examples(problem, part)
     content = data_hash(examples)
@@ -85,7 +83,7 @@ def _tuned(settings: RecommenderSettings, problem: Problem, part: Part, label: s
     base = catalog.ensure(catalog.resolve(settings.models.encoder), settings.home, on_event)
     run = runs.create(settings.home, "recommender", "interest", {"set": problem.name, "part": label})
     with run.recording():
-        result = finetune("interest", base, examples, (), OPTIONS, run, on_event, plan=plan)
+        result = train_text(base, examples, (), OPTIONS, run, plan, LAYERS, on_event)
         tuned = load_embedder(settings.models.encoder, settings.home, plan, result.adapter)
         vectors = tuned.encode(texts, on_event)
     write_arrays(path, {"vectors": vectors.astype(np.float16)}, {"made": run.id, "examples": len(examples)})
