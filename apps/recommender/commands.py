@@ -136,6 +136,7 @@ def score_batch(
 def train(
     ctx: typer.Context,
     promote: Annotated[bool, typer.Option(help="Let the model answer when it is better.")] = True,
+    text: Annotated[bool, typer.Option(help="Tune the text model too; without it all is done in a minute.")] = True,
     resume: Annotated[str | None, typer.Option(help="Go on with this interrupted run.")] = None,
     option: Annotated[
         list[str] | None,
@@ -148,7 +149,7 @@ def train(
     from apps.recommender.training import finetune
 
     with terminal.progress() as on_event:
-        run = finetune(settings, on_event, promote=promote, resume=resume, **options)
+        run = finetune(settings, on_event, promote=promote, resume=resume, text=text, **options)
     terminal.say(f"Done: {run.path}", style="bold")
     figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
     terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])

@@ -214,8 +214,8 @@ def test_train_hands_its_options_over_and_shows_the_figures(capsys, home, monkey
         return made
 
     monkeypatch.setitem(sys.modules, "apps.recommender.training", types.SimpleNamespace(finetune=finetune))
-    assert run("train", "--no-promote", "-o", "rank=8", "-o", "learning_rate=2e-4") == 0
-    assert taken == {"promote": False, "resume": None, "rank": 8, "learning_rate": 0.0002}
+    assert run("train", "--no-promote", "--no-text", "-o", "rank=8", "-o", "learning_rate=2e-4") == 0
+    assert taken == {"promote": False, "text": False, "resume": None, "rank": 8, "learning_rate": 0.0002}
     assert "0.25" in capsys.readouterr().out
     assert run("runs") == 0 and "interest" in capsys.readouterr().out
     assert run("runs", "--json") == 0

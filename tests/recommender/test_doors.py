@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -209,3 +211,27 @@ def test_a_file_sent_over_http_is_taken_in_with_its_lines(client):
     assert report["events"]["added"] == 1
     assert {one["line"] for one in report["events"]["problems"]} == {3, 4}
     assert any("'hug'" in one["reason"] for one in report["events"]["problems"])
+
+
+def test_a_model_trained_in_the_terminal_takes_over_while_lists_are_asked_for(client, service, terminal, capsys):
+    before, failed, stop = service.model, [], threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answer = client.post(f"{AT}/recommend", json={"user": "p001"})
+            if answer.status_code != 200 or answer.json()["route"] != "warm":
+                failed.append(answer.text)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        assert terminal("train", "--no-text") == 0, capsys.readouterr().err
+        until = time.monotonic() + 60
+        while service.model == before and time.monotonic() < until:
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        thread.join()
+    assert service.model != before and failed == []
+    assert client.post(f"{AT}/recommend", json={"user": "p001"}).json()["model"] == service.model
+    assert [one.name for one in service.models() if one.live] == [service.model]

@@ -43,19 +43,20 @@ def draw() -> None:
         _models(service())
 
 
-def _words(promote: bool) -> list[str]:
-    return ["train"] if promote else ["train", "--no-promote"]
+def _words(text: bool, promote: bool) -> list[str]:
+    return ["train", *([] if text else ["--no-text"]), *([] if promote else ["--no-promote"])]
 
 
 def _start(recommender: RecommenderSettings) -> None:
     with st.form("train", border=True):
         st.markdown(say("train_line"))
+        text = st.checkbox(say("train_text"), value=True, key="train-text", help=say("train_text_help"))
         promote = st.checkbox(say("train_promote"), value=True, key="train-promote")
         busy = any(run.state == "running" for run in runs.list_runs(recommender.home, APP))
-        st.caption(f"`trifolium {APP} {' '.join(_words(promote))}`")
+        st.caption(f"`trifolium {APP} {' '.join(_words(text, promote))}`")
         go = st.form_submit_button(say("train_go"), type="primary", icon=":material/play_arrow:", disabled=busy)
     if go:
-        st.session_state["recommender_training"] = run_view.start(recommender.home, APP, *_words(promote))
+        st.session_state["recommender_training"] = run_view.start(recommender.home, APP, *_words(text, promote))
         say_later(say("train_started"), ":material/play_arrow:")
 
 

@@ -239,6 +239,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "and lets it answer when it is better.",
         "用本店行为微调文本模型，重新拟合全部组件，在后续行为上评测，更好才上线。",
     ),
+    "train_text": ("Tune the text model too", "同时微调文本模型"),
+    "train_text_help": (
+        "Takes minutes to half an hour without a GPU; without it the rest is fitted anew in a minute.",
+        "没有 GPU 时需要几分钟到半小时；不勾选则一分钟内重新拟合其余部分。",
+    ),
     "train_promote": ("Let it answer when it is better", "更好时自动上线"),
     "train_go": ("Start training", "开始训练"),
     "train_started": ("Training has started.", "训练已开始。"),

@@ -52,8 +52,8 @@ def test_runs_are_compared_by_what_differs(open_page, shop):
     assert table.loc["ndcg10", second.id] == "0.4000"
 
 
-@pytest.mark.parametrize(("promote", "words"), [(True, ["train"]), (False, ["train", "--no-promote"])])
-def test_the_button_starts_the_command_of_the_terminal(open_page, shop, monkeypatch, promote, words):
+@pytest.mark.parametrize(("wanted", "words"), [(True, ["train"]), (False, ["train", "--no-text", "--no-promote"])])
+def test_the_button_starts_the_command_of_the_terminal(open_page, shop, monkeypatch, wanted, words):
     begun = []
 
     class Process:
@@ -65,7 +65,8 @@ def test_the_button_starts_the_command_of_the_terminal(open_page, shop, monkeypa
 
     monkeypatch.setattr("subprocess.Popen", Process)
     page = open_page("training")
-    page.checkbox(key="train-promote").set_value(promote)
+    page.checkbox(key="train-text").set_value(wanted)
+    page.checkbox(key="train-promote").set_value(wanted)
     next(one for one in page.button if one.label == "Start training").click().run()
     assert begun == [(["-m", "apps", "recommender", *words], str(shop.settings.home), True)]
     assert "Starting" in shown(page)
