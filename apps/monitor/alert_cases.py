@@ -116,7 +116,7 @@ class AlertCases(Cases):
         """Looks at what time alone changes: silent sources, recovery, ends of silences, repeats."""
         with self._store.writing() as work:
             work.sources.take_turn()
-            return self._desk.look(work, {}, now or utc_now(), quiet)
+            return self._desk.look_round(work, now or utc_now(), quiet)
 
     # Rules
 

@@ -15,7 +15,7 @@ from apps.monitor.notices import notice
 from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Rule, parse_rules
 from apps.monitor.store import Work
-from apps.monitor.watching import Outcome, Touched, Watch, look
+from apps.monitor.watching import Outcome, Touched, Watch, look_at, look_round
 from core.text import content_hash
 
 MOST_NAMED = 10  # stories an alert's evidence names
@@ -59,24 +59,27 @@ class AlertDesk:
             self._parsed = (newest.version, parse_rules(newest.toml, newest.version))
         return self._parsed[1]
 
-    def look(self, work: Work, touched: Touched, now: datetime, quiet: bool = False) -> list[Transition]:
-        """Looks at the series touched and at all open alerts; everything that follows is in the same transaction."""
-        rules = self.rules(work)
-        watch = Watch(
-            rules,
-            Judge(work.counts, self.past),
-            Sources(work.sources.sources()),
-            [one for one in work.alerts.silences(ending_after=now) if one.active(now)],
-            self._reader.model,
-        )
-        heard = [SeriesKey(source=name) for name in watch.sources.states]  # rules of silence look at all of them
-        keys = {*touched, *heard}
-        ids = sorted({alert_id(rule.name, key) for rule in rules for key in keys if rule.covers(key)})
-        known = work.alerts.to_judge(ids)
-        done = self._retired(work, known, {rule.name for rule in rules}, now)
-        for outcome in look(watch, known, touched, now):
-            done += self.keep(work, outcome, now, quiet)
-        return done
+    def look_at(self, work: Work, touched: Touched, now: datetime, quiet: bool = False) -> list[Transition]:
+        """Looks at the series that items touched; everything that follows is in the same transaction."""
+        watch = self._watch(work, now)
+        ids = {alert_id(rule.name, key) for rule in watch.rules for key in touched if rule.covers(key)}
+        outcomes = look_at(watch, work.alerts.named(sorted(ids)), touched, now)
+        return [line for outcome in outcomes for line in self.keep(work, outcome, now, quiet)]
+
+    def look_round(self, work: Work, now: datetime, quiet: bool = False) -> list[Transition]:
+        """Looks at every open alert and every source: what time alone changes."""
+        watch = self._watch(work, now)
+        heard = [SeriesKey(source=name) for name in watch.sources.states]
+        ids = {alert_id(rule.name, key) for rule in watch.rules for key in heard if rule.covers(key)}
+        known = work.alerts.named(sorted(ids)) | work.alerts.standing()
+        done = self._retired(work, known, {rule.name for rule in watch.rules}, now)
+        outcomes = look_round(watch, known, now)
+        return done + [line for outcome in outcomes for line in self.keep(work, outcome, now, quiet)]
+
+    def _watch(self, work: Work, now: datetime) -> Watch:
+        silences = [one for one in work.alerts.silences(ending_after=now) if one.active(now)]
+        judge, sources = Judge(work.counts, self.past), Sources(work.sources.sources())
+        return Watch(self.rules(work), judge, sources, silences, self._reader.model)
 
     def keep(self, work: Work, outcome: Outcome, now: datetime, quiet: bool = False) -> list[Transition]:
         """Stores what became of an alert and queues its messages."""

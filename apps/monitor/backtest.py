@@ -1,6 +1,6 @@
 """Runs rules over history exactly as they would have run live, and says what they found, missed and invented.
 
-Pure: history and rules in, report out. The looking and deciding are ``watching.look``, the same as live.
+Pure: history and rules in, report out. The looking and deciding are ``watching``, the same as live.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from apps.monitor.records import SeriesKey, StoredItem
 from apps.monitor.rules import Kind, Rule
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.trends import Deltas, Tally, add_voice, voice
-from apps.monitor.watching import Watch, look
+from apps.monitor.watching import Outcome, Watch, look_at, look_round
 
 RAISED = (Why.HOLDS, Why.HELD_LONG_ENOUGH, Why.RAISED_AGAIN)  # a new episode, not one that goes on
 
@@ -46,8 +46,16 @@ class Bench:
                 self.past.forget(key, one.item.moment)
             self._hear(one)
         self.tally.add(deltas)
-        watch = Watch(self.rules, Judge(self.tally, self.past), Sources(self.sources), self.silences, self.model)
-        outcomes = look(watch, self.alerts, touched, now)
+        return self._kept(look_at(self._watch(), self.alerts, touched, now))
+
+    def look(self, now: datetime) -> list[Transition]:
+        """Looks at all open alerts and sources, as the live loop does."""
+        return self._kept(look_round(self._watch(), self.alerts, now))
+
+    def _watch(self) -> Watch:
+        return Watch(self.rules, Judge(self.tally, self.past), Sources(self.sources), self.silences, self.model)
+
+    def _kept(self, outcomes: Sequence[Outcome]) -> list[Transition]:
         self.alerts |= {one.alert.id: one.alert for one in outcomes}
         return [line for one in outcomes for line in one.transitions]
 
@@ -73,16 +81,17 @@ def backtest(
     that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as either.
     """
     bench, lines, companies, items, stories = Bench(rules, model=model), [], set(), 0, set()
-    for now, batch in steps(_until(history, until), lambda one: one.item.received_at):
-        found = bench.take(batch, now)
+    for step in steps(_until(history, until), lambda one: one.item.received_at):
+        found = bench.take(step.batch, step.now) if step.batch else []
+        found += bench.look(step.now) if step.look else []
         if on_step is not None:
-            on_step(now, len(batch))
-        if now < since:
+            on_step(step.now, len(step.batch))
+        if step.now < since:
             continue
         lines += found
-        items += len(batch)
-        stories |= {one.story_id for one in batch}
-        companies |= {mention.company for one in batch for mention in one.reading.companies}
+        items += len(step.batch)
+        stories |= {one.story_id for one in step.batch}
+        companies |= {mention.company for one in step.batch for mention in one.reading.companies}
     firings = tuple(line for line in lines if is_firing(line))
     judged = [line for line in firings if _about_news(line, rules)]
     matched = [_found(one, judged) for one in incidents]

@@ -130,7 +130,7 @@ class Intake:
         self._newest = max(self._newest, work.items.put_stories(batch.tales.values()))
         work.counts.add(batch.deltas)
         _hear(work, batch)
-        lines = self._desk.look(work, batch.touched, now, quiet)
+        lines = self._desk.look_at(work, batch.touched, now, quiet)
         return batch.report + IngestReport(transitions=len(lines)), lines
 
     def _tell(self, work: Work, batch: _Batch, taken: Taken, reading: Reading, content: str, told: str | None) -> str:

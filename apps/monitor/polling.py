@@ -52,16 +52,18 @@ class Poller:
             work.sources.put(replace(known[name][0], paused=paused))
 
     def _one(self, source: Source, state: SourceState, now: datetime) -> IngestReport:
-        try:
-            fetched = fetch(source, state, self._settings.limits)
-            report = self._store_rows(source, fetched, now)
-            fetched.done()
-        except TrifoliumError as error:
-            self._keep(source, now, failed(source, state, error, now))
-            return IngestReport(problems=(RowProblem(source.name, str(error)),))
-        worked = replace(state, place=fetched.place, last_try_at=now, last_success_at=now, failures=0)
-        worked = replace(worked, error="; ".join(fetched.problems)[:300], next_at=next_look(source, 0, None, now))
-        self._keep(source, now, worked, report)
+        report, more = IngestReport(), True
+        while more:
+            try:
+                fetched = fetch(source, state, self._settings.limits)
+                found = self._store_rows(source, fetched, now)
+                fetched.done()
+            except TrifoliumError as error:
+                self._keep(source, failed(source, state, error, now))
+                return report + IngestReport(problems=(RowProblem(source.name, str(error)),))
+            state = worked(source, state, fetched, now)
+            self._keep(source, state, found)
+            report, more = report + found, fetched.more
         return report
 
     def _store_rows(self, source: Source, fetched: Fetched, now: datetime) -> IngestReport:
@@ -69,7 +71,7 @@ class Poller:
         taken, problems = take_rows(fetched.rows, rules_of(source, own.longest_text, own.oldest_days), now)
         return self._take(taken, now) + problems
 
-    def _keep(self, source: Source, now: datetime, state: SourceState, report: IngestReport | None = None) -> None:
+    def _keep(self, source: Source, state: SourceState, report: IngestReport | None = None) -> None:
         """The new bookmark; what ingestion learnt of the source meanwhile stays."""
         with self._store.writing() as work:
             known = work.sources.sources().get(source.name)
@@ -85,6 +87,12 @@ class Poller:
 def is_due(source: Source, state: SourceState, now: datetime) -> bool:
     """Whether to look now."""
     return source.kind in POLLED and not source.paused and (state.next_at is None or state.next_at <= now)
+
+
+def worked(source: Source, state: SourceState, fetched: Fetched, now: datetime) -> SourceState:
+    """The state after a look that worked."""
+    done = replace(state, place=fetched.place, last_try_at=now, last_success_at=now, failures=0)
+    return replace(done, error="; ".join(fetched.problems)[:300], next_at=next_look(source, 0, None, now))
 
 
 def failed(source: Source, state: SourceState, error: Exception, now: datetime) -> SourceState:

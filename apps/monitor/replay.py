@@ -42,19 +42,20 @@ class Player:
         """One step per look; ends early when ``stop`` is set."""
         done, firings, before = 0, 0, None
         ahead = self._read_ahead(taken)
-        for now, batch in steps(taken, lambda one: one.item.received_at):
-            if stop.is_set() or not _wait(before, now, speed, stop):
+        for step in steps(taken, lambda one: one.item.received_at):
+            if stop.is_set() or not _wait(before, step.now, speed, stop):
                 return
-            before = now
-            readings = {one.item.id: next(ahead) for one in batch}
-            if batch:
-                found, lines = self.intake.take(batch, now, self.quiet, readings)
+            before = step.now
+            lines: list[Transition] = []
+            if step.batch:
+                readings = {one.item.id: next(ahead) for one in step.batch}
+                found, lines = self.intake.take(step.batch, step.now, self.quiet, readings)
                 report += found
-            else:
-                lines = self.tick(now, self.quiet)
+            if step.look:
+                lines += self.tick(step.now, self.quiet)
             firings += sum(is_firing(line) for line in lines)
-            done += len(batch)
-            yield ReplayStep(now, done, len(taken), report, firings)
+            done += len(step.batch)
+            yield ReplayStep(step.now, done, len(taken), report, firings)
 
     def _read_ahead(self, taken: Sequence[Taken]) -> Iterator[Reading]:
         """Readings in order, a batch at a time: a model reads sixty-four texts far quicker than one by one."""

@@ -94,7 +94,8 @@ def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], 
     """Rows written to a growing file since ``place``, and the new place.
 
     Only whole lines are taken: one that is still being written waits. A file that became shorter or begins otherwise
-    was replaced and is read from its start. At most ``largest`` bytes at a time.
+    was replaced and is read from its start. At most ``CHUNK`` bytes at a time (a longer line: ``largest``), so that who
+    keeps the place after each look never has to read much again.
     """
     try:
         size = path.stat().st_size
@@ -104,7 +105,9 @@ def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], 
             if size < offset or (offset and mark != _mark(head, offset)):
                 offset, lines = 0, 0
             file.seek(offset)
-            raw = file.read(largest)
+            raw = file.read(min(CHUNK, largest))
+            if b"\n" not in raw and len(raw) == CHUNK:
+                raw += file.read(largest - CHUNK)
     except OSError as error:
         raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
     whole = raw[: raw.rfind(b"\n") + 1]
@@ -116,6 +119,7 @@ def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], 
     return rows, f"{end}:{seen}:{_mark(head, end)}"
 
 
+CHUNK = 100_000  # a few hundred headlines
 HEAD = 8192  # bytes that tell one file from another of the same name, and hold a csv's header
 
 

@@ -28,12 +28,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Rows, the bookmark to keep once they are stored, and what to do then."""
+    """Rows, the bookmark to keep once they are stored, and what to do then; ``more`` is there to be fetched at once."""
 
     rows: Sequence[Row]
     place: Mapping[str, str] = field(default_factory=dict)
     done: Callable[[], None] = lambda: None
     problems: tuple[str, ...] = ()
+    more: bool = False
 
 
 def fetch(source: Source, state: SourceState, limits: Limits) -> Fetched:
@@ -60,7 +61,7 @@ def _page(source: Source, state: SourceState, limits: Limits) -> Fetched:
 
 def _file(source: Source, state: SourceState, limits: Limits) -> Fetched:
     rows, place = added(Path(source.address).expanduser(), state.place.get("at", ""), limits.largest)
-    return Fetched([row for _, row in rows], {"at": place})
+    return Fetched([row for _, row in rows], {"at": place}, more=bool(rows))
 
 
 def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
@@ -77,7 +78,7 @@ def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
             rows += [row for _, row in found]
         except TrifoliumError as error:
             problems.append(str(error))
-    return Fetched(rows, place, problems=tuple(problems))
+    return Fetched(rows, place, problems=tuple(problems), more=bool(rows))
 
 
 def _redis(source: Source, state: SourceState, limits: Limits) -> Fetched:

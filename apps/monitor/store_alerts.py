@@ -54,11 +54,17 @@ class AlertRows:
             raise NotFoundError(f"There is no alert '{alert_id}'.")
         return from_json(Alert, row.content)
 
-    def to_judge(self, ids: Sequence[str]) -> dict[str, Alert]:
-        """Those of the ids that exist, and every alert that is not idle or waits for its condition to clear."""
-        rows = list(self._session.scalars(select(AlertRow).where(AlertRow.state.not_in(IDLE))))
+    def named(self, ids: Sequence[str]) -> dict[str, Alert]:
+        """Those of the ids that exist."""
+        found: dict[str, Alert] = {}
         for at in range(0, len(ids), LOOKUP):
-            rows += self._session.scalars(select(AlertRow).where(AlertRow.id.in_(ids[at : at + LOOKUP])))
+            rows = self._session.scalars(select(AlertRow).where(AlertRow.id.in_(ids[at : at + LOOKUP])))
+            found |= {row.id: from_json(Alert, row.content) for row in rows}
+        return found
+
+    def standing(self) -> dict[str, Alert]:
+        """Every alert that is not idle."""
+        rows = self._session.scalars(select(AlertRow).where(AlertRow.state.not_in(IDLE)))
         return {row.id: from_json(Alert, row.content) for row in rows}
 
     def alerts(self, filters: Mapping[str, str], open_only: bool, limit: int, offset: int) -> list[Alert]:

@@ -1,9 +1,9 @@
-"""Looks at every series a rule may judge now and lets ``alerts.decide`` say what becomes of each alert. Pure.
+"""Looks at the series rules may judge and lets ``alerts.decide`` say what becomes of each alert. Pure.
 
-Live and backtest call this one function; only where counts and alerts are kept differs.
+Live and backtest call the same two functions; only where counts and alerts are kept differs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,15 +41,32 @@ class Watch:
 Touched = Mapping[SeriesKey, Sequence[datetime]]  # series that got items, with the moments of these items
 
 
-def look(watch: Watch, alerts: Mapping[str, Alert], touched: Touched, now: datetime) -> list[Outcome]:
-    """The alerts that changed, in order of rules.
+def look_at(watch: Watch, alerts: Mapping[str, Alert], touched: Touched, now: datetime) -> list[Outcome]:
+    """Looks at the series that items touched; the alerts that changed, in order of rules.
 
-    Looked at are the series touched, those whose alert is not idle, and all sources for rules of silence. ``alerts``
-    must hold every alert that is not idle and those of the touched series.
+    ``alerts`` must hold those of the touched series.
     """
+    return _look(watch, alerts, lambda rule: {key for key in touched if rule.covers(key)}, touched, now)
+
+
+def look_round(watch: Watch, alerts: Mapping[str, Alert], now: datetime) -> list[Outcome]:
+    """Looks at every alert that is not idle and at all sources: what time alone changes.
+
+    ``alerts`` must hold every alert that is not idle and those of all sources.
+    """
+    return _look(watch, alerts, lambda rule: _standing(rule, watch, alerts.values()), {}, now)
+
+
+def _look(
+    watch: Watch,
+    alerts: Mapping[str, Alert],
+    keys: Callable[[Rule], set[SeriesKey]],
+    touched: Touched,
+    now: datetime,
+) -> list[Outcome]:
     known, outcomes = dict(alerts), []
     for rule in in_order(watch.rules):
-        for key in sorted(_keys(rule, watch, known.values(), touched)):
+        for key in sorted(keys(rule)):
             outcome = _one(rule, key, watch, known, touched.get(key, ()), now)
             if outcome is not None:
                 known[outcome.alert.id] = outcome.alert
@@ -64,11 +81,11 @@ def in_order(rules: Iterable[Rule]) -> list[Rule]:
     return sorted(enabled, key=lambda rule: (bool(rule.inhibited_by), rule.name not in inhibitors))
 
 
-def _keys(rule: Rule, watch: Watch, alerts: Iterable[Alert], touched: Touched) -> set[SeriesKey]:
+def _standing(rule: Rule, watch: Watch, alerts: Iterable[Alert]) -> set[SeriesKey]:
     keys = {one.key for one in alerts if one.rule == rule.name and _needs_a_look(one)}
     if rule.kind is Kind.SILENCE:
-        return keys | {key for name in watch.sources.states if rule.covers(key := SeriesKey(source=name))}
-    return keys | {key for key in touched if rule.covers(key)}
+        keys |= {key for name in watch.sources.states if rule.covers(key := SeriesKey(source=name))}
+    return keys
 
 
 def _needs_a_look(alert: Alert) -> bool:

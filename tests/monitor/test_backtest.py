@@ -59,11 +59,11 @@ def stream():
 
 def live(items, rules=RULES):
     service = monitor(rules=rules)
-    for now, batch in steps(items, lambda one: one.received_at):
-        if batch:
-            service.ingest(batch, now=now)
-        else:
-            service.tick(now)
+    for step in steps(items, lambda one: one.received_at):
+        if step.batch:
+            service.ingest(step.batch, now=step.now)
+        if step.look:
+            service.tick(step.now)
     return service
 
 
@@ -176,11 +176,18 @@ def test_a_wrong_rule_set_is_refused_before_anything_is_read():
 def test_steps_come_in_order_with_an_hourly_look_where_nothing_comes():
     times = [NOW, NOW + MINUTE, NOW + 4 * MINUTE, NOW + 3 * HOUR]
     found = list(steps(times, lambda one: one))
-    assert [len(batch) for _, batch in found] == [3, 0, 0, 1]
-    assert [now - NOW for now, _ in found] == [
+    assert [len(one.batch) for one in found] == [3, 0, 0, 1]
+    assert [one.now - NOW for one in found] == [
         5 * MINUTE,
         HOUR + 5 * MINUTE,
         2 * HOUR + 5 * MINUTE,
         3 * HOUR + 5 * MINUTE,
     ]
+    assert all(one.look for one in found)
     assert list(steps([], lambda one: one)) == []
+
+
+def test_where_much_comes_everything_is_looked_at_every_quarter_of_an_hour():
+    found = list(steps([NOW + at * MINUTE for at in range(60)], lambda one: one))
+    assert [(one.now - NOW) / MINUTE for one in found if one.look] == [5, 20, 35, 50]
+    assert len(found) == 12

@@ -11,7 +11,7 @@ from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Kind, Rule
 from apps.monitor.source_records import Source, SourceKind, SourceState
 from apps.monitor.trends import Tally, add_voice, voice
-from apps.monitor.watching import Watch, in_order, look
+from apps.monitor.watching import Watch, in_order, look_at, look_round
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, item
 from tests.monitor.test_trends import BAD, GOOD, MILD, reading
 
@@ -149,7 +149,7 @@ def test_a_silent_source_is_an_alert_of_its_own_and_never_good_news():
 
 def firing(rules, tally, now=NOW, alerts=(), silences=()):
     known = {one.id: one for one in alerts}
-    return look(Watch(rules, Judge(tally, Past()), ALIVE, silences), known, {ALBA: [now]}, now)
+    return look_at(Watch(rules, Judge(tally, Past()), ALIVE, silences), known, {ALBA: [now]}, now)
 
 
 def test_a_graver_rule_that_fires_keeps_the_lesser_one_from_speaking():
@@ -186,6 +186,6 @@ def test_an_open_alert_is_looked_at_though_nothing_new_came():
     tally = quiet()
     add(tally, NOW, BAD, 8)
     (raised,) = firing([RULE], tally)
-    later = look(Watch([RULE], Judge(tally, Past()), ALIVE), {raised.alert.id: raised.alert}, {}, NOW + 2 * HOUR)
+    later = look_round(Watch([RULE], Judge(tally, Past()), ALIVE), {raised.alert.id: raised.alert}, NOW + 2 * HOUR)
     assert [one.alert.state for one in later] == [State.RECOVERING]
     assert later[0].alert.id == alert_id("surge", ALBA)

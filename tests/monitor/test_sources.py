@@ -161,6 +161,21 @@ def test_a_growing_file_is_read_on_from_where_it_was_and_half_a_line_waits(tmp_p
     assert service.poll("file", now=NOW).added == 1
 
 
+def test_a_long_file_is_read_in_pieces_and_the_place_is_kept_after_each(tmp_path):
+    path = tmp_path / "news.csv"
+    rows = [f"{at},{'x' * 300} {at}" for at in range(1000)]
+    path.write_text("id,title\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    place, sizes, ids = "", [], []
+    while True:
+        found, place = added(path, place, 20_000_000)
+        if not found:
+            break
+        sizes.append(len(found))
+        ids += [row["id"] for _, row in found]
+    assert ids == [str(at) for at in range(1000)]
+    assert len(sizes) > 3 and max(sizes) < 400
+
+
 def test_a_csv_keeps_its_header_for_rows_added_later_and_its_own_column_names(tmp_path, service):
     path = tmp_path / "news.csv"
     path.write_text("nr,kopf,zeit\n1,Alba Bank profit rises,2026-03-16 08:00\n", encoding="utf-8")
