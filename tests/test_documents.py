@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SAMPLE = ROOT / "data" / "samples" / "chatbot"
+SAMPLES = ROOT / "data" / "samples"
 
 
 def text(path: Path) -> str:
@@ -104,12 +104,13 @@ def test_links_and_pictures_lead_to_files(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
-def test_the_data_table_has_the_size_and_hash_of_every_file_of_the_sample() -> None:
+@pytest.mark.parametrize("sample", sorted(SAMPLES.iterdir()), ids=lambda path: path.name)
+def test_the_data_table_has_the_size_and_hash_of_every_file_of_the_sample(sample: Path) -> None:
     table = text(ROOT / "data" / "README.md")
-    files = [path for path in sorted(SAMPLE.rglob("*")) if path.suffix in (".csv", ".jsonl", ".md")]
+    files = [path for path in sorted(sample.rglob("*")) if path.is_file()]
     stale = []
     for file in files:
-        data, name = file.read_bytes(), file.relative_to(SAMPLE).as_posix()
+        data, name = file.read_bytes(), file.relative_to(sample).as_posix()
         size, digest = len(data), hashlib.sha256(data).hexdigest()[:16]
         if not re.search(rf"\| `{re.escape(name)}` \| [^|]+ \| {size} \| `{digest}` \|", table):
             stale.append(f"{name}: {size} bytes, {digest}")
