@@ -212,10 +212,7 @@ def with_flood(
 ) -> dict[str, float]:
     """What fifty reposts change: alerts more than before, and the stories they became."""
     report, most = measured([*items, *flood(items, reader, since)], reader, rules, since, until, [])
-    return {
-        "alerts": max(0, len(report.firings) - len(before.firings)),
-        "stories": 1 if most >= 51 else 50 / max(1, most),
-    }
+    return {"alerts": max(0, len(report.firings) - len(before.firings)), "reach": most}
 
 
 def run(data: Path, with_reader: bool) -> Report:
