@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from apps.recommender.records import Event, Item  # noqa: E402
+from core.events import OnEvent, ignore  # noqa: E402
 
 WORDS, DIM, CATEGORIES, BRANDS = 5_000, 384, 50, 3_000
 CALLS, CANDIDATES, LISTED, CONNECTIONS, SPAN_S = 400, 200, 20, 4, 10.0
@@ -49,12 +50,14 @@ JSON = {"Content-Type": "application/json"}
 class WordVectors:
     """An embedder: the sum of a fixed random vector per word, so that texts with words in common are near."""
 
-    name, dim, languages = "word-vectors", DIM, ("en", "zh", "other")
+    name: str = "word-vectors"
+    dim: int = DIM
+    languages: tuple[str, ...] = ("en", "zh", "other")
 
     def __init__(self) -> None:
         self._words = np.random.default_rng(1).normal(size=(WORDS, DIM)).astype(np.float32)
 
-    def encode(self, texts: Sequence[str], on_event: object = None) -> np.ndarray:
+    def encode(self, texts: Sequence[str], on_event: OnEvent = ignore) -> np.ndarray:
         """(n, dim) unit rows."""
         rows = [[crc32(word.encode()) % WORDS for word in text.split()] for text in texts]
         vectors = np.stack([self._words[row].sum(axis=0) for row in rows])
@@ -135,7 +138,7 @@ def serve(folder: Path, size: Size, started: multiprocessing.Queue[tuple[int, di
     began = time.perf_counter()
     service.fit([WordVectors()])
     laps["fit_s"] = time.perf_counter() - began
-    apps.api.APPS = ("recommender",)
+    vars(apps.api)["APPS"] = ("recommender",)  # its siblings need not be there
     app = apps.api.create_app(settings, {"recommender": lambda: service})
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,22 +23,21 @@ from apps.recommender.arrivals import Arrivals
 from apps.recommender.engine import Recommender
 from apps.recommender.engine_files import text_model_of
 from apps.recommender.engine_options import engine_options, vector_folder
-from apps.recommender.experiments import Variant
 from apps.recommender.fallback import Fallback
 from apps.recommender.live import LiveModel
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import Event, Explanation, Filters, Item, Recommendation, Scored, Wish
-from apps.recommender.served import ServedList, impressions, lists_of
+from apps.recommender.sample_shop import SAMPLE, moved
+from apps.recommender.served import ServedList, impressions
 from apps.recommender.service_desk import Desk, utc_now
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Store
+from apps.recommender.wishes import dialled, wished
 from core.errors import BusyError, DataError, NotFoundError, TrifoliumError
 from core.events import OnEvent, ignore
 from core.inference.embedding import Embedder
 from core.settings import home
 
-SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "recommender"
-SAMPLE_ROUTE = "sample"  # who made the lists of the sample's log
 QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
 RECENT = timedelta(days=14)  # lists whose places count as shown when a model is loaded
 WORKERS = 8  # calls of the model at the same time; it computes one by one, the others wait for their deadline
@@ -69,7 +67,7 @@ class RecommenderService(Desk):
         """
         began, now = time.perf_counter(), utc_now()
         arms = self._arms(user)
-        asked = _dialled(wish or self.wish(), arms)
+        asked = dialled(wish or self.wish(), arms)
         engine = self._live.engine
         found = self._in_time(lambda: engine.recommend(now, user, history, asked)) if engine else None
         made, route = (found, "warm" if found.warm else "cold") if found else self._without_model(user, history, asked)
@@ -97,9 +95,11 @@ class RecommenderService(Desk):
         if not 1 <= len(candidates) <= most:
             raise DataError(f"candidates must be 1 to {most}, got {len(candidates)}.")
         began, now, engine = time.perf_counter(), utc_now(), self._live.engine
-        found = engine and self._in_time(lambda: engine.score(candidates, now, user, history, language, explain))
-        if found:
-            scored, route = tuple(found), "warm" if user or history else "cold"
+        found = (
+            self._in_time(lambda: engine.score(candidates, now, user, history, language, explain)) if engine else None
+        )
+        if engine and found:
+            scored, route = tuple(found), "warm" if history or engine.knows_user(user) else "cold"
         else:
             ids = [one if isinstance(one, str) else one.id for one in candidates]
             scored, route = tuple(self._live.fallback.score(ids, language)), "popular"
@@ -130,16 +130,12 @@ class RecommenderService(Desk):
         engine = self._live.engine
         if engine is None:
             raise BusyError("There is no model yet that could explain: train one.", status=503, retry_after_s=5)
-        asked = _dialled(wish or self.wish(), self._arms(user))
+        asked = dialled(wish or self.wish(), self._arms(user))
         return engine.explain(item_id, utc_now(), user, history, asked)
 
     def wish(self, language: str = "en", filters: Mapping[str, Any] | None = None, **given: Any) -> Wish:
         """A wish with the settings' values where nothing is given."""
-        lists = self.settings.recommender.lists
-        usual = lists.model_dump(exclude={"exclude_seen"})
-        rules = Filters(**({"exclude_seen": lists.exclude_seen} | dict(filters or {})))
-        asked = {name: value for name, value in given.items() if value is not None}
-        return Wish(**(usual | asked), filters=rules, language=language)
+        return wished(self.settings.recommender.lists, language, filters or {}, given)
 
     # What is taken in and what is forgotten
 
@@ -168,15 +164,9 @@ class RecommenderService(Desk):
         self._live.catch_up()
 
     def take_sample(self, items: Sequence[Item], events: Sequence[Event]) -> None:
-        """Keep a sample as if it had just happened: everything is moved by whole days, the last event to today.
-
-        What was shown there is kept as served lists, so that figures have a past.
-        """
-        moved = timedelta(days=(utc_now() - max(one.time for one in events)).days)
-        lists, others = lists_of((replace(one, time=one.time + moved) for one in events), SAMPLE_ROUTE)
-        self._store.put_items(
-            [replace(one, created_at=one.created_at + moved) if one.created_at else one for one in items]
-        )
+        """Keep a sample as if it had just happened."""
+        dated, others, lists = moved(items, events, utc_now())
+        self._store.put_items(dated)
         self._store.add_events(others)
         self._store.add_lists(lists)
         self._live.catch_up()
@@ -280,18 +270,6 @@ class RecommenderService(Desk):
         most = self.settings.recommender.serving.most_batch
         if not 1 <= size <= most:
             raise DataError(f"A call takes 1 to {most} {noun}, got {size}.")
-
-
-def _dialled(wish: Wish, arms: Mapping[str, Variant]) -> Wish:
-    """The wish with the dials of the person's variants laid over it."""
-    dials = {dial: value for variant in arms.values() for dial, value in variant.dials.items()}
-    return replace(
-        wish,
-        diversity=dials.get("diversity", wish.diversity),
-        freshness=dials.get("freshness", wish.freshness),
-        calibration=dials.get("calibration", wish.calibration),
-        exposure=dials.get("exposure", wish.exposure),
-    )
 
 
 def build(settings: RecommenderSettings) -> RecommenderService:

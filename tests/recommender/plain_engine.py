@@ -112,6 +112,9 @@ class PlainEngine:
     def user_ids(self) -> list[str]:
         return list(self.users)
 
+    def knows_user(self, user: str) -> bool:
+        return user in self.users
+
     def facts(self) -> dict:
         return {"items": len(self.item_ids()), "people": len(self.users)}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from apps.recommender.measures.ranked import (
-    K,
     LOST,
+    K,
     Ranking,
     calibration,
     coverage,

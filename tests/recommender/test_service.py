@@ -123,6 +123,7 @@ def test_scores_keep_the_order_of_the_candidates_and_take_items_of_no_catalogue(
     new = item("x", "Green tea", "drinks", 5, 0)
     answer = service.score(["pot", new, "ghost", "tea"], "ann")
     assert [one.item for one in answer.items] == ["pot", "x", "ghost", "tea"]
+    assert answer.route == "warm" and service.score(["pot"], "stranger").route == "cold"
     assert [one.known for one in answer.items][2] is False and answer.items[1].probability == 0.25
     with pytest.raises(DataError, match="candidates must be 1 to 2000, got 0"):
         service.score([])

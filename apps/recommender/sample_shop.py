@@ -1,0 +1,25 @@
+"""The sample shop as if it had just happened: moved to today by whole days, with what was shown as served lists."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from apps.recommender.records import Event, Item
+from apps.recommender.served import ServedList, lists_of
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "recommender"
+ROUTE = "sample"  # who made the lists of its log
+
+
+def moved(
+    items: Sequence[Item], events: Sequence[Event], now: datetime
+) -> tuple[list[Item], list[Event], list[ServedList]]:
+    """Items, events and lists with the last event on the day before ``now``, so that hours of the day stay.
+
+    What was shown there is no event here but a list, so that figures have a past.
+    """
+    ahead = timedelta(days=(now - max(one.time for one in events)).days)
+    lists, others = lists_of((replace(one, time=one.time + ahead) for one in events), ROUTE)
+    dated = [replace(one, created_at=one.created_at + ahead) if one.created_at else one for one in items]
+    return dated, others, lists
