@@ -34,7 +34,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule; the README's table of rules explains each field. Times are lengths, ``version`` its set's version."""
+    """One rule; ``docs/monitor.md`` explains each field. Times are lengths, ``version`` its set's version."""
 
     name: str
     kind: Kind
