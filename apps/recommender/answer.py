@@ -34,11 +34,17 @@ def scored_list(
     added: Sequence[float] = (),
     language: str = "en",
     explain: bool = True,
+    reread: Matrix | None = None,
 ) -> list[Scored]:
-    """One record per row; ``added`` is what the dials of the list added, shown as the part "diversity"."""
-    scores = blend.scores(table)
+    """One record per row; ``added`` is what the dials of the list added, shown as the part "diversity".
+
+    ``reread`` (rows,) is what a cross-encoder added: it belongs to the part "text".
+    """
+    scores = blend.scores(table) + (0.0 if reread is None else reread)
     probabilities = blend.probability(scores).tolist()
     parts = blend.parts(table)
+    if reread is not None:
+        parts["text"] = parts["text"] + reread
     extra = np.array(added if len(added) else np.zeros(len(rows)))
     parts["diversity"] = parts["diversity"] + extra
     totals = (scores + extra).tolist()

@@ -43,6 +43,7 @@ from apps.recommender.wording import Wording
 from core.errors import DataError
 from core.events import Log, OnEvent, ignore
 from core.inference.embedding import Embedder
+from core.inference.pairs import PairScorer
 
 ANY = Filters(exclude_seen=False)
 
@@ -58,6 +59,7 @@ class Recommender:
         self._knowledge, self._blend, self.version = knowledge, blend, version
         self._people, self._histories = Numbers(), Histories()
         self._intake = Intake(knowledge.options)
+        self.reranker: PairScorer | None = None  # asked where a wish sets a deadline
         self._lock = threading.RLock()
 
     @classmethod
@@ -197,7 +199,7 @@ class Recommender:
         """A list for a known person, a given history, both or nobody; shorter than k only when rules leave fewer."""
         with self._lock:
             person = self._person(user, history, now)
-            made = trace(self._knowledge, self._blend, person, wish, epoch(now))
+            made = trace(self._knowledge, self._blend, person, wish, epoch(now), self.reranker)
             return self._recommendation(made, user, wish)
 
     def recommend_many(self, users: Sequence[str], now: datetime, wish: Wish = Wish()) -> list[Recommendation]:
@@ -227,7 +229,7 @@ class Recommender:
             if row is None:
                 return Explanation(item, "unknown", stage_sentence("unknown", wish.language, item=item))
             person = self._person(user, history, now)
-            made = trace(self._knowledge, self._blend, person, wish, epoch(now))
+            made = trace(self._knowledge, self._blend, person, wish, epoch(now), self.reranker)
             return self._explanation(made, row, item, now, user, history, wish)
 
     def observe(self, events: Iterable[Event]) -> Observed:
@@ -310,6 +312,7 @@ class Recommender:
             made.price,
             made.ild,
             made.ild_plain,
+            tuple(made.notes),
         )
 
     def _scored(self, made: Trace, places: Sequence[int], added: Sequence[float], wish: Wish) -> list[Scored]:
@@ -321,6 +324,7 @@ class Recommender:
             made.table[picked],
             routes=made.candidates.routes[picked],
             added=added,
+            reread=made.reread[picked],
             language=wish.language,
             explain=wish.explain,
         )

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from apps.recommender.measures import own_sets, shared_sets
-from apps.recommender.report import Report
 from apps.recommender.settings import RecommenderSettings
 from core.errors import NotFoundError, known_names
 from core.events import OnEvent, ignore
+from core.report import Report
 
 __all__ = ["MEASURES", "Report", "evaluate"]
 

@@ -19,7 +19,9 @@ from apps.recommender.knowledge import Knowledge
 from apps.recommender.person import Person
 from apps.recommender.ranking import Blend
 from apps.recommender.records import Wish
+from apps.recommender.reranking import NEWEST, READ, reread
 from apps.recommender.signals import Signals
+from core.inference.pairs import PairScorer
 
 
 @dataclass
@@ -33,11 +35,15 @@ class Trace:
     table: Matrix
     scores: Matrix
     order: npt.NDArray[np.int64]
+    notes: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)  # of the list, among the candidates
     added: list[float] = field(default_factory=list)  # to each score of the list by the dials
     price: float = 0.0
     ild: float = 0.0
     ild_plain: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.reread = np.zeros(len(self.scores), np.float32)  # what the cross-encoder added to each score
 
     def rank(self, row: int) -> int | None:
         """Place of an item by score alone, from 1; None when it was no candidate."""
@@ -45,8 +51,10 @@ class Trace:
         return int(found[0]) + 1 if len(found) else None
 
 
-def trace(knowledge: Knowledge, blend: Blend, person: Person, wish: Wish, now: float) -> Trace:
-    """Make a list and keep what happened."""
+def trace(
+    knowledge: Knowledge, blend: Blend, person: Person, wish: Wish, now: float, scorer: PairScorer | None = None
+) -> Trace:
+    """Make a list and keep what happened; ``scorer`` reads the first few once more if the wish sets a deadline."""
     signals = Signals(knowledge, person)
     screen = Screen(knowledge.catalogue, person, wish.filters)
     found, removed = _proposed(signals, screen, wish.k, now)
@@ -54,9 +62,25 @@ def trace(knowledge: Knowledge, blend: Blend, person: Person, wish: Wish, now: f
     scores = blend.scores(table)
     order = np.argsort(-scores, kind="stable")
     made = Trace(signals, screen, found, removed, table, scores, order)
+    if scorer is not None and wish.deadline_s > 0 and person.warm and len(found) > 1:
+        _reread(made, scorer, wish.deadline_s)
     if len(found):
         _fill(made, blend, wish)
     return made
+
+
+def _reread(made: Trace, scorer: PairScorer, deadline_s: float) -> None:
+    """Let the cross-encoder move the first few; the features keep their values, ``reread`` what it added."""
+    item, rows = made.signals.knowledge.catalogue.item, made.candidates.rows
+    first = made.order[:READ]
+    met = [item(row).text for row in made.signals.person.liked[-NEWEST:].tolist()]
+    texts = [item(int(row)).text for row in rows[first]]
+    opinion = reread(scorer, met, texts, made.scores[first], deadline_s)
+    made.reread[first] = opinion.added
+    made.scores = made.scores + made.reread
+    made.order = np.argsort(-made.scores, kind="stable")
+    if opinion.read < len(first):
+        made.notes.append(f"The cross-encoder read {opinion.read} of {len(first)} before its deadline.")
 
 
 def _proposed(signals: Signals, screen: Screen, k: int, now: float) -> tuple[Candidates, dict[str, Rows]]:

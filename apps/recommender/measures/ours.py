@@ -40,15 +40,14 @@ NO_BEHAVIOUR = tuple(
 )
 
 
-def options(items: int) -> EngineOptions:
-    """The engine's options on a problem: one kind of event that does not fade, EASE while its inverse fits."""
-    return EngineOptions(meanings=(MET,), linear_up_to=max(items, 1) if items <= 13_000 else 8_000, neighbours=300)
+# the engine's options on a problem: one kind of event that does not fade
+OPTIONS = EngineOptions(meanings=(MET,), neighbours=300)
 
 
 def fitted(problem: Problem, part: Part, embedders: Sequence[Embedder]) -> Knowledge:
     """Everything the engine knows of a part: items and what its sequences teach."""
     model = TextModel(embedders)
-    knowledge = Knowledge(options(len(problem.items)), model, Wording.fit([one.short_text for one in problem.items]))
+    knowledge = Knowledge(OPTIONS, model, Wording.fit([one.short_text for one in problem.items]))
     knowledge.put(problem.items)
     people, events = meetings(part)
     knowledge.popularity.add(events.items, events.times)

@@ -10,11 +10,11 @@ from apps.recommender.encoding import load_embedders
 from apps.recommender.log_problem import log_problem
 from apps.recommender.measures.tables import table
 from apps.recommender.records import EngineOptions, Event, Item
-from apps.recommender.report import Report
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Store
 from core.events import OnEvent
 from core.inference.embedding import Embedder
+from core.report import Report
 
 SAMPLE = Path(__file__).resolve().parents[3] / "data" / "samples" / "recommender"
 

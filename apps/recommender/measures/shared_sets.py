@@ -7,9 +7,9 @@ from pathlib import Path
 from apps.recommender import public_sets
 from apps.recommender.measures.tables import table
 from apps.recommender.measures.tuned import frozen_texts, tuned_texts
-from apps.recommender.report import Report, joined
 from apps.recommender.settings import RecommenderSettings
 from core.events import OnEvent
+from core.report import Report, joined
 
 
 def industrial(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:

@@ -14,9 +14,9 @@ from apps.recommender.measures.baselines import Fitted, Ranker
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
 from apps.recommender.ranking import Blend
-from apps.recommender.report import Report, flat
 from core.events import Log, OnEvent
 from core.inference.embedding import Embedder
+from core.report import Report, flat
 
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
