@@ -90,7 +90,7 @@ def _measured(one: MoodSet, settings: MonitorSettings, on_event: OnEvent) -> Rep
     learnt = [item.text for item in (*one.train, *one.held)]
     labels = [str(item.sentiment) for item in (*one.train, *one.held)]
     for backbone in backbones(settings, one.chinese, on_event):
-        recipe = recipes.sentiment(backbone.small)
+        recipe = recipes.sentiment(backbone.small, one.chinese)
         examples, held = list(lessons(one.train)), list(lessons(one.held))
         reader = tuned(settings, one.name, backbone, recipe, examples, held, on_event)
         tell(backbone.title, said(reader, SENTIMENT, one.texts), backbone.prefix)
