@@ -1,16 +1,20 @@
-"""Trains the text model's adapter where it runs: whole on a GPU, the uppermost layers on a CPU."""
+"""Trains the text model's adapter as far down as the machine has time for: all of it on a GPU, its top on a CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import SettingsError, known_names
 from core.events import OnEvent
 from core.models.device import DevicePlan
 from core.runs import Run
 from core.training.examples import InterestExample
 from core.training.options import TrainingOptions
+
+# how far down an adapter reaches, and how many layers that is where not all are trained
+REACHES: Mapping[str, int] = {"all": -1, "two_layers": 2, "one_layer": 1, "projection": 0}
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,19 @@ def train_text(
     options: TrainingOptions,
     run: Run,
     plan: DevicePlan,
-    layers: int,
+    reach: str,
     on_event: OnEvent,
 ) -> Trained:
-    """An "interest" adapter in ``run.path / "adapter"``; ``layers`` from the top are trained, 0 trains all.
+    """An "interest" adapter in ``run.path / "adapter"``; ``reach`` is one of ``REACHES``.
 
-    All layers go through the stem's trainer, which resumes an interrupted run; a few of them are quick enough to be
-    begun again.
+    "all" goes through the stem's trainer, which resumes an interrupted run; the others are begun again.
     """
-    if layers:
+    if reach != "all":
         from core.training.upper import finetune_upper
 
-        upper = finetune_upper(base, examples, validation, options, run.path / "adapter", plan, layers, on_event)
+        upper = finetune_upper(
+            base, examples, validation, options, run.path / "adapter", plan, REACHES[reach], on_event
+        )
         return Trained(upper.adapter, upper.before, upper.after)
     from core.training.finetune import finetune
 
@@ -48,8 +53,10 @@ def train_text(
     return Trained(whole.adapter, whole.before, whole.after)
 
 
-def layers_for(plan: DevicePlan, asked: int | None) -> int:
-    """As asked; by itself two layers on a CPU and all of them (0) elsewhere."""
-    if asked is not None:
-        return asked
-    return 2 if plan.device == "cpu" else 0
+def reach_for(plan: DevicePlan, asked: str) -> str:
+    """As asked; "auto" is two layers on a CPU and all elsewhere. ``SettingsError`` for an unknown word."""
+    if asked == "auto":
+        return "two_layers" if plan.device == "cpu" else "all"
+    if asked not in REACHES:
+        raise SettingsError(f"Unknown reach '{asked}'; {known_names(asked, ['auto', *REACHES])}.")
+    return asked

@@ -28,7 +28,7 @@ from apps.recommender.records import EngineOptions, Event, Item
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.splits import temporal
 from apps.recommender.store import Store
-from apps.recommender.text_training import layers_for, train_text
+from apps.recommender.text_training import reach_for, train_text
 from core import runs
 from core.errors import DataError, NotFoundError, SettingsError, known_names
 from core.events import Log, OnEvent, ignore
@@ -67,22 +67,22 @@ def finetune(
     promote: bool = True,
     resume: str | None = None,
     text: bool = True,
-    layers: int | None = None,
+    reach: str = "auto",
     **options: Any,
 ) -> Run:
     """Train the text model's adapter and fit the engine on everything in the database; all is kept in a run folder.
 
-    ``text`` False fits the engine alone; ``layers`` from the top of the encoder are trained (two on a CPU, all on a
-    GPU unless said otherwise; 0 is all). ``resume`` goes on with an interrupted run; other options are those of
-    ``TrainingOptions``. The adapter goes live when lists with it are better on later choices than with the live text
-    model. Raises ``DataError`` when there is nothing to learn from, ``SettingsError`` for an unknown option.
+    ``text`` False fits the engine alone; ``reach`` is how much of the encoder the adapter changes (``REACHES``;
+    "auto" is two layers on a CPU and all on a GPU). ``resume`` goes on with an interrupted run; other options are
+    those of ``TrainingOptions``. The adapter goes live when lists with it are better on later choices than with the
+    live text model. Raises ``DataError`` when there is nothing to learn from, ``SettingsError`` for an unknown option.
     """
     chosen = _options(options)
     data = _collected(settings)
-    run = _run(settings, resume, {"text": text, "layers": layers, **options})
+    run = _run(settings, resume, {"text": text, "reach": reach, **options})
     with run.recording():
         listener = run.listener(on_event)
-        adapter = _train_text(settings, run, data, chosen, layers, promote, listener) if text else None
+        adapter = _train_text(settings, run, data, chosen, reach, promote, listener) if text else None
         tuned = _embedders(settings, adapter.path if adapter else None, listener)
         engine = Recommender.fit(
             data.items, data.events, tuned, data.end, data.options, vector_folder(settings), listener
@@ -118,7 +118,7 @@ def _train_text(
     run: Run,
     data: _Data,
     options: TrainingOptions,
-    layers: int | None,
+    reach: str,
     promote: bool,
     on_event: OnEvent,
 ) -> Version | None:
@@ -129,7 +129,7 @@ def _train_text(
     train, held = adapter_examples(data.items, data.events, data.options, description.languages)
     content = data_hash(train)
     run.write_data(content, {"train": len(train), "validation": len(held)}, "by time")
-    result = train_text(base, train, held, options, run, plan, layers_for(plan, layers), on_event)
+    result = train_text(base, train, held, options, run, plan, reach_for(plan, reach), on_event)
     registry = AdapterRegistry(settings.home)
     figures = _compared(settings, data, result.adapter, on_event)
     figures |= {f"after_{name}": value for name, value in result.after.items()}

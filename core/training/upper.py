@@ -1,7 +1,8 @@
 """Interest training for machines without a GPU: LoRA on an encoder's uppermost layers, over kept outputs of the others.
 
-The layers below never change, so every text passes them once. With two of six layers a step costs a third of a whole
-one. The adapter has the shape of a whole one: factors of the layers below are zero and change nothing.
+What lies below never changes, so every text passes it once. With two of six layers a step costs a third of a whole
+one, with the last projection alone a thirtieth. The adapter has the shape of a whole one: factors of what lies below
+are zero and change nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -49,18 +50,71 @@ class Upper(torch.nn.Module):
 
     def __init__(self, model: Any, count: int) -> None:
         super().__init__()
-        layers = getattr(getattr(model, "encoder", None), "layer", None)
-        if layers is None or not 0 < count <= len(layers):
-            raise ModelError(f"'{type(model).__name__}' has no {count} encoder layers to train: train it whole.")
+        layers = _layers(model)
+        if not 0 < count <= len(layers):
+            raise ModelError(
+                f"The encoder has {len(layers)} layers, {count} cannot be trained: give 1 to {len(layers)}."
+            )
         self.encoder = torch.nn.Module()
         self.encoder.layer = torch.nn.ModuleDict({str(n): layers[n] for n in range(len(layers) - count, len(layers))})
+        self.count = count
+
+    def below(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(texts, tokens, dim) what goes into the layers."""
+        states: torch.Tensor = model(**inputs, output_hidden_states=True).hidden_states[-1 - self.count]
+        return states
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (texts, dim) out of the layer below's outputs (texts, tokens, dim) and their mask."""
+        """Unit vectors (texts, dim) out of ``below`` and its mask (texts, tokens)."""
         blocked = torch.zeros(mask.shape, dtype=hidden.dtype).masked_fill(mask == 0, torch.finfo(hidden.dtype).min)
         for layer in self.encoder.layer.values():  # type: ignore[operator]  # a ModuleDict
             hidden = layer(hidden, blocked[:, None, None, :])
         return mean_pool(hidden, mask)
+
+
+class LastProjection(torch.nn.Module):
+    """The very last weights of a BERT-like encoder: from the wide inner activations back to its width."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        layers = _layers(model)
+        last = torch.nn.Module()
+        last.output = layers[len(layers) - 1].output
+        self.encoder = torch.nn.Module()
+        self.encoder.layer = torch.nn.ModuleDict({str(len(layers) - 1): last})
+        self.width = int(layers[len(layers) - 1].output.dense.out_features)
+
+    def below(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """(texts, tokens, inner + dim) the inner activations and what is added to the projection's result."""
+        caught: list[torch.Tensor] = []
+        last = _layers(model)[-1]
+        hooks = [
+            last.intermediate.register_forward_hook(lambda _module, _inputs, output: caught.append(output)),
+            last.attention.register_forward_hook(lambda _module, _inputs, output: caught.append(output[0])),
+        ]
+        try:
+            model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        beside, inner = caught  # attention comes first
+        return torch.cat([inner, beside], dim=-1)
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (texts, dim) out of ``below`` and its mask (texts, tokens)."""
+        inner, beside = hidden[..., : -self.width], hidden[..., -self.width :]
+        (last,) = self.encoder.layer.values()  # type: ignore[operator]  # a ModuleDict
+        return mean_pool(last.output(inner, beside), mask)
+
+
+Top: TypeAlias = Upper | LastProjection
+
+
+def _layers(model: Any) -> Any:
+    found = getattr(getattr(model, "encoder", None), "layer", None)
+    if found is None or not hasattr(found[-1], "intermediate"):
+        raise ModelError(f"'{type(model).__name__}' is not built like BERT: train all of it.")
+    return found
 
 
 def finetune_upper(
@@ -73,7 +127,9 @@ def finetune_upper(
     layers: int = 2,
     on_event: OnEvent = ignore,
 ) -> UpperResult:
-    """Train and save an "interest" adapter of the model folder ``base`` in ``folder``, for the uppermost ``layers``.
+    """Train and save an "interest" adapter of the model folder ``base`` in ``folder``.
+
+    It changes the uppermost ``layers``; with 0 only the last projection of the last layer.
 
     Knows of the options epochs, max_steps, time_limit_s, learning_rate, warmup_share, weight_decay, batch_size,
     max_tokens, rank, alpha, dropout and seed. Raises ``DataError`` without examples and ``ModelError`` for an encoder
@@ -87,8 +143,9 @@ def finetune_upper(
     model, tokenizer = goal.load(base, plan)
     data = goal.encode(tokenizer, examples, options.max_tokens)
     held = goal.encode(tokenizer, validation, options.max_tokens)
-    below = _below(model, tokenizer, goal.tokens, layers, on_event)
-    upper = _with_factors(Upper(model, layers), options)
+    top = Upper(model, layers) if layers else LastProjection(model)
+    below = _below(top, model, tokenizer, goal.tokens, on_event)
+    upper = _with_factors(top, options)
     task = _Task(goal, tokenizer, below, options)
     before = task.measured(upper, held)
     steps = task.train(upper, data, on_event)
@@ -110,7 +167,7 @@ class _Task:
         rows = [self.below[number].float() for number in made["texts"].tolist()]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), made
 
-    def train(self, upper: Upper, data: list[Any], on_event: OnEvent) -> int:
+    def train(self, upper: Top, data: list[Any], on_event: OnEvent) -> int:
         """AdamW with warm-up and cosine; the number of steps taken."""
         options, began = self.options, time.monotonic()
         per_epoch = math.ceil(len(data) / options.batch_size)
@@ -135,7 +192,7 @@ class _Task:
                 break
         return step
 
-    def measured(self, upper: Upper, held: list[Any]) -> dict[str, float]:
+    def measured(self, upper: Top, held: list[Any]) -> dict[str, float]:
         """Validation loss and ranks, in batches of the training's size."""
         if not held:
             return {}
@@ -167,15 +224,15 @@ def _rate(step: int, total: int, warmup_share: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
 
-def _below(model: Any, tokenizer: Any, tokens: list[list[int]], layers: int, on_event: OnEvent) -> list[torch.Tensor]:
-    """Per text the output (tokens, dim) under the uppermost layers, in half precision: they are many."""
+def _below(top: Top, model: Any, tokenizer: Any, tokens: list[list[int]], on_event: OnEvent) -> list[torch.Tensor]:
+    """Per text what goes into the trained part (tokens, …), in half precision: they are many."""
     model.eval().requires_grad_(False)
     found: list[torch.Tensor] = [torch.empty(0)] * len(tokens)
     done = 0
     for numbers in buckets([len(row) for row in tokens]):
         inputs = padded([tokens[n] for n in numbers], tokenizer, model.device)
         with torch.no_grad():
-            states = model(**inputs, output_hidden_states=True).hidden_states[-1 - layers]
+            states = top.below(model, inputs)
         for place, number in enumerate(numbers):
             found[number] = states[place, : len(tokens[number])].half().clone()
         done += len(numbers)
@@ -183,7 +240,7 @@ def _below(model: Any, tokenizer: Any, tokens: list[list[int]], layers: int, on_
     return found
 
 
-def _with_factors(upper: Upper, options: TrainingOptions) -> Upper:
+def _with_factors(upper: Top, options: TrainingOptions) -> Upper:
     from peft import inject_adapter_in_model
 
     injected: Any = inject_adapter_in_model(_lora(options), upper)

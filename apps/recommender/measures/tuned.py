@@ -26,8 +26,8 @@ from core.training.options import TrainingOptions
 
 READ = 3  # newest items of a history that an example holds: more cost time and fade away
 DECAY = 0.7  # per step into the past
-LAYERS = 1  # uppermost ones that are trained: what two cores have time for
-OPTIONS = TrainingOptions(epochs=2, learning_rate=2e-3, batch_size=256, max_tokens=32, rank=16, alpha=16.0, patience=0)
+REACH = "projection"  # how much of the encoder the adapter changes: what two cores have time for
+OPTIONS = TrainingOptions(epochs=4, learning_rate=2e-3, batch_size=256, max_tokens=32, rank=32, alpha=32.0, patience=0)
 
 
 def frozen_texts(settings: RecommenderSettings, problem: Problem) -> Texts:
@@ -83,7 +83,7 @@ def _tuned(settings: RecommenderSettings, problem: Problem, part: Part, label: s
     base = catalog.ensure(catalog.resolve(settings.models.encoder), settings.home, on_event)
     run = runs.create(settings.home, "recommender", "interest", {"set": problem.name, "part": label})
     with run.recording():
-        result = train_text(base, examples, (), OPTIONS, run, plan, LAYERS, on_event)
+        result = train_text(base, examples, (), OPTIONS, run, plan, REACH, on_event)
         tuned = load_embedder(settings.models.encoder, settings.home, plan, result.adapter)
         vectors = tuned.encode(texts, on_event)
     write_arrays(path, {"vectors": vectors.astype(np.float16)}, {"made": run.id, "examples": len(examples)})
