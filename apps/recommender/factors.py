@@ -6,6 +6,7 @@ A person is solved for at the moment of asking, out of what she met, so nobody i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,23 @@ class Factors:
         if old.any():
             found[: len(self)] = self.items @ self.person(met[old], weights[old])
         return found
+
+    def some(self, met: Rows, weights: npt.NDArray[np.float32], rows: Rows) -> tuple[Matrix, float, float]:
+        """(rows,) liking of some items, and mean and spread over all of them, without looking at all of them."""
+        found = np.zeros(len(rows), np.float32)
+        old = met < len(self)
+        if not old.any():
+            return found, 0.0, 0.0
+        person = self.person(met[old], weights[old])
+        there = rows < len(self)
+        found[there] = self.items[rows[there]] @ person
+        mean, spread = self._moments
+        return found, float(mean @ person), float(np.sqrt(max(0.0, float(person @ spread @ person))))
+
+    @cached_property
+    def _moments(self) -> tuple[Matrix, Matrix]:
+        """(dim,) mean and (dim, dim) covariance of the items' vectors."""
+        return self.items.mean(0), np.cov(self.items.T, bias=True).reshape(self.items.shape[1], -1).astype(np.float32)
 
     def person(self, met: Rows, weights: npt.NDArray[np.float32]) -> Matrix:
         """(dim,) vector of somebody who met these items with these weights (1 is an ordinary meeting)."""

@@ -70,11 +70,10 @@ def _behaviour(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     lately = np.zeros(len(signals.knowledge), np.float32)
     steps = np.arange(len(signals.person.seen) - 1, -1, -1, dtype=np.float32)
     seen[signals.person.seen], lately[signals.person.seen] = 1.0, SEEN_STEPS**steps
-    whole = {"together": signals.together, "together_last": signals.together_last, "linear": signals.linear}
-    alive = signals.knowledge.catalogue.alive
-    living = slice(None) if alive.all() else alive
+    whole = {"together": signals.together, "together_last": signals.together_last}
     return {
-        **{name: standard(values[living]).of(values[rows]) for name, values in whole.items()},
+        **{name: standard(values[signals.living]).of(values[rows]) for name, values in whole.items()},
+        "linear": signals.linear_of(rows),
         "seen": seen[rows],
         "seen_lately": lately[rows],
     }

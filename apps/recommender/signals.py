@@ -71,6 +71,20 @@ class Signals:
             return tables.factors.scores(self.person.liked, weights, size)
         return tables.linear.scores(self.person.liked, weights, size)
 
+    def linear_of(self, rows: Rows) -> Scores:
+        """(rows,) the linear signal of some items, standardised over the catalogue."""
+        factors = self.knowledge.tables.factors
+        if not len(factors):
+            return standard(self.linear[self.living]).of(self.linear[rows])
+        found, mean, spread = factors.some(self.person.liked, self._steps(LINEAR_DECAY), rows)
+        return Standard(mean, spread if spread > 1e-9 else 1e9).of(found)
+
+    @cached_property
+    def living(self) -> npt.NDArray[np.bool_] | slice:
+        """Picks the items that are still there; all of them mostly."""
+        alive = self.knowledge.catalogue.alive
+        return slice(None) if alive.all() else alive
+
     @cached_property
     def liked_vectors(self) -> Scores:
         """(liked, dim) text vectors of what she likes."""

@@ -112,3 +112,13 @@ def test_between_names_the_weight_of_each_pair() -> None:
 def test_an_item_newer_than_the_table_adds_nothing() -> None:
     table = together(np.zeros(2, np.int64), np.array([0, 1]), 2, 2, np.ones(2, np.float32))
     assert not table.scores(np.array([5]), np.ones(1, np.float32), 6).any()
+
+
+def test_moments_over_all_items_are_those_of_their_scores() -> None:
+    people, items = checkerboard()
+    factors = alternating(people, items, CHESS_ITEMS, dim=3, seed=0)
+    met, weights = np.array([1, 3]), np.array([1.0, 0.7], np.float32)
+    whole = factors.scores(met, weights, CHESS_ITEMS)
+    some, mean, spread = factors.some(met, weights, np.array([5, 2]))
+    assert some == pytest.approx(whole[[5, 2]])
+    assert (mean, spread) == pytest.approx((whole.mean(), whole.std()), abs=1e-5)
