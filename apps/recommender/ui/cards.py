@@ -10,7 +10,7 @@ from html import escape
 
 import streamlit as st
 
-from apps.page_parts import percent, plain, shorten
+from apps.page_parts import plain, shorten
 from apps.recommender.records import Item, Scored
 from apps.recommender.ui import charts
 from apps.recommender.ui.shared import category_name, say
@@ -27,6 +27,7 @@ class Place:
     number: int
     scored: Scored
     item: Item
+    best: float  # the highest probability of the list: bars are drawn against it
 
 
 def hue(category: str) -> int:
@@ -34,12 +35,13 @@ def hue(category: str) -> int:
     return int.from_bytes(sha256(category.encode()).digest()[:2], "big") % 360
 
 
-def cover(item: Item, mark: str = "", chance: float = 0.0) -> None:
-    """A coloured head: category, price, a large first letter, a mark such as "new", the chance as a bar."""
+def cover(item: Item, mark: str = "", chance: float = 0.0, best: float = 1.0) -> None:
+    """A coloured head: category, price, a large first letter, a mark such as "new", a bar of the chance against the
+    best one."""
     price = f"{item.price:,.2f}" if item.price is not None else ""
     badge = f"<em>{escape(mark)}</em>" if mark else ""
-    wide = min(100.0, 100 * chance)
-    bar = f'<u title="{escape(say("chance", p=percent(chance)))}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
+    wide = min(100.0, 100 * chance / best) if best > 0 else 0.0
+    bar = f'<u title="{escape(say("chance", p=f"{chance:.1%}"))}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
     name = escape(category_name(item.category))
     letter = escape(next((sign for sign in item.title if sign.isalnum()), "·"))
     st.html(
@@ -52,20 +54,15 @@ def draw_place(place: Place, titles: Mapping[str, str], act: Act, fresh: bool) -
     """A card: cover, title, chance, reason, what can be done with it, and why it is here."""
     one, item = place.scored, place.item
     with st.container(border=True, key=f"card-{place.number}"):
-        cover(item, say("is_new") if fresh else "")
+        cover(item, say("is_new") if fresh else "", one.probability, place.best)
         st.markdown(f"#### {plain(shorten(item.title, 80))}")
-        if one.probability > 0:
-            wide = min(100.0, 100 * one.probability)
-            st.html(
-                f'<div class="chance" title="{percent(one.probability)}"><div style="width:{wide:.1f}%"></div></div>'
-            )
         st.caption(plain(one.reason))
         with st.container(horizontal=True, gap="small"):
             for kind, icon in ACTIONS:
                 label, key = say(LABELS[kind]), f"{kind}-{place.number}-{one.item}"
                 if st.button("", icon=f":material/{icon}:", key=key, help=label):
                     act(one.item, kind, place.number)
-            with st.popover(say("why"), icon=":material/info:"):
+            with st.popover(say("why")):
                 draw_reasons(one, item, titles)
 
 
@@ -75,7 +72,7 @@ def draw_reasons(one: Scored, item: Item, titles: Mapping[str, str]) -> None:
     if item.description:
         st.markdown(plain(shorten(item.description, 400)))
     if one.probability > 0:
-        st.caption(say("chance", p=percent(one.probability)))
+        st.caption(say("chance", p=f"{one.probability:.1%}"))
     draw_parts(one)
     if one.because:
         names = ", ".join(plain(titles.get(source, source)) for source in one.because)

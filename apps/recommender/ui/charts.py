@@ -1,13 +1,12 @@
 """The pages' charts: tables in, Altair out; readable in the light and the dark theme alike."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import altair as alt
 import pandas as pd
 
 from apps.recommender.experiments import Difference
-from apps.recommender.quality import Day
 
 GREEN, BLUE, RED, GREY = "#2f9e68", "#4c86d8", "#d4616b", "#9fb3a6"
 LEGEND = alt.Legend(orient="top", title=None, columns=3, labelLimit=240)
@@ -30,24 +29,20 @@ def parts(values: Mapping[str, float]) -> alt.Chart:
     )
 
 
-def days(rows: Sequence[Day], names: Mapping[str, str], axis: str) -> alt.Chart:
-    """Click rate and coverage by day; ``names`` are the words for click_rate and coverage."""
-    table = pd.DataFrame(
-        [(str(one.day), names[what], getattr(one, what)) for one in rows for what in names],
-        columns=["day", "what", "value"],
-    )
-    last = pd.Timestamp(rows[-1].day)
-    first = min(pd.Timestamp(rows[0].day), last - pd.Timedelta(days=FEWEST_DAYS - 1))
+def days(rows: Sequence[tuple[date, float]], name: str, colour: str) -> alt.Chart:
+    """A share by day, on an axis of its own."""
+    table = pd.DataFrame([(str(day), value) for day, value in rows], columns=["day", "value"])
+    last = pd.Timestamp(rows[-1][0])
+    first = min(pd.Timestamp(rows[0][0]), last - pd.Timedelta(days=FEWEST_DAYS - 1))
     ends = [alt.DateTime(year=one.year, month=one.month, date=one.day) for one in (first, last)]
     return (
-        alt.Chart(table, height=260)
-        .mark_line(point={"size": 45})
+        alt.Chart(table, height=124)
+        .mark_line(point={"size": 34, "color": colour}, color=colour)
         .encode(
             x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
                     scale=alt.Scale(domain=ends)),
-            y=alt.Y("value:Q", title=axis, axis=alt.Axis(format=".0%")),
-            color=alt.Color("what:N", legend=LEGEND, scale=alt.Scale(domain=list(names.values()), range=[GREEN, BLUE])),
-            tooltip=["day", "what", alt.Tooltip("value:Q", format=".1%")],
+            y=alt.Y("value:Q", title=name, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domainMin=0)),
+            tooltip=["day", alt.Tooltip("value:Q", title=name, format=".1%")],
         )
     )  # fmt: skip
 

@@ -56,19 +56,20 @@ def _quality(shop: "RecommenderService") -> None:
     left, right = st.columns(2)
     with left.container(border=True):
         st.markdown(f"**{say('quality_days')}**")
-        names = {what: say(what) for what in ("click_rate", "coverage")}
-        st.altair_chart(charts.days(found.days, names, say("rate_axis")))
+        for what, colour in (("click_rate", charts.GREEN), ("coverage", charts.BLUE)):
+            rows = [(one.day, getattr(one, what)) for one in found.days]
+            st.altair_chart(charts.days(rows, say(what), colour), key=f"days-{what}")
     with right.container(border=True):
         st.markdown(f"**{say('exposure_title')}**")
         words = {name: say(f"exposure_{name}") for name in ("x", "y", "even", "ours")}
         st.altair_chart(charts.exposure(found.exposure.curve, words))
     titles = shop.items_of([item for item, _ in found.exposure.most])
     with st.expander(say("most_shown"), icon=":material/visibility:"):
-        rows = [
+        table = [
             {say("title"): shorten(titles[item].title, 70) if item in titles else item, say("shown"): number}
             for item, number in found.exposure.most
         ]
-        st.dataframe(rows, hide_index=True)
+        st.dataframe(table, hide_index=True)
 
 
 def _figures(found: Quality) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from apps.page_parts import language, moment, percent, plain, say_later, shorten
+from apps.page_parts import language, moment, plain, say_later, shorten
 from apps.recommender.answers import ListAnswer
 from apps.recommender.records import Event, Item, Wish
 from apps.recommender.ui.cards import Place, draw_parts, draw_place
@@ -128,7 +128,8 @@ def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
     wanted = {one.item for one in rows} | {source for one in rows for source in one.because}
     items = shop.items_of(sorted(wanted))
     titles = {id_: shorten(item.title, 60) for id_, item in items.items()}
-    places = [Place(number, one, items[one.item]) for number, one in enumerate(rows, 1) if one.item in items]
+    best = max((one.probability for one in rows), default=0.0)
+    places = [Place(number, one, items[one.item], best) for number, one in enumerate(rows, 1) if one.item in items]
     if not places:
         st.info(say("list_none"), icon=":material/search_off:")
 
@@ -195,7 +196,7 @@ def _why_not(shop: "RecommenderService", user: str, wish: Wish) -> None:
     st.markdown(plain(found.sentence))
     facts = [say("why_not_line", rank=found.rank)] if found.rank else []
     facts += [say("place_line", place=found.place)] if found.place else []
-    facts += [say("chance", p=percent(found.scored.probability))] if found.scored else []
+    facts += [say("chance", p=f"{found.scored.probability:.1%}")] if found.scored else []
     st.caption(" · ".join(facts))
     if found.scored is not None:
         draw_parts(found.scored)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.page_parts import language, percent, plain, say_later, shorten
+from apps.page_parts import language, plain, say_later, shorten
 from apps.recommender.records import EngineOptions, Item, Scored
 from apps.recommender.ui.cards import cover
 from apps.recommender.ui.shared import category_name, say
@@ -87,8 +87,7 @@ def _alike(shop: "RecommenderService", found: list[Scored]) -> None:
             with column.container(border=True, key=f"card-{item.id}"):
                 cover(item)
                 st.markdown(f"#### {plain(shorten(item.title, 60))}")
-                likely = f"{say('chance', p=percent(one.probability))} · " if one.probability > 0 else ""
-                st.caption(likely + plain(one.reason))
+                st.caption(plain(one.reason))
                 if st.button(say("details"), key=f"open-{item.id}", icon=":material/open_in_full:"):
                     st.query_params["item"] = item.id
                     st.rerun()

@@ -196,11 +196,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "most_shown": ("Shown most", "曝光最多"),
     "without_model": ("Lists without the model", "未用模型的列表"),
     "p95_ms": ("Time, 95th percentile", "耗时 95 分位"),
-    "day": ("day", "日期"),
-    "rate_axis": ("share", "占比"),
     "pulse_none": ("No events in the last hour.", "过去一小时没有行为。"),
     "pulse_axis": ("events a minute", "每分钟行为数"),
-    "minute": ("minute", "分钟"),
     "experiments_line": (
         "People are split by a stable hash; a person stays in her variant. Intervals hold at every look.",
         "按稳定哈希分流，同一人始终在同一组。区间在任何时刻查看都成立。",
