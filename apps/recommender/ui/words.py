@@ -136,7 +136,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "language": ("Language", "语言"),
     "sold_out": ("not available", "暂不可售"),
     "is_new": ("new", "新品"),
-    "tags": ("Tags", "标签"),
     "events_of_item": ("What people did with it", "用户行为"),
     "events_none": ("Nobody has met it yet: the text alone speaks for it.", "还没有人接触过，只凭文本推荐。"),
     "similar": ("Similar items", "相似商品"),
