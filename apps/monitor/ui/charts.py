@@ -3,6 +3,7 @@
 Moments are drawn in the server's own time zone, as the pages write them.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,7 +65,7 @@ def heat(
     picked = alt.selection_point(name="cell", fields=["company_id", "topic_id"])
     bare = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, labelFlush=False, domain=False, ticks=False)
     across = alt.Axis(**{**bare.to_dict(), "labelAngle": -38, "orient": "top"})
-    base = alt.Chart(table, height=CELL_HEIGHT * table["company"].nunique() + 74).encode(
+    base = alt.Chart(table).encode(
         x=alt.X("topic:N", title=None, sort=list(dict.fromkeys(table["topic"])), axis=across),
         y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=bare),
         tooltip=["company", "topic", *_tips(words)],
@@ -79,7 +80,7 @@ def heat(
     numbers = base.mark_text(fontWeight=600, fontSize=12, color="#f2f7f4" if dark else "#16221b").encode(
         text="stories:Q"
     )
-    return alt.LayerChart(layer=[fields.add_params(picked), numbers])
+    return alt.LayerChart(layer=[fields.add_params(picked), numbers]).properties(height=alt.Step(CELL_HEIGHT))
 
 
 def _tips(words: Words) -> list[alt.Tooltip]:
@@ -202,18 +203,24 @@ def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
 
 def then_and_now(then: Mapping[str, float], now: Mapping[str, float], names: tuple[str, str]) -> alt.Chart:
     """Two distributions over the same kinds, side by side; ``names`` are the words for before and of late."""
-    kinds = list(dict.fromkeys([*then, *now]))
+    kinds = sorted({*then, *now}, key=_by_number)
     rows = [
         (kind, name, values.get(kind, 0.0)) for kind in kinds for name, values in zip(names, (then, now), strict=True)
     ]
     table = pd.DataFrame(rows, columns=["kind", "when", "share"])
-    return alt.Chart(table, height=40 * len(kinds) + 60).mark_bar().encode(
+    return alt.Chart(table, height=44 * len(kinds) + 80).mark_bar().encode(
         x=alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=4)),
         y=alt.Y("kind:N", title=None, sort=kinds, axis=alt.Axis(labelLimit=LABEL_LIMIT)),
         yOffset=alt.YOffset("when:N", sort=list(names)),
         color=alt.Color("when:N", scale=alt.Scale(domain=list(names), range=[GREY, BLUE]), legend=LEGEND),
         tooltip=["kind", "when", alt.Tooltip("share:Q", format=".1%")],
     )  # fmt: skip
+
+
+def _by_number(kind: str) -> tuple[float, str]:
+    """Kinds such as "under 80" and "0.4" by their number, others by name."""
+    found = re.search(r"\d+(?:\.\d+)?", kind)
+    return (float(found[0]) if found else 0.0, kind)
 
 
 def _local(moment: datetime) -> datetime:
