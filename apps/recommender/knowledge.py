@@ -120,7 +120,7 @@ class Knowledge:
             return np.zeros(0, np.int64)
         alive = self.catalogue.count
         passing = alive if allowed is None else int(np.count_nonzero(allowed))
-        if allowed is not None and passing <= ONE_BY_ONE:
+        if allowed is not None and passing < alive and passing <= ONE_BY_ONE:
             rows = np.flatnonzero(allowed)
             return rows[np.argsort(-(self.vectors(rows) @ vector), kind="stable")[:count]]
         look = min(alive, int(1.5 * count * alive / passing) if passing < alive else count)

@@ -173,7 +173,7 @@ def _gains(problem: Problem, embedders: Sequence[Embedder]) -> npt.NDArray[np.fl
     knowledge = ours.fitted(problem, problem.report, embedders)
     knowledge.pooling = last.pooling
     blend = ours.blend_without(learnt, ())
-    return ours.rank(knowledge, {"ours": (blend, 0)}, problem.report.cases)["ours"].filtered.gains()
+    return ours.rank(knowledge, {"ours": ours.Way(blend)}, problem.report.cases)["ours"].filtered.gains()
 
 
 def _embedders(settings: RecommenderSettings, adapter: Path | None, on_event: OnEvent) -> list[Embedder]:

@@ -40,7 +40,7 @@ def test_a_table_has_every_row_and_each_knows_the_two_tastes() -> None:
     problem = two_tastes()
     report = table(problem, lambda part: [CountingWords()], lambda part: [CountingWords("same")], ignore)
     rows = {row["who"]: row for row in report.rows}
-    assert set(rows) == {*BASELINES, "ours", "no_quota", "no_text", "no_behaviour", "frozen_encoder"}
+    assert set(rows) == {*BASELINES, "ours", "no_quota", "varied", "no_text", "no_behaviour", "frozen_encoder"}
     for who in ("itemknn_recency", "ease", "ours"):
         assert rows[who]["hr10"] == 1.0, who
     assert rows["ours"]["ndcg10"] > rows["pop"]["ndcg10"]
@@ -79,7 +79,7 @@ def test_ours_in_an_evaluation_is_what_the_engine_serves() -> None:
     knowledge = ours.fitted(problem, problem.report, [CountingWords()])
     blend = ours.blend_without(ours.learn_ours(problem, lambda part: [CountingWords()])[0], ())
     case = problem.report.cases[0]
-    listed = ours.rank(knowledge, {"ours": (blend, 0)}, [case])["ours"].filtered.lists[0]
+    listed = ours.rank(knowledge, {"ours": ours.Way(blend)}, [case])["ours"].filtered.lists[0]
     from apps.recommender.lists import trace
     from apps.recommender.records import Wish
 

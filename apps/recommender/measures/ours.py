@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,6 +97,15 @@ def blend_without(choices: Choices, silent: Sequence[str]) -> Blend:
 
 
 @dataclass(frozen=True)
+class Way:
+    """A blend, how many places of ten go to items nobody wanted yet, and where the diversity dial stands."""
+
+    blend: Blend
+    slots: int = 0
+    dial: float = 0.0
+
+
+@dataclass(frozen=True)
 class Ranked:
     """Filtered and unfiltered lists of the same cases; probabilities of the filtered lists and what happened."""
 
@@ -107,56 +115,49 @@ class Ranked:
     wanted: npt.NDArray[np.bool_]
 
 
-def rank(knowledge: Knowledge, blends: Mapping[str, tuple[Blend, int]], cases: Sequence[Case]) -> dict[str, Ranked]:
-    """Every case under each blend with its fresh places; candidates and features are made once.
+def rank(knowledge: Knowledge, ways: Mapping[str, Way], cases: Sequence[Case]) -> dict[str, Ranked]:
+    """Every case in each way; candidates and features are made once.
 
-    A fresh place goes to the best item that nobody has wanted yet, as ``Wish.freshness`` does in a served list.
+    Fresh places and diversity act as ``Wish.freshness`` and ``Wish.diversity`` do in a served list.
     """
-    rows: dict[str, list[tuple[tuple[int, Rows], tuple[int, Rows], npt.NDArray[np.float32]]]] = {n: [] for n in blends}
+    found: dict[str, list[_Listed]] = {name: [] for name in ways}
     alive = knowledge.catalogue.alive
     for one in cases:
         signals = Signals(knowledge, person(one, knowledge))
-        found = candidates(signals, END, alive).rows
-        table = features(signals, found, END)
-        unseen = ~np.isin(found, one.history)
-        new = knowledge.popularity.wanted[found] == 0
-        for name, (blend, slots) in blends.items():
-            scores = blend.scores(table)
+        rows = candidates(signals, END, alive).rows
+        table = features(signals, rows, END)
+        unseen = ~np.isin(rows, one.history)
+        for name, way in ways.items():
+            scores = way.blend.scores(table)
             order = np.argsort(-scores, kind="stable")
-            order, kept = (_granted(part, new, slots) for part in (order, order[unseen[order]]))
-            rows[name].append(
-                (_place(found[kept], one.target), _place(found[order], one.target), blend.probability(scores[kept[:K]]))
-            )
-    return {name: _ranked(own, cases) for name, own in rows.items()}
+            on, off = (_ordered(knowledge, way, rows, scores, part) for part in (order[unseen[order]], order))
+            stated = way.blend.probability(scores[on[:K]])
+            found[name].append(_Listed(_place(rows[on], one.target), _place(rows[off], one.target), stated))
+    return {name: _ranked(own, cases) for name, own in found.items()}
 
 
-def _granted(order: Rows, fresh: npt.NDArray[np.bool_], slots: int) -> Rows:
-    """The order with fresh candidates on the places of the first ``K`` that the quota grants them."""
+@dataclass(frozen=True)
+class _Listed:
+    filtered: tuple[int, Rows]
+    unfiltered: tuple[int, Rows]
+    stated: npt.NDArray[np.float32]
+
+
+def _ordered(knowledge: Knowledge, way: Way, rows: Rows, scores: npt.NDArray[np.float32], order: Rows) -> Rows:
+    """The order with its first places chosen for variety and granted to fresh items."""
     top = order[:K].tolist()
-    given = granted(top, order.tolist() if slots else [], fresh, slots)
-    if not given:
+    if way.dial:
+        pool = order[: knowledge.options.diversity_pool]
+        none = np.zeros(len(pool), np.int32)
+        made = Pool(scores[pool], knowledge.vectors(rows[pool]), none, none, none.astype(np.float32), {})
+        top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
+    if way.slots:
+        fresh = knowledge.popularity.wanted[rows] == 0
+        for spot, place in granted(top, order.tolist(), fresh, way.slots).items():
+            top[spot] = place
+    if not way.dial and not way.slots:
         return order
-    for spot, place in given.items():
-        top[spot] = place
-    return np.concatenate([top, order[~np.isin(order, top)]]).astype(np.int64)
-
-
-def varied(knowledge: Knowledge, blend: Blend, cases: Sequence[Case], dials: Sequence[float]) -> dict[float, Ranking]:
-    """The filtered lists under several positions of the diversity dial."""
-    found: dict[float, list[tuple[int, Rows]]] = {dial: [] for dial in dials}
-    for one in cases:
-        signals = Signals(knowledge, person(one, knowledge))
-        allowed = knowledge.catalogue.alive.copy()
-        allowed[list(one.history)] = False
-        rows = candidates(signals, END, allowed).rows
-        scores = blend.scores(features(signals, rows, END))
-        top = np.argsort(-scores, kind="stable")[: knowledge.options.diversity_pool]
-        none = np.zeros(len(top), np.int32)
-        pool = Pool(scores[top], knowledge.vectors(rows[top]), none, none, np.zeros(len(top), np.float32), {})
-        for dial in dials:
-            chosen = choose(pool, Wish(diversity=dial), K).places
-            found[dial].append(_place(rows[top[chosen]], one.target))
-    return {dial: _ranking(own) for dial, own in found.items()}
+    return np.concatenate([np.array(top, np.int64), order[~np.isin(order, top)]])
 
 
 def _pooling(knowledge: Knowledge, people: Sequence[Person], cases: Sequence[Case]) -> Pooling:
@@ -177,12 +178,13 @@ def _ranking(rows: Sequence[tuple[int, Rows]]) -> Ranking:
     return Ranking(np.array([place for place, _ in rows], np.int64), np.stack([top for _, top in rows]))
 
 
-def _ranked(own: Sequence[Any], cases: Sequence[Case]) -> Ranked:
-    filtered = _ranking([one[0] for one in own])
+def _ranked(own: Sequence[_Listed], cases: Sequence[Case]) -> Ranked:
+    filtered = _ranking([one.filtered for one in own])
     wanted = np.array([filtered.lists[n] == case.target for n, case in enumerate(cases)])
-    lengths = [len(one[2]) for one in own]
-    there = np.arange(K)[None, :] < np.array(lengths)[:, None]
-    return Ranked(filtered, _ranking([one[1] for one in own]), np.concatenate([one[2] for one in own]), wanted[there])
+    lengths = np.array([len(one.stated) for one in own])
+    there = np.arange(K)[None, :] < lengths[:, None]
+    stated = np.concatenate([one.stated for one in own])
+    return Ranked(filtered, _ranking([one.unfiltered for one in own]), stated, wanted[there])
 
 
 def _history(items: Rows, back: npt.NDArray[np.int64]) -> History:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.measures import baselines, ours, ranked
 from apps.recommender.measures.baselines import Fitted, Ranker
+from apps.recommender.measures.ours import Way
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
 from apps.recommender.ranking import Blend
@@ -20,7 +21,7 @@ from core.report import Report, flat
 
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
-DIALS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+DIALS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6)
 MOST_LOSS = 0.02  # share of NDCG@10 that variety may cost
 DIALLED_CASES = 1_000
 SLOTS = (0, 1, 2)  # of ten
@@ -41,10 +42,10 @@ def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEven
         _note(rows, figures, context, who, filtered, unfiltered)
         on_event(Log(f"{problem.name}: {who} ranked"))
     mine = context.ours(texts, figures, on_event)
-    reference = {}
     for who, result in mine.items():
         _note(rows, figures, context, who, result.filtered, result.unfiltered)
-        reference[who] = result.filtered.gains()
+    more = varied_figures(*(context.row(mine[who].filtered) for who in ("varied", "ours")))
+    figures |= {f"{problem.name}.{key}": value for key, value in more.items()}
     figures[f"{problem.name}.ece10"] = ranked.calibration(mine["ours"].probabilities, mine["ours"].wanted)
     if frozen is not None:
         plain = context.ours(frozen, {}, on_event, only="ours")["ours"]
@@ -95,47 +96,37 @@ class _Context:
         name = self.problem.name
         choices, last = ours.learn_ours(self.problem, texts)
         on_event(Log(f"{name}: the blend learnt from {len(choices)} choices, pooling {last.pooling}"))
-        whole, cases = ours.blend_without(choices, ()), self.problem.tuning[-1].cases[:DIALLED_CASES]
-        slots = _slots(last, whole, cases)
-        ways = {"ours": (whole, slots)}
+        whole = ours.blend_without(choices, ())
+        slots, dial = self._dials(last, whole)
+        ways = {"ours": Way(whole, slots)}
         if not only:
-            ways["no_quota"] = (whole, 0)
-            ways["no_text"] = (ours.blend_without(choices, ours.NO_TEXT), slots)
-            ways["no_behaviour"] = (ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
+            figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": dial}
+            ways["no_quota"] = Way(whole)
+            ways["varied"] = Way(whole, slots, dial)
+            ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
+            ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
         knowledge.pooling = last.pooling
-        if not only:
-            figures[f"{name}.fresh_places"] = float(slots)
-            dial = _dial(last, whole, cases, self.space)
-            figures |= {f"{name}.{key}": value for key, value in self._varied(knowledge, whole, dial).items()}
         return ours.rank(knowledge, ways, self.report.cases)
 
-    def _varied(self, knowledge: Knowledge, blend: Blend, dial: float) -> dict[str, float]:
-        found = ours.varied(knowledge, blend, self.report.cases, (0.0, dial))
-        plain, varied = found[0.0], found[dial]
-        distances = [ranked.list_distance(one.lists, self.space) for one in (plain, varied)]
-        return {
-            "diversity_dial": dial,
-            "diversity_ild_gain": distances[1] / max(distances[0], 1e-9) - 1,
-            "diversity_ndcg_loss": 1 - varied.gains().mean() / max(plain.gains().mean(), 1e-12),
-            "diversity_ndcg10": float(varied.gains().mean()),
-            "diversity_ild10": distances[1],
-        }
+    def _dials(self, knowledge: Knowledge, blend: Blend) -> tuple[int, float]:
+        """Fresh places and diversity, each the most that costs no more of NDCG@10 on tuning cases than allowed."""
+        ways = {f"fresh {slots}": Way(blend, slots) for slots in SLOTS}
+        ways |= {f"dial {dial}": Way(blend, 0, dial) for dial in DIALS}
+        cases = self.problem.tuning[-1].cases[:DIALLED_CASES]
+        found = {who: one.filtered for who, one in ours.rank(knowledge, ways, cases).items()}
+        plain = found["fresh 0"].gains().mean()
+        slots = max(n for n in SLOTS if found[f"fresh {n}"].gains().mean() >= (1 - MOST_QUOTA_LOSS) * plain)
+        cheap = [dial for dial in DIALS if found[f"dial {dial}"].gains().mean() >= (1 - MOST_LOSS) * plain]
+        return slots, max(cheap, key=lambda dial: ranked.list_distance(found[f"dial {dial}"].lists, self.space))
 
 
-def _slots(knowledge: Knowledge, blend: Blend, cases: Sequence[Case]) -> int:
-    """The most places for items nobody met that cost at most ``MOST_QUOTA_LOSS`` of NDCG@10 on tuning cases."""
-    found = ours.rank(knowledge, {str(slots): (blend, slots) for slots in SLOTS}, cases)
-    gains = {slots: found[str(slots)].filtered.gains().mean() for slots in SLOTS}
-    return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
-
-
-def _dial(knowledge: Knowledge, blend: Blend, cases: Sequence[Case], space: npt.NDArray[np.float32]) -> float:
-    """The furthest position of the dial that costs at most ``MOST_LOSS`` of NDCG@10 on tuning cases."""
-    found = ours.varied(knowledge, blend, cases, DIALS)
-    plain = found[0.0].gains().mean()
-    cheap = [dial for dial, one in found.items() if one.gains().mean() >= (1 - MOST_LOSS) * plain]
-    return max(cheap, key=lambda dial: ranked.list_distance(found[dial].lists, space))
+def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:
+    """How much more varied lists are at the chosen dial, and what it costs."""
+    return {
+        "diversity_ild_gain": row["ild10"] / max(plain["ild10"], 1e-9) - 1,
+        "diversity_ndcg_loss": 1 - row["ndcg10"] / max(plain["ndcg10"], 1e-12),
+    }
 
 
 def yardstick(problem: Problem) -> npt.NDArray[np.float32]:
