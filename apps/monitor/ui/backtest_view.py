@@ -183,11 +183,11 @@ def _incidents(watch: "MonitorService", report: BacktestReport) -> None:
     st.dataframe(
         [
             {
-                say("incident"): one.incident.what or one.incident.id,
+                say("incident_found"): say("incident_missed") if one.delay_s is None else _delay(one.delay_s),
                 say("company"): company_name(watch, one.incident.company),
                 say("topic"): topic_name(one.incident.topic) if one.incident.topic else "–",
                 say("from"): moment(one.incident.start),
-                say("incident_found"): say("incident_missed") if one.delay_s is None else _delay(one.delay_s),
+                say("incident"): one.incident.what or one.incident.id,
             }
             for one in report.incidents
         ],
