@@ -40,6 +40,7 @@ sys.path.insert(0, str(ROOT))
 
 from apps.recommender.records import Event, Item  # noqa: E402
 from core.events import OnEvent, ignore  # noqa: E402
+from core.report import Report  # noqa: E402
 
 WORDS, DIM, CATEGORIES, BRANDS = 5_000, 384, 50, 3_000
 CALLS, CANDIDATES, LISTED, CONNECTIONS, SPAN_S = 400, 200, 20, 4, 10.0
@@ -291,29 +292,12 @@ def main() -> None:
     given = parser.parse_args()
     size = Size(given.items, given.people, given.events)
     figures = run(size, not given.no_peer)
-    for name, value in figures.items():
-        print(f"{name:20} {value:10.3f}")
+    rows = [{"figure": name, "value": value} for name, value in figures.items()]
+    note = f"{size.items} items, {size.people} people with {size.events} events each, one server process"
+    report = Report("recommender_serving", rows, figures, [note])
+    print(report.to_table())
     if given.json:
-        note = f"{size.items} items, {size.people} people with {size.events} events each, one server process"
-        given.json.write_text(json.dumps(figures | about(note), indent=1) + "\n", encoding="utf-8")
-
-
-def about(note: str) -> dict[str, object]:
-    """When, where and on what the figures were measured."""
-    import os
-    import platform
-
-    from core.runs import versions
-
-    known = versions()
-    return {
-        "meta.date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "meta.machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "meta.load_average": " ".join(f"{load:.1f}" for load in os.getloadavg()),
-        "meta.versions": ", ".join(f"{name} {known[name]}" for name in ("numpy", "faiss-cpu") if name in known),
-        "meta.command": " ".join(["recommender_serving.py", *sys.argv[1:]]),
-        "meta.notes": [note],
-    }
+        report.write_json(given.json)
 
 
 if __name__ == "__main__":

@@ -181,7 +181,9 @@ class RecommenderService(Desk):
         seen, items = self._store.seen(), self._store.all_items()
         events = self._store.training_events(self._store.every_list())
         options, cache = engine_options(self.settings, items), vector_folder(self.settings)
-        engine = Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
+        engine = _equipped(
+            self.settings, Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
+        )
         with tempfile.TemporaryDirectory(prefix="trifolium-") as folder:
             engine.save(Path(folder))
             version = self._shelf.add(Path(folder), source="quick fit")
@@ -312,4 +314,14 @@ def _load(settings: RecommenderSettings, folder: Path) -> Recommender:
     from apps.recommender.encoding import load_embedders
 
     embedders = load_embedders(settings, text_model=text_model_of(folder))
-    return Recommender.load(folder, embedders, cache_folder=vector_folder(settings))
+    return _equipped(settings, Recommender.load(folder, embedders, cache_folder=vector_folder(settings)))
+
+
+def _equipped(settings: RecommenderSettings, engine: Recommender) -> Recommender:
+    """The engine with the cross-encoder that the settings name, if any."""
+    if settings.recommender.reranker:
+        from core.inference.pairs import CrossEncoder
+        from core.models import device
+
+        engine.reranker = CrossEncoder(settings.recommender.reranker, settings.home, device.plan(settings.models))
+    return engine

@@ -79,6 +79,9 @@ class Lists(Section):
         default=0.0, ge=0, le=1, description="how far the list is pulled towards the person's own mix of categories"
     )
     exposure: float = Field(default=0.0, ge=0, le=1, description="how far what everybody is shown is held back")
+    rerank_ms: float = Field(
+        default=0.0, ge=0, le=60000, description="longest reading by the reranker, if there is one; 0 leaves it out"
+    )
 
 
 class Serving(Section):
@@ -114,6 +117,10 @@ class RecommenderSection(Section):
 
     shop_name: str = Field(default="Tidewick", min_length=1, description="whose catalogue it is, for the pages")
     load_sample: bool = Field(default=True, description="fill an empty database with the sample shop")
+    reranker: str | None = Field(
+        default=None,
+        description="a cross-encoder by folder or hub id that reads the first few once more; none is bundled",
+    )
     numeric_columns: tuple[str, ...] = Field(
         default=(), description="your own columns of items that ranking may use; empty: all that mostly hold numbers"
     )

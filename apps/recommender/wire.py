@@ -156,10 +156,11 @@ class Wishes(Asker):
     freshness: Dial | None = None
     calibration: Dial | None = None
     exposure: Dial | None = None
+    rerank_ms: float | None = Field(default=None, ge=0, le=60_000, description="longest reading by the cross-encoder")
 
     def given(self) -> dict[str, Any]:
         """Keyword arguments of the service's ``wish``."""
-        names = ("k", "diversity", "freshness", "calibration", "exposure", "language", "explain")
+        names = ("k", "diversity", "freshness", "calibration", "exposure", "rerank_ms", "language", "explain")
         return {name: getattr(self, name) for name in names} | {"filters": self.filters.rules()}
 
 

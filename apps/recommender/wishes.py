@@ -11,10 +11,11 @@ from apps.recommender.settings import Lists
 
 def wished(lists: Lists, language: str, filters: Mapping[str, Any], given: Mapping[str, Any]) -> Wish:
     """A wish with the settings' values where nothing (None) is given."""
-    usual = lists.model_dump(exclude={"exclude_seen"})
     rules = Filters(**({"exclude_seen": lists.exclude_seen} | dict(filters)))
     asked = {name: value for name, value in given.items() if value is not None}
-    return Wish(**(usual | asked), filters=rules, language=language)
+    values = lists.model_dump(exclude={"exclude_seen"}) | asked
+    deadline_s = values.pop("rerank_ms") / 1000
+    return Wish(**values, deadline_s=deadline_s, filters=rules, language=language)
 
 
 def dialled(wish: Wish, arms: Mapping[str, Variant]) -> Wish:

@@ -132,7 +132,8 @@ def test_scores_keep_the_order_of_the_candidates_and_take_items_of_no_catalogue(
 def test_wishes_take_the_settings_where_nothing_is_given(service):
     wish = service.wish("zh", {"categories": ("home",)}, k=None, diversity=0.9)
     assert (wish.k, wish.diversity, wish.freshness, wish.language) == (20, 0.9, 0.1, "zh")
-    assert wish.filters == Filters(categories=("home",))
+    assert wish.filters == Filters(categories=("home",)) and wish.deadline_s == 0
+    assert service.wish(rerank_ms=250).deadline_s == 0.25
     assert {service.item(one).item.category for one in ids(service.recommend("ann", wish=wish))} == {"home"}
 
 
