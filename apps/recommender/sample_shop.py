@@ -20,6 +20,9 @@ def moved(
     What was shown there is no event here but a list, so that figures have a past.
     """
     ahead = timedelta(days=(now - max(one.time for one in events)).days)
-    lists, others = lists_of((replace(one, time=one.time + ahead) for one in events), ROUTE)
-    dated = [replace(one, created_at=one.created_at + ahead) if one.created_at else one for one in items]
-    return dated, others, lists
+    lists, others = lists_of(events, ROUTE)
+    return (
+        [replace(one, created_at=one.created_at + ahead) if one.created_at else one for one in items],
+        [replace(one, time=one.time + ahead) for one in others],
+        [replace(one, served_at=one.served_at + ahead) for one in lists],
+    )

@@ -179,7 +179,7 @@ class RecommenderService(Desk):
         ``trifolium recommender train`` does more: it tunes the text model and measures what it made.
         """
         seen, items = self._store.seen(), self._store.all_items()
-        events = self._store.training_events(self._store.every_list())
+        events = self._store.training_events(self._store.lists_since(utc_now() - RECENT))
         options, cache = engine_options(self.settings, items), vector_folder(self.settings)
         engine = _equipped(
             self.settings, Recommender.fit(items, events, embedders, utc_now(), options, cache, on_event)
