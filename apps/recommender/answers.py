@@ -1,4 +1,4 @@
-"""What the service hands to its doors beside the nouns: answers with who gave them, and reports of what was taken in."""
+"""What the service hands to its doors beside the nouns: answers with who gave them, reports of what was taken in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
