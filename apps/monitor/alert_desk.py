@@ -3,7 +3,7 @@
 Knows which channels exist by name, not how anything is sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -52,11 +52,10 @@ class AlertDesk:
 
     def rules(self, work: Work) -> tuple[Rule, ...]:
         """The rules in force; parsed once per version."""
-        newest = work.alerts.rule_set()
-        if newest is None:
-            return ()
-        if newest.version != self._parsed[0]:
-            self._parsed = (newest.version, parse_rules(newest.toml, newest.version))
+        version = work.alerts.newest_rules()
+        if version != self._parsed[0]:
+            newest = work.alerts.rule_set(version)
+            self._parsed = (version, parse_rules(newest.toml, version) if newest else ())
         return self._parsed[1]
 
     def look_at(self, work: Work, touched: Touched, now: datetime, quiet: bool = False) -> list[Transition]:
@@ -75,6 +74,20 @@ class AlertDesk:
         done = self._retired(work, known, {rule.name for rule in watch.rules}, now)
         outcomes = look_round(watch, known, now)
         return done + [line for outcome in outcomes for line in self.keep(work, outcome, now, quiet)]
+
+    def adopt(self, work: Work, alerts: Iterable[Alert], lines: Iterable[Transition]) -> None:
+        """Keeps what a backtest of the stored history came to, which is what live would have; nobody is told."""
+        told: dict[str, Alert] = {}
+        for line in lines:
+            alert = replace(told.get(line.alert_id) or _of(line), evidence=line.evidence)
+            if line.after in TOLD:
+                alert, (line,) = _with_stories(work, alert, [line])
+            told[line.alert_id] = alert
+            work.alerts.add_transitions([line])
+        for alert in alerts:
+            seen, known = alert.evidence, told.get(alert.id)
+            ids = known.evidence.story_ids if known and known.evidence else ()
+            work.alerts.put_alert(replace(alert, told=False, evidence=replace(seen, story_ids=ids) if seen else None))
 
     def _watch(self, work: Work, now: datetime) -> Watch:
         silences = [one for one in work.alerts.silences(ending_after=now) if one.active(now)]
@@ -113,6 +126,10 @@ class AlertDesk:
             work.alerts.put_alert(replace(step.alert, before=None, told=False, wait_for_clear=False))
             lines += work.alerts.add_transitions([step.transition] if step.transition else [])
         return lines
+
+
+def _of(line: Transition) -> Alert:
+    return Alert(line.alert_id, line.rule, line.rule_version, line.severity, line.key, line.after, line.at)
 
 
 def _grew(alert: Alert) -> bool:

@@ -33,6 +33,12 @@ class Bench:
         self.sources: dict[str, tuple[Source, SourceState]] = {}
         self._counted: dict[str, set[SeriesKey]] = {}
 
+    def play(self, history: Iterable[StoredItem]) -> Iterator[Transition]:
+        """Everything that becomes of a history, in order of receipt."""
+        for step in steps(history, lambda one: one.item.received_at):
+            yield from self.take(step.batch, step.now) if step.batch else ()
+            yield from self.look(step.now) if step.look else ()
+
     def take(self, batch: Sequence[StoredItem], now: datetime) -> list[Transition]:
         """Counts a batch and lets the rules look, as ingestion does."""
         deltas: Deltas = {}

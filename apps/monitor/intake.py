@@ -79,17 +79,19 @@ class Intake:
         now: datetime,
         quiet: bool = False,
         readings: Mapping[str, Reading] | None = None,
+        look: bool = True,
     ) -> tuple[IngestReport, list[Transition]]:
         """Stores a batch, counts it and lets the rules look; idempotent by the items' ids.
 
-        ``readings`` by item id spare reading again; ``quiet`` puts nothing into the outbox.
+        ``readings`` by item id spare reading again; ``quiet`` puts nothing into the outbox, without ``look`` no rule is
+        asked.
         """
         known = self._readings([one.item for one in taken], readings or {})
         with self._lock:
             try:
                 with self._store.writing() as work:
                     work.sources.take_turn()
-                    return self._store_batch(work, taken, known, now, quiet)
+                    return self._store_batch(work, taken, known, now, quiet, look)
             except BaseException:
                 self._index, self._newest = self._empty_index(), 0  # it may hold what was rolled back
                 self._desk.forget_past()
@@ -109,7 +111,13 @@ class Intake:
         return found | dict(zip(fresh, self._reader.read(list(fresh.values())) if fresh else [], strict=True))
 
     def _store_batch(
-        self, work: Work, taken: Sequence[Taken], known: Mapping[str, Reading], now: datetime, quiet: bool
+        self,
+        work: Work,
+        taken: Sequence[Taken],
+        known: Mapping[str, Reading],
+        now: datetime,
+        quiet: bool,
+        look: bool,
     ) -> tuple[IngestReport, list[Transition]]:
         batch = _Batch()
         self._catch_up(work, now)
@@ -130,7 +138,7 @@ class Intake:
         self._newest = max(self._newest, work.items.put_stories(batch.tales.values()))
         work.counts.add(batch.deltas)
         _hear(work, batch)
-        lines = self._desk.look_at(work, batch.touched, now, quiet)
+        lines = self._desk.look_at(work, batch.touched, now, quiet) if look else []
         return batch.report + IngestReport(transitions=len(lines)), lines
 
     def _tell(self, work: Work, batch: _Batch, taken: Taken, reading: Reading, content: str, told: str | None) -> str:

@@ -151,11 +151,8 @@ def finest(counts: Counts, key: SeriesKey, since: datetime, until: datetime) -> 
     first, last = _ceil(since, timedelta(hours=1)), _floor(until, timedelta(hours=1))
     if last <= first:
         return counts.points(key, Span.MINUTE, since, until)
-    return [
-        *(counts.points(key, Span.MINUTE, since, first) if since < first else ()),
-        *counts.points(key, Span.HOUR, first, last),
-        *(counts.points(key, Span.MINUTE, last, until) if last < until else ()),
-    ]
+    parts = [(Span.MINUTE, since, first), (Span.HOUR, first, last), (Span.MINUTE, last, until)]
+    return counts.pieces(key, [part for part in parts if part[1] < part[2]])
 
 
 def silent_stretches(counts: Counts, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:

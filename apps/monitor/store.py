@@ -13,7 +13,7 @@ from apps.monitor.records import SeriesKey, Span
 from apps.monitor.store_alerts import AlertRows, Outbox
 from apps.monitor.store_counts import StoredCounts
 from apps.monitor.store_items import ItemRows
-from apps.monitor.store_sources import TURN, SourceRows
+from apps.monitor.store_sources import TURN, ReadSources, SourceRows
 from core.storage import Database, migrate, open_database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,6 +36,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._series: dict[SeriesKey, int] = {}
+        self._read: ReadSources = {}
         # SQLite lets waiting writers try again and again, which is not fair: threads of one process queue here instead
         self._turn: AbstractContextManager[object] = threading.Lock() if database.is_sqlite else nullcontext()
 
@@ -55,14 +56,14 @@ class Store:
         """One transaction that changes things; keep it short and read no text inside."""
         made = dict(self._series)
         with self._turn, self._database.session() as session:
-            yield _work(session, made)
+            yield _work(session, made, self._read)
         self._series |= made  # only numbers that were committed are worth remembering
 
     @contextmanager
     def reading(self) -> Iterator[Work]:
         """One consistent view that holds nobody up."""
         with self._database.reading() as session:
-            yield _work(session, self._series)
+            yield _work(session, self._series, self._read)
 
     def prune(self, now: datetime, days: dict[Span, int], item_days: int) -> dict[str, int]:
         """Forgets what is older than its days, one short transaction per kind; how many of each."""
@@ -84,6 +85,6 @@ class Store:
         self._database.close()
 
 
-def _work(session: Session, series: dict[SeriesKey, int]) -> Work:
+def _work(session: Session, series: dict[SeriesKey, int], read: ReadSources) -> Work:
     counts = StoredCounts(session, series)
-    return Work(ItemRows(session), counts, AlertRows(session), Outbox(session), SourceRows(session))
+    return Work(ItemRows(session), counts, AlertRows(session), Outbox(session), SourceRows(session, read))

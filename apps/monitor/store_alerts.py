@@ -17,6 +17,9 @@ IDLE = (State.NORMAL.value, State.RESOLVED.value)
 LOOKUP = 500  # ids in one statement
 
 
+_NEWEST_RULES = select(func.max(RuleSetRow.version))
+
+
 class AlertRows:
     """Alerts and what belongs to them over one session."""
 
@@ -32,6 +35,10 @@ class AlertRows:
             query = query.where(RuleSetRow.version == version)
         row = self._session.scalar(query)
         return None if row is None else _rule_set(row)
+
+    def newest_rules(self) -> int:
+        """The version in force, 0 when there is none."""
+        return int(self._session.scalar(_NEWEST_RULES) or 0)
 
     def rule_sets(self) -> list[RuleSet]:
         """All versions, newest first."""

@@ -1,19 +1,42 @@
 """Windows in the database: what a batch adds, what is asked for, what is old enough to go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from apps.monitor.records import COUNTERS, Point, SeriesKey, Span
+from apps.monitor.records import COUNTERS, EPOCH, Point, SeriesKey, Span
 from apps.monitor.store_tables import SeriesRow, WindowRow
-from apps.monitor.trends import Deltas
+from apps.monitor.trends import Deltas, Piece
 
 SPANS: Mapping[Span, int] = {Span.MINUTE: 0, Span.HOUR: 1, Span.DAY: 2}
 ROWS = 500  # in one statement: both databases limit how many values one may carry
+
+
+PIECES = 3  # hours in the middle, minutes at both ends
+NOTHING = (Span.MINUTE, EPOCH, EPOCH)
+
+
+def _piece(number: int) -> Any:
+    begins: Any = WindowRow.start
+    inside = (begins >= bindparam(f"since{number}"), begins < bindparam(f"until{number}"))
+    return and_(WindowRow.span == bindparam(f"span{number}"), *inside)
+
+
+# put together once: building a statement costs more than running it
+_PIECES = (
+    select(WindowRow.start, *(getattr(WindowRow, name) for name in COUNTERS))
+    .where(WindowRow.series == bindparam("series"), or_(*(_piece(number) for number in range(PIECES))))
+    .order_by(WindowRow.start)
+)
+
+
+_FIRST = select(func.min(WindowRow.start)).where(
+    WindowRow.series == bindparam("series"), WindowRow.span == SPANS[Span.HOUR]
+)
 
 
 class StoredCounts:
@@ -24,25 +47,25 @@ class StoredCounts:
 
     def points(self, key: SeriesKey, span: Span, since: datetime, until: datetime) -> list[Point]:
         """The windows with anything in them that start in [since, until), in order."""
+        return self.pieces(key, [(span, since, until)])
+
+    def pieces(self, key: SeriesKey, parts: Sequence[Piece]) -> list[Point]:
+        """Windows of at most three spans and stretches in one query, in order of time."""
         series = self._find(key)
         if series is None:
             return []
-        columns = [getattr(WindowRow, name) for name in COUNTERS]
-        query = select(WindowRow.start, *columns).where(
-            WindowRow.series == series,
-            WindowRow.span == SPANS[span],
-            WindowRow.start >= seconds(since),
-            WindowRow.start < seconds(until),
-        )
-        return [_point(row) for row in self._session.execute(query.order_by(WindowRow.start))]
+        wanted: dict[str, int] = {"series": series}
+        for number in range(PIECES):
+            span, since, until = parts[number] if number < len(parts) else NOTHING
+            wanted |= {f"span{number}": SPANS[span], f"since{number}": seconds(since), f"until{number}": seconds(until)}
+        return [_point(row) for row in self._session.execute(_PIECES, wanted)]
 
     def first(self, key: SeriesKey) -> datetime | None:
         """The start of the series' first hour that is kept, None when it has none."""
         series = self._find(key)
         if series is None:
             return None
-        of_series = (WindowRow.series == series, WindowRow.span == SPANS[Span.HOUR])
-        found = self._session.scalar(select(func.min(WindowRow.start)).where(*of_series))
+        found = self._session.scalar(_FIRST, {"series": series})
         return None if found is None else moment(found)
 
     def sums(self, span: Span, since: datetime, until: datetime) -> list[tuple[SeriesKey, Point]]:

@@ -10,17 +10,28 @@ from apps.monitor.codec import from_json, to_json
 from apps.monitor.source_records import Source, SourceState
 from apps.monitor.store_tables import FactRow, SourceRow
 
+ReadSources = dict[str, tuple[Any, Any, tuple[Source, SourceState]]]  # by name: the two columns and what they say
+_SOURCES = select(SourceRow.name, SourceRow.source, SourceRow.state).order_by(SourceRow.name)
+
 
 class SourceRows:
-    """Sources and facts over one session."""
+    """Sources and facts over one session; ``read`` remembers for the sessions that share it."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, read: ReadSources) -> None:
+        self._session, self._read = session, read
 
     def sources(self) -> dict[str, tuple[Source, SourceState]]:
         """All by name, in order of name."""
-        rows = self._session.scalars(select(SourceRow).order_by(SourceRow.name))
-        return {row.name: (from_json(Source, row.source), from_json(SourceState, row.state)) for row in rows}
+        rows = self._session.execute(_SOURCES)
+        return {name: self._record(name, source, state) for name, source, state in rows}
+
+    def _record(self, name: str, source: Any, state: Any) -> tuple[Source, SourceState]:
+        """The row as records; what was read before and has not changed is not read again."""
+        known = self._read.get(name)
+        if known is None or known[0] != source or known[1] != state:
+            known = (source, state, (from_json(Source, source), from_json(SourceState, state)))
+            self._read[name] = known
+        return known[2]
 
     def put(self, source: Source, state: SourceState | None = None) -> None:
         """Adds a source or changes it; its state stays unless a new one is given."""

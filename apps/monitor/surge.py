@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 QUANTILE = 0.995  # of past deviations; chosen on NAB's technical series among 0.99, 0.995 and 0.998
 LEAST_SPREADS = 2.0  # a deviation under two standard deviations is never unusual, however even the past was
 LEAST_SEEN = 50  # deviations before their quantile is believed
+LEARN_LIMIT = 1.2  # times the largest usual deviation; what strays further is learnt as if it had strayed so far
 SHRINK = 4.0  # days that hold a season slot to the overall mean until it has seen its own
 CHANCE = 4.0  # deviations of a Poisson count that chance alone explains: about one window in thirty thousand
 SLOTS = 48  # hours of a working day, hours of a weekend day
@@ -61,7 +62,7 @@ class SurgeDetector:
         expected, level = self._usual(start), self._level(value)
         self._short.append(value)
         if self._values:
-            self._stray(abs(level - expected))
+            self._stray(self._limited(abs(level - expected), expected))
         self._remember(value)
         slot = self._slot(start)
         count, mean = self._slots[slot]
@@ -90,6 +91,12 @@ class SurgeDetector:
         if self._counts:
             largest = max(largest, CHANCE * math.sqrt(max(0.0, expected) + 0.25))
         return max(largest, 1e-9)
+
+    def _limited(self, deviation: float, expected: float) -> float:
+        """A surge is learnt as little more than what was usual: the next one must be seen too."""
+        if len(self._sorted) < LEAST_SEEN:
+            return deviation
+        return min(deviation, LEARN_LIMIT * self._largest_usual(expected))
 
     def _stray(self, deviation: float) -> None:
         self._strays.append(deviation)

@@ -99,11 +99,18 @@ def contribution(start: datetime, reach: int, mood: Sentiment | None, is_story: 
     )
 
 
+Piece = tuple[Span, datetime, datetime]  # windows of this span that start in [since, until)
+
+
 class Counts(Protocol):
     """Where counts are asked for: the database when live, memory in a backtest."""
 
     def points(self, key: SeriesKey, span: Span, since: datetime, until: datetime) -> list[Point]:
         """The windows with anything in them that start in [since, until), in order."""
+        ...
+
+    def pieces(self, key: SeriesKey, parts: Sequence[Piece]) -> list[Point]:
+        """Several stretches at once, at most three."""
         ...
 
     def first(self, key: SeriesKey) -> datetime | None:
@@ -156,6 +163,10 @@ class Tally:
             starts: Iterable[datetime] = grid(span.length, ceiling(since, span), until + span.length)
             return [windows[start] for start in starts if start in windows and start < until]
         return [windows[start] for start in sorted(windows) if since <= start < until]
+
+    def pieces(self, key: SeriesKey, parts: Sequence[Piece]) -> list[Point]:
+        """See ``Counts``."""
+        return [point for span, since, until in parts for point in self.points(key, span, since, until)]
 
     def first(self, key: SeriesKey) -> datetime | None:
         """See ``Counts``."""

@@ -196,6 +196,9 @@ def test_the_sample_is_moved_by_whole_days_and_loaded_once(tmp_path, service):
     folder = sample(tmp_path)
     *_, last = service.load_sample(folder)
     assert (last.done, last.firings) == (6, 1)
+    (alert,) = service.alerts()
+    assert len(service.alert(alert.id).stories) == 6
+    assert [line.why for line in service.alert(alert.id).history] == [Why.HOLDS]
     status = service.status()
     assert status["sample"] and datetime.now(UTC) - status["newest_receipt"] < DAY
     shift = timedelta(days=status["shifted_days"])
@@ -205,16 +208,21 @@ def test_the_sample_is_moved_by_whole_days_and_loaded_once(tmp_path, service):
     assert service.messages() == []
 
 
-def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path, service):
+def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path):
+    service = monitor(rules=RULE, **{"intake.batch": 3})
     folder, stop = sample(tmp_path), threading.Event()
-    next(service.load_sample(folder, stop))
+    player = service.load_sample(folder, stop)
+    next(player)
     stop.set()
+    assert list(player) == [] and service.alerts() == []
     *_, last = service.load_sample(folder)
     assert service.status()["items"] == 6 and last.report.duplicates > 0
+    assert [one.state for one in service.alerts()] == [State.FIRING]
     other = monitor()
     other.ingest([bad("b1")], now=NOW)
     assert list(other.load_sample(folder)) == []
-    other.close()
+    for one in (service, other):
+        one.close()
 
 
 def test_a_sample_from_the_future_is_not_moved_back(tmp_path):
