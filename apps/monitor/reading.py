@@ -27,7 +27,7 @@ from apps.monitor.shown import Shown, shown
 from core.events import OnEvent, ignore
 from core.text import language
 
-TOPIC_FROM = 0.5  # calibrated probability from which a topic is told
+TOPIC_FROM = 0.5  # calibrated probability from which a topic is told, where the adapter does not say
 ABSTAIN_BELOW = 0.5  # where neither settings nor adapter say: under it the likeliest mood is not even likely
 
 
@@ -151,7 +151,8 @@ class NewsReader:
     ) -> Reading:
         mood = _sentiment(answered.moods[work.row])
         scores = zip(model.topics, answered.topics[work.row].tolist(), strict=True)
-        topics = [TopicScore(topic, p) for topic, p in scores if p >= TOPIC_FROM and topic in self._topics]
+        bar = TOPIC_FROM if model.topic_from is None else model.topic_from
+        topics = [TopicScore(topic, p) for topic, p in scores if p >= bar and topic in self._topics]
         return Reading(
             work.item.id,
             said,

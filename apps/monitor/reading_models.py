@@ -5,10 +5,10 @@ Both give numbers for texts as they are shown; which model reads what, and what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ class Model(Protocol):
     name: str
     topics: tuple[str, ...]
     abstain_below: float | None
+    topic_from: float | None
 
     def answer(self, texts: Sequence[str]) -> Answered: ...
     def moods(self, texts: Sequence[str]) -> Probabilities: ...
@@ -72,8 +73,7 @@ class AdaptedModel:
         self.topics = heads[TOPICS].labels
         habits = self._classifier.record.get("reader", {})
         self.marking: Marking = habits.get("marking", "brackets")
-        found = habits.get("abstain_below")
-        self.abstain_below = float(found) if found is not None else None
+        self.abstain_below, self.topic_from = _number(habits, "abstain_below"), _number(habits, "topic_from")
 
     def answer(self, texts: Sequence[str]) -> Answered:
         """One forward pass for mood, topics and names."""
@@ -100,6 +100,7 @@ class LinearModel:
     """
 
     abstain_below: float | None = None
+    topic_from: float | None = None
 
     def __init__(self, name: str, moods: LinearClassifier, topics: LinearClassifier) -> None:
         self.name, self._moods, self._topics = name, moods, topics
@@ -150,6 +151,11 @@ class LinearModel:
         from core.inference.linear import LinearClassifier
 
         return cls(name, *(LinearClassifier.load(folder / part, [embedder]) for part in (SENTIMENT, TOPICS)))
+
+
+def _number(habits: Mapping[str, Any], name: str) -> float | None:
+    found = habits.get(name)
+    return float(found) if isinstance(found, int | float) else None
 
 
 def clause(text: str, start: int, end: int) -> str:

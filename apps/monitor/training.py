@@ -170,7 +170,8 @@ def _train(
     )
     fresh = AdaptedModel("new", base, result.adapter, plan)
     found = held_figures(fresh, material.held, topics)
-    note_habits(result.adapter, {"marking": recipe.marking, "abstain_below": found.abstain_below})
+    habits = {"marking": recipe.marking, "abstain_below": found.abstain_below, "topic_from": found.topic_from}
+    note_habits(result.adapter, habits)
     live = _live_figures(settings, base, plan, material, topics, on_event)
     figures = found.as_numbers() | {f"live_{name}": value for name, value in live.items()}
     run.write("report", dict(run.report) | figures | {"best_step": result.best_step, "steps": result.steps})

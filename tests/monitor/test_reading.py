@@ -40,6 +40,7 @@ class Lexicon:
 
     topics = TOPICS
     abstain_below: float | None = None
+    topic_from: float | None = None
 
     def __init__(self, name: str = "lexicon") -> None:
         self.name, self.passes, self.asked = name, 0, 0

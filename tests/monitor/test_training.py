@@ -43,7 +43,7 @@ def settings(base: Path, monkeypatch: pytest.MonkeyPatch) -> MonitorSettings:
 class Undecided:
     """What is live before any adapter is, as cheap as can be: it calls everything neutral."""
 
-    name, topics, abstain_below = "undecided", ("credit", "market"), None
+    name, topics, abstain_below, topic_from = "undecided", ("credit", "market"), None, None
 
     def moods(self, texts: Sequence[str]) -> np.ndarray:
         return np.tile(np.float32([0.2, 0.6, 0.2]), (len(texts), 1))
@@ -126,7 +126,7 @@ def test_a_chinese_reader_learns_both_languages_and_an_english_one_its_own(setti
 def test_the_gate_lets_only_the_better_pass() -> None:
     assert passes({"score": 0.7}) and passes({"score": 0.7, "live_score": 0.6})
     assert not passes({"score": 0.6, "live_score": 0.6})
-    assert HeldFigures(0.8, None, 0.6, 0.5).score == pytest.approx(0.7)
+    assert HeldFigures(0.8, None, 0.6, 0.5, 0.5).score == pytest.approx(0.7)
 
 
 def test_what_cannot_be_trained_is_one_sentence(settings: MonitorSettings, file: Path) -> None:

@@ -18,6 +18,8 @@ from apps.monitor.reading_models import Model, Pointed, Probabilities
 
 TRUSTED = 0.9  # accuracy wanted of what is not abstained from
 MOST_ABSTAINED = 0.2  # share of texts that may be left open for it
+TOPIC_FROM = 0.5  # where nothing was labelled
+BARS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)  # a few, for held-out topics are few too
 AT_ONCE = 256
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ class HeldFigures:
     company_macro_f1: float | None
     topics_micro_f1: float | None
     abstain_below: float
+    topic_from: float
 
     @property
     def score(self) -> float:
@@ -43,13 +46,15 @@ class HeldFigures:
         return {name: value for name, value in found.items() if value is not None} | {
             "score": self.score,
             "abstain_below": self.abstain_below,
+            "topic_from": self.topic_from,
         }
 
 
 def held_figures(model: Model, held: Sequence[LabelledItem], topics: Sequence[str]) -> HeldFigures:
     """All figures of a model on labelled texts."""
     text, threshold = _texts(model, [item for item in held if item.sentiment is not None])
-    return HeldFigures(text, _companies(model, held), _topics(model, held, topics), threshold)
+    about, topic_from = _topics(model, held, topics)
+    return HeldFigures(text, _companies(model, held), about, threshold, topic_from)
 
 
 def abstain_below(confidence: npt.NDArray[np.floating], right: npt.NDArray[np.bool_]) -> float:
@@ -86,16 +91,21 @@ def _companies(model: Model, held: Sequence[LabelledItem]) -> float | None:
     return macro_f1([str(one.label) for _, one in pairs], [str(label) for label in found.labels])
 
 
-def _topics(model: Model, held: Sequence[LabelledItem], topics: Sequence[str]) -> float | None:
+def _topics(model: Model, held: Sequence[LabelledItem], topics: Sequence[str]) -> tuple[float | None, float]:
+    """Micro-F1 at the probability from which topics are best told, and that probability."""
     judged = [item for item in held if item.topics is not None]
     if not judged:
-        return None
-    told = np.concatenate([model.answer([item.text for item in part]).topics for part in _parts(judged)]) >= 0.5
+        return None, TOPIC_FROM
+    told = np.concatenate([model.answer([item.text for item in part]).topics for part in _parts(judged)])
     wanted = np.array([[topic in (item.topics or ()) for topic in model.topics] for item in judged])
     kept = [number for number, topic in enumerate(model.topics) if topic in topics]
-    both = (told & wanted)[:, kept].sum()
-    total = told[:, kept].sum() + wanted[:, kept].sum()
-    return float(2 * both / total) if total else 1.0
+    tried = [(_micro_f1(told[:, kept] >= bar, wanted[:, kept]), bar) for bar in BARS]
+    return max(tried, key=lambda one: (one[0], -abs(one[1] - TOPIC_FROM)))
+
+
+def _micro_f1(told: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> float:
+    total = told.sum() + wanted.sum()
+    return float(2 * (told & wanted).sum() / total) if total else 1.0
 
 
 def _chunks(read: Callable[[Sequence[T]], Probabilities], asked: Sequence[T]) -> Probabilities:
