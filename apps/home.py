@@ -37,7 +37,7 @@ def main() -> None:
 
     first = st.Page(start, title=_say("start", language), icon=":material/home:", url_path="start", default=True)
     sections = {leaf.about(language)[0]: shown[name] for name, leaf in leaves.items()}
-    st.navigation({"": [first], **sections}).run()
+    st.navigation({"": [first], **sections}, expanded=True).run()  # three leaves are more than it shows of itself
 
 
 def _say(key: str, language: str) -> str:

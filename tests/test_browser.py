@@ -183,13 +183,42 @@ def test_a_customer_asks_in_english_and_chinese_and_gives_feedback(suite: dict[s
     nothing_broke(browser)
 
 
+def test_a_risk_officer_opens_an_alert_and_leaves_a_note_that_stays(suite: dict[str, str], browser: Any) -> None:
+    browser.get(f"{suite['page']}/monitor-overview")
+    until(browser, lambda: "Norvane" in text_of(browser), "a company of the sample on the overview", ANSWER_S)
+    browser.get(f"{suite['page']}/monitor-alerts")
+    click(browser, '[data-testid="stMain"] button', "All")
+    click(browser, '[class*="st-key-alert-"] summary')
+    note = "spoken with the desk"
+    until(browser, lambda: enabled(browser, '[class*="st-key-words-"] input'), "the field for a note", ANSWER_S)
+    enabled(browser, '[class*="st-key-words-"] input').send_keys(note)
+    click(browser, '[class*="st-key-note-"] button')
+    until(browser, lambda: note in text_of(browser), "the note in the alert's history", ANSWER_S)
+    nothing_broke(browser)
+
+
+def test_a_shopper_clicks_and_the_next_list_has_reasons_that_follow_from_it(
+    suite: dict[str, str], browser: Any
+) -> None:
+    cards = '[class*="st-key-card-"]'
+    browser.get(f"{suite['page']}/recommender-for_you")
+    until(browser, lambda: len(all_of(browser, cards)) >= 6, "a list of cards", ANSWER_S)
+    until(browser, lambda: settled(browser), "the page drawn to its end", ANSWER_S)
+    click(browser, '[class*="st-key-newcomer"] button')
+    until(browser, lambda: settled(browser), "a newcomer's list", ANSWER_S)
+    before = [one.text for one in all_of(browser, cards)]
+    click(browser, '[class*="st-key-like-1-"] button')
+    until(browser, lambda: [one.text for one in all_of(browser, cards)] != before, "another list", ANSWER_S)
+    nothing_broke(browser)
+
+
 def test_every_page_opens_in_both_languages(suite: dict[str, str], browser: Any) -> None:
     links = '[data-testid="stSidebarNavLink"]'
     for language in ("en", "zh"):
         browser.get(f"{suite['page']}/?lang={language}")
         until(browser, lambda: len(all_of(browser, links)) > 1, "the navigation")
         addresses = [link.get_attribute("href") for link in all_of(browser, links)]
-        assert any("chatbot" in address for address in addresses)
+        assert all(any(leaf in address for address in addresses) for leaf in ("chatbot", "monitor", "recommender"))
         for address in addresses:
             browser.get(f"{address}?lang={language}")
             until(browser, lambda: settled(browser), f"{address} drawn to its end", ANSWER_S)
