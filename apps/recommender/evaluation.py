@@ -23,6 +23,7 @@ MEASURES: Mapping[str, Measure] = {
     "sample": own_sets.sample,
     "log": own_sets.log,
     "amazon_industrial": shared_sets.industrial,
+    "amazon_industrial_tuned": shared_sets.industrial_tuned,
     "amazon_beauty": shared_sets.beauty,
     "ml_100k": shared_sets.movies_100k,
     "ml_latest_small": shared_sets.movies_small,

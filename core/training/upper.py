@@ -175,7 +175,7 @@ class _Task:
         weights = [weight for weight in upper.parameters() if weight.requires_grad]
         optimiser = torch.optim.AdamW(weights, options.learning_rate, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, options.warmup_share))
-        upper.train()
+        upper.train(options.dropout > 0)  # without LoRA's dropout the encoder's own is off too
         step = 0
         for step, features in enumerate(self._endless(data), 1):
             hidden, batch = self.batch(features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from apps.recommender import public_sets
@@ -13,8 +14,16 @@ from core.report import Report, joined
 
 
 def industrial(settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
-    """Temporal, rich text: the one to watch first."""
+    """Temporal, rich text: the one to watch first. The encoder is as it comes."""
     problem = public_sets.amazon_industrial(folder)
+    return table(problem, frozen_texts(settings, problem), None, on_event, limit)
+
+
+def industrial_tuned(
+    settings: RecommenderSettings, folder: Path | None, on_event: OnEvent, limit: int | None
+) -> Report:
+    """The same with the encoder tuned on each part's own sequences, beside the frozen one; trains where it must."""
+    problem = replace(public_sets.amazon_industrial(folder), name="amazon_industrial_tuned")
     tuned, plain = tuned_texts(settings, problem, on_event), frozen_texts(settings, problem)
     return table(problem, tuned, plain, on_event, limit)
 

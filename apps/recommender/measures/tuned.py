@@ -24,10 +24,12 @@ from core.retrieval.vector_cache import CachedEmbedder
 from core.training.examples import InterestExample, data_hash
 from core.training.options import TrainingOptions
 
-READ = 3  # newest items of a history that an example holds: more cost time and fade away
+READ = 2  # newest items of a history that an example holds: more cost time and fade away
 DECAY = 0.7  # per step into the past
 REACH = "projection"  # how much of the encoder the adapter changes: what two cores have time for
-OPTIONS = TrainingOptions(epochs=4, learning_rate=2e-3, batch_size=256, max_tokens=32, rank=32, alpha=32.0, patience=0)
+OPTIONS = TrainingOptions(
+    epochs=2, learning_rate=2e-3, batch_size=256, max_tokens=24, rank=32, alpha=32.0, dropout=0.0, patience=0
+)
 
 
 def frozen_texts(settings: RecommenderSettings, problem: Problem) -> Texts:
