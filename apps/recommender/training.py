@@ -122,7 +122,7 @@ def _train_text(
     promote: bool,
     on_event: OnEvent,
 ) -> Version | None:
-    """The adapter that answers from now on: the new one if it passed the gate, else the live one, if any."""
+    """The new adapter if it passed the gate, None where the text model stays as it is."""
     plan = device.plan(settings.models)
     description = catalog.resolve(settings.models.encoder)
     base = catalog.ensure(description, settings.home, on_event)
@@ -143,7 +143,7 @@ def _train_text(
         on_event(Log(f"Adapter {ADAPTER} {version.version} is live."))
         return registry.promote(ADAPTER, version.version, base)
     on_event(Log(f"Adapter {ADAPTER} {version.version} is kept, not live."))
-    return next((one for one in registry.versions(ADAPTER) if one.live), None)
+    return None
 
 
 def passes(figures: dict[str, float]) -> bool:
