@@ -88,6 +88,8 @@ def show_replay(last: "ReplayStep", json_wanted: bool) -> None:
         return
     terminal.say(f"Stream time {last.clock:%Y-%m-%d %H:%M} UTC · {last.firings} alerts fired", style="bold")
     show_ingest(last.report, False)
+    day = f"{last.clock.astimezone():%Y-%m-%d}"
+    terminal.say(f"On the pages: Overview, 'Look back' to {day}; Feed and Alerts filter by source and company.", "dim")
 
 
 def show_readings(texts: Sequence[str], readings: Sequence[Reading], json_wanted: bool) -> None:

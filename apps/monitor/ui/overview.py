@@ -6,6 +6,7 @@ texts nor grows: each look replaces the charts of the last.
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,7 +16,7 @@ from apps.monitor.records import HeatCell, Mover, SeriesKey
 from apps.monitor.source_records import Health
 from apps.monitor.ui import charts
 from apps.monitor.ui.alert_view import alert_line
-from apps.monitor.ui.periods import STEPS, Period, total
+from apps.monitor.ui.periods import STEPS, Period, end_of, total
 from apps.monitor.ui.shared import (
     LIVE_S,
     clock_line,
@@ -38,22 +39,27 @@ if TYPE_CHECKING:
 FIRST_DAYS = 7
 MOST_COMPANIES, MOST_MOVERS, SHOWN_ALERTS = 14, 8, 3
 _AND = re.compile(" and |与")  # of "Credit and default" the first word fits above a column
-COMPANY, TOPIC, DAYS = "overview-company", "overview-topic", "overview-days"
+COMPANY, TOPIC, DAYS, UNTIL = "overview-company", "overview-topic", "overview-days", "overview-until"
+FIRST_DAY = date(1990, 1, 1)
 
 
 def draw() -> None:
     """Head and period, then the live part."""
     watch = service()
     head(watch, "overview")
-    st.pills(
-        say("span"),
-        list(STEPS),
-        default=FIRST_DAYS,
-        required=True,
-        format_func=lambda days: say(f"span_{days}"),
-        key=DAYS,
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.pills(
+            say("span"),
+            list(STEPS),
+            default=FIRST_DAYS,
+            required=True,
+            format_func=lambda days: say(f"span_{days}"),
+            key=DAYS,
+            label_visibility="collapsed",
+        )
+        with st.popover(say("look_back"), icon=":material/history:"):
+            st.date_input(say("look_back_until"), value=None, max_value=watch.clock().date(), min_value=FIRST_DAY,
+                          key=UNTIL, help=say("look_back_help"))  # fmt: skip
     _live()
 
 
@@ -61,7 +67,9 @@ def draw() -> None:
 def _live() -> None:
     with one_sentence():
         watch = service()
-        period = Period.of(watch.clock(), int(st.session_state.get(DAYS) or FIRST_DAYS))
+        now = watch.clock()
+        until = end_of(st.session_state.get(UNTIL), now)
+        period = Period.of(until, int(st.session_state.get(DAYS) or FIRST_DAYS))
         clock_line(watch)
         stories = _figures(watch, period)
         _open_alerts(watch, quiet=not stories)
@@ -70,7 +78,7 @@ def _live() -> None:
         with left:
             _trend(watch, period)
         with right:
-            _movers(watch, period)
+            _movers(watch, period, back=until < now)
 
 
 def _figures(watch: "MonitorService", period: Period) -> int:
@@ -192,9 +200,12 @@ def _choice(watch: "MonitorService") -> tuple[str, str]:
     return company or "", topic or ""
 
 
-def _movers(watch: "MonitorService", period: Period) -> None:
+def _movers(watch: "MonitorService", period: Period, back: bool) -> None:
     with st.container(border=True, key="movers"):
         st.markdown(f"**{say('movers')}**")
+        if back:
+            st.info(say("movers_now"), icon=":material/history:")
+            return
         found = watch.movers(hours=period.days * 24, limit=MOST_MOVERS)
         if not found:
             st.info(say("movers_none"), icon=":material/trending_flat:")

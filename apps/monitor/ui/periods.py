@@ -5,7 +5,7 @@ Pure; the clock is an argument.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from apps.monitor.records import EPOCH, Point, Span
 
@@ -42,6 +42,13 @@ class Period:
         for one in points:
             groups.setdefault(_floor(one.start, self.step), []).append(one)
         return [total(found, start) for start, found in groups.items()]
+
+
+def end_of(day: date | None, now: datetime) -> datetime:
+    """The end of a day on the server's own clock, no later than ``now``; ``now`` itself without a day."""
+    if day is None:
+        return now
+    return min(now, datetime.combine(day + timedelta(days=1), time()).astimezone())
 
 
 def total(points: Sequence[Point], start: datetime) -> Point:

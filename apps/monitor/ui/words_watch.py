@@ -8,6 +8,12 @@ WATCH: dict[str, tuple[str, str]] = {
     "span_30": ("30 days", "30 天"),
     "span_90": ("90 days", "90 天"),
     "span_365": ("a year", "一年"),
+    "look_back": ("Look back", "回看"),
+    "look_back_until": ("Up to the end of this day", "截至该日结束"),
+    "look_back_help": (
+        "For history and replayed files: figures, heat map and trend are then told as of that day.",
+        "用于查看历史或回放的文件：数字、热力图与走势均以该日为准。",
+    ),
     "figure_stories": ("Stories", "事件"),
     "figure_negative": ("Negative share", "负面占比"),
     "figure_firing": ("Open alerts", "未结告警"),
@@ -48,6 +54,7 @@ WATCH: dict[str, tuple[str, str]] = {
         "与之前同样长的时段相比，变化最大的。",
     ),
     "movers_none": ("Nothing moved much.", "没有明显变化。"),
+    "movers_now": ("Movers are told for the present only.", "异动仅针对当前时刻。"),
     "mover_what": ("Company or topic", "公司或主题"),
     # feed
     "live_on": ("Live", "实时刷新"),

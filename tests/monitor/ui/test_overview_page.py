@@ -1,13 +1,13 @@
 """The overview page, looked at and clicked through."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from apps.monitor.records import HeatCell, Point
 from apps.monitor.ui.overview import busiest
-from apps.monitor.ui.periods import STEPS, Period
+from apps.monitor.ui.periods import STEPS, Period, end_of
 from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import texts
 
@@ -50,6 +50,20 @@ def test_a_mover_opens_its_trend(open_page):
     page.button(key="mover-go-0").click().run()
     assert page.selectbox(key="overview-company").value == "aldermoor"
     assert not page.exception
+
+
+def test_one_can_look_back_to_the_end_of_a_day(open_page):
+    page = open_page("overview", **{"overview-days": 1, "overview-until": date(2026, 3, 9)})
+    shown = metrics(page)
+    assert (shown["Stories"], shown["Negative share"]) == ("1", "0%")  # the plant alone, a day before the others
+    assert "for the present only" in texts(page)
+    assert not page.exception
+
+
+def test_the_end_of_a_day_is_the_servers_and_never_in_the_future():
+    assert end_of(date(2026, 3, 10), NOW) == NOW
+    assert end_of(None, NOW) == NOW
+    assert end_of(date(2026, 3, 8), NOW) == datetime(2026, 3, 9).astimezone()
 
 
 def test_a_company_without_stories_says_so_instead_of_an_empty_chart(open_page):
