@@ -18,7 +18,7 @@ from apps.recommender.answer import scored_list, unknown_item
 from apps.recommender.explanation import stage_sentence
 from apps.recommender.features import features
 from apps.recommender.histories import Histories, History
-from apps.recommender.identifiers import Numbers, Rows
+from apps.recommender.identifiers import Numbers
 from apps.recommender.intake import Batch, Intake
 from apps.recommender.interest import TextModel
 from apps.recommender.knowledge import Knowledge
@@ -39,6 +39,7 @@ from apps.recommender.records import (
     epoch,
 )
 from apps.recommender.signals import Signals
+from apps.recommender.stages import ended
 from apps.recommender.wording import Wording
 from core.errors import DataError
 from core.events import Log, OnEvent, ignore
@@ -332,30 +333,13 @@ class Recommender:
     def _explanation(
         self, made: Trace, row: int, item: str, now: datetime, user: str, history: Sequence[Event], wish: Wish
     ) -> Explanation:
-        scored = self._score([item], now, user, history, wish.language, True)[0]
-        rank = made.rank(row)
-        chosen: Rows = made.candidates.rows[made.places] if made.places else np.zeros(0, np.int64)
-        rules = made.screen.why_not(row)
-        if row in chosen:
-            place = int(np.flatnonzero(chosen == row)[0])
-            scored = self._scored(made, made.places[place : place + 1], made.added[place : place + 1], wish)[0]
-            said = stage_sentence("shown", wish.language, place=place + 1, why=scored.reason)
-            return Explanation(item, "shown", said, rank, place + 1, (), scored)
-        if rules:
-            return Explanation(
-                item, "filter", stage_sentence("filter", wish.language, rules=rules), None, None, rules, scored
-            )
-        if rank is None:
-            return Explanation(item, "route", stage_sentence("route", wish.language), None, None, (), scored)
-        caps = tuple(rule for rule, rows in made.removed.items() if rule.startswith("most_per") and row in rows)
-        stage = "diversity" if rank <= wish.k else "ranking"
-        if caps:
-            return Explanation(
-                item, "filter", stage_sentence("filter", wish.language, rules=caps), rank, None, caps, scored
-            )
-        return Explanation(
-            item, stage, stage_sentence(stage, wish.language, rank=rank, k=wish.k), rank, None, (), scored
-        )
+        end = ended(made, row, wish.k)
+        if end.place is None:
+            scored = self._score([item], now, user, history, wish.language, True)[0]
+            return Explanation(item, end.stage, end.sentence(wish), end.rank, None, end.rules, scored)
+        at = slice(end.place - 1, end.place)
+        scored = self._scored(made, made.places[at], made.added[at], wish)[0]
+        return Explanation(item, end.stage, end.sentence(wish, scored.reason), end.rank, end.place, (), scored)
 
 
 def _fields(item: Item) -> dict[str, Any]:
