@@ -1,4 +1,4 @@
-"""Where an item ended on the way to a list: no route, a rule, the ranking, the variety of the list, or a place in it."""
+"""Where an item ended on the way to a list: no route, a rule, the ranking, the variety of the list, or a place."""
 
 from __future__ import annotations
 
