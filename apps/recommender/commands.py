@@ -158,7 +158,9 @@ def train(
 @app.command()
 def evaluate(
     ctx: typer.Context,
-    dataset: Annotated[str, typer.Option(help="sample, or a public set such as ml_100k.")] = "sample",
+    dataset: Annotated[
+        str, typer.Option(help="sample, log (this shop's own events) or a public set such as ml_100k.")
+    ] = "sample",
     folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many people.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
