@@ -50,10 +50,10 @@ def draw() -> None:
 
 def _filters(watch: "MonitorService") -> None:
     left, right = st.columns(2)
-    severities: list[Severity | None] = [None, *Severity]
+    severities = ["", *Severity]
     left.selectbox(say("severity"), severities, key="alerts-severity", label_visibility="collapsed",
-                   format_func=lambda one: say(f"severity_{one}"))  # fmt: skip
-    right.selectbox(say("company"), [None, *watch.companies()], key="alerts-company", label_visibility="collapsed",
+                   format_func=lambda one: say(f"severity_{one}" if one else "severity_all"))  # fmt: skip
+    right.selectbox(say("company"), ["", *watch.companies()], key="alerts-company", label_visibility="collapsed",
                     format_func=lambda one: company_choice(watch, one))  # fmt: skip
 
 
@@ -132,9 +132,9 @@ def _covered(watch: "MonitorService", one: Silence) -> str:
 def _new_silence(watch: "MonitorService") -> None:
     with st.expander(say("silence_new"), icon=":material/add:"), st.form("silence", border=False):
         first = st.columns(3)
-        company = first[0].selectbox(say("company"), [None, *watch.companies()], key="silence-company",
+        company = first[0].selectbox(say("company"), ["", *watch.companies()], key="silence-company",
                                      format_func=lambda one: company_choice(watch, one))  # fmt: skip
-        topic = first[1].selectbox(say("topic"), [None, *watch.topics()], key="silence-topic",
+        topic = first[1].selectbox(say("topic"), ["", *watch.topics()], key="silence-topic",
                                    format_func=topic_choice)  # fmt: skip
         rule = first[2].text_input(say("silence_rule"), key="silence-rule")
         second = st.columns(3)

@@ -133,7 +133,7 @@ def correct(watch: "MonitorService", entry: FeedEntry) -> None:
                 say("correct_company", company=company_name(watch, company)), [*moods, NOT_ABOUT], default=was[company],
                 key=f"company-{key}-{number}", format_func=_mood_or_none,
             )  # fmt: skip
-        other = st.selectbox(say("correct_add"), [None, *others], key=f"other-{key}",
+        other = st.selectbox(say("correct_add"), ["", *others], key=f"other-{key}",
                              format_func=lambda one: company_name(watch, one) if one else "–")  # fmt: skip
         pressed = st.form_submit_button(say("correct_save"), type="primary", icon=":material/school:")
     if pressed:

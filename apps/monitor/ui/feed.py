@@ -37,7 +37,7 @@ def _filters(watch: "MonitorService") -> None:
                         placeholder=say("search"), on_change=_to_newest)  # fmt: skip
     _select(first[1], "company", watch.companies(), lambda one: company_name(watch, one))
     _select(first[2], "topic", watch.topics(), topic_name)
-    _select(first[3], "label", list(Label), lambda one: say(f"mood_{one}"), none="mood_None")
+    _select(first[3], "label", list(Label), lambda one: say(f"mood_{one}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.toggle(say("live_on"), value=True, key="feed-live")
         with st.popover(say("more_filters"), icon=":material/tune:"):
@@ -46,12 +46,12 @@ def _filters(watch: "MonitorService") -> None:
             st.checkbox(say("unsure_only"), key="feed-uncertain", on_change=_to_newest)
 
 
-def _select(place: Any, name: str, options: Any, words: Any, none: str = "") -> None:
+def _select(place: Any, name: str, options: Any, words: Any) -> None:
     place.selectbox(
-        say(name if name != "label" else "mood"),
-        [None, *options],
+        say(name),
+        ["", *options],
         key=f"feed-{name}",
-        format_func=lambda one: say(none or f"{name}_None") if one is None else words(one),
+        format_func=lambda one: words(one) if one else say(f"{name}_all"),
         label_visibility="collapsed",
         on_change=_to_newest,
     )

@@ -169,8 +169,8 @@ def _pick() -> None:
 
 def select(cell: dict[str, Any]) -> None:
     """Let the trend show a cell's company and topic; an empty one shows everything."""
-    st.session_state[COMPANY] = cell.get("company_id") or None
-    st.session_state[TOPIC] = cell.get("topic_id") or None
+    st.session_state[COMPANY] = cell.get("company_id") or ""
+    st.session_state[TOPIC] = cell.get("topic_id") or ""
 
 
 def _trend(watch: "MonitorService", period: Period) -> None:
@@ -193,9 +193,9 @@ def _trend(watch: "MonitorService", period: Period) -> None:
 
 def _choice(watch: "MonitorService") -> tuple[str, str]:
     left, right = st.columns(2)
-    company = left.selectbox(say("company"), [None, *watch.companies()], key=COMPANY, label_visibility="collapsed",
+    company = left.selectbox(say("company"), ["", *watch.companies()], key=COMPANY, label_visibility="collapsed",
                              format_func=lambda one: company_choice(watch, one))  # fmt: skip
-    topic = right.selectbox(say("topic"), [None, *watch.topics()], key=TOPIC, label_visibility="collapsed",
+    topic = right.selectbox(say("topic"), ["", *watch.topics()], key=TOPIC, label_visibility="collapsed",
                             format_func=topic_choice)  # fmt: skip
     return company or "", topic or ""
 

@@ -87,7 +87,7 @@ def clock_line(watch: "MonitorService") -> None:
         st.warning(plain(str(loading["error"])), icon=":material/error:")
 
 
-def topic_name(topic: str | None) -> str:
+def topic_name(topic: str) -> str:
     """A topic in the visitor's language; one added by a setting shows its key."""
     return say(f"topic_{topic}") if topic else say("heat_other")
 
@@ -97,14 +97,14 @@ def company_name(watch: "MonitorService", company: str) -> str:
     return watch.company_names().get(company, company)
 
 
-def company_choice(watch: "MonitorService", company: str | None) -> str:
-    """A company in a list to choose from, where None stands for all."""
-    return company_name(watch, company) if company else say("company_None")
+def company_choice(watch: "MonitorService", company: str) -> str:
+    """A company in a list to choose from, where an empty one stands for all."""
+    return company_name(watch, company) if company else say("company_all")
 
 
-def topic_choice(topic: str | None) -> str:
-    """A topic in a list to choose from, where None stands for all."""
-    return topic_name(topic) if topic else say("topic_None")
+def topic_choice(topic: str) -> str:
+    """A topic in a list to choose from, where an empty one stands for all."""
+    return topic_name(topic) if topic else say("topic_all")
 
 
 def series_name(watch: "MonitorService", key: SeriesKey) -> str:

@@ -60,7 +60,7 @@ WATCH: dict[str, tuple[str, str]] = {
     "live_on": ("Live", "实时刷新"),
     "search": ("Search", "搜索"),
     "language": ("Language", "语言"),
-    "language_None": ("All languages", "全部语言"),
+    "language_all": ("All languages", "全部语言"),
     "language_en": ("English", "英文"),
     "language_zh": ("Chinese", "中文"),
     "more_filters": ("More filters", "更多筛选"),

@@ -31,7 +31,7 @@ def test_filters_narrow_the_feed(open_page):
     assert "Lenders leave" not in texts(page)
     page.selectbox(key="feed-label").set_value(Label.NEGATIVE).run()
     assert "Nothing fits these filters" in texts(page)
-    page.selectbox(key="feed-company").set_value(None).run()
+    page.selectbox(key="feed-company").set_value("").run()
     page.text_input(key="feed-search").set_value("LENDERS").run()
     assert "Lenders leave" in texts(page)
     assert "misses a bond" not in texts(page)

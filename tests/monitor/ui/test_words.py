@@ -35,7 +35,7 @@ def test_every_string_the_pages_ask_for_exists():
 def test_no_string_is_written_twice_or_left_over():
     assert len(SHARED) + len(WATCH) + len(DESK) == len(WORDS)
     made = re.compile(
-        r"(page|span|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
+        r"(page|span|label|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
         r"|done|message|delivery|drift|train|run|report|health|answer|one|so_many)_"
     )
     text = "".join(file.read_text(encoding="utf-8") for file in Path(ui.__file__).parent.glob("*.py"))
