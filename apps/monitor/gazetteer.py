@@ -63,6 +63,10 @@ class Gazetteer:
         owners = self._owners.get(fold(name), ())
         return owners[0] if len(owners) == 1 else None
 
+    def has_ticker(self, symbol: str) -> bool:
+        """Whether a company of the list trades under it."""
+        return symbol.upper() in self._by_ticker
+
     @cached_property
     def _owners(self) -> Mapping[str, tuple[str, ...]]:
         owners: dict[str, list[str]] = defaultdict(list)

@@ -3,7 +3,8 @@
 Pure, given both. A gazetteer knows names and no sentences; a model knows sentences and no ids.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from apps.monitor.gazetteer import Gazetteer, Mention
@@ -11,6 +12,7 @@ from apps.monitor.lessons import KINDS
 from core.inference.classification import LabelledSpan
 
 COMPANY = KINDS["company"]
+SHORT_TICKER = 3  # letters; shorter ones are told from words by their $ alone
 SURE = 0.6  # least probability of a name that only the model found
 
 
@@ -29,7 +31,8 @@ def named(
 ) -> list[Named]:
     """Each company once, at its first place, in order. ``spans`` None: there is no model that could tell.
 
-    A doubtful name counts where the model takes it for a company; without one, where it is written like a name.
+    A doubtful name counts where the model takes it for a company; without one, where it is written like a name. A
+    ticker the item came with is a company even where the gazetteer has none of it, as long as the text says it.
     """
     known = [one for one in gazetteer.find(text, tickers) if not one.doubtful or _believed(one, spans)]
     found = [Named(one.id, one.name, one.start, one.end) for one in known]
@@ -38,6 +41,7 @@ def named(
             written = text[span.start : span.end]
             if sum(letter.isalpha() for letter in written) > 1:
                 found.append(Named(gazetteer.id_of(written) or written, written, span.start, span.end))
+    found += [one for one in _ticked(text, tickers, gazetteer) if not _touches(one, found)]
     first: dict[str, Named] = {}
     for one in sorted(found, key=lambda one: one.start):
         first.setdefault(one.company, one)
@@ -50,5 +54,14 @@ def _believed(mention: Mention, spans: Sequence[LabelledSpan] | None) -> bool:
     return any(span.kind == COMPANY and span.start < mention.end and mention.start < span.end for span in spans)
 
 
-def _touches(span: LabelledSpan, found: Sequence[Named]) -> bool:
+def _ticked(text: str, tickers: Sequence[str], gazetteer: Gazetteer) -> Iterator[Named]:
+    """Where the text says a ticker that is nobody's; a short one needs its $, as a bare "C" is a letter."""
+    for symbol in dict.fromkeys(one.lstrip("$").upper() for one in tickers):
+        sign = r"\$" if len(symbol) < SHORT_TICKER else r"\$?"
+        place = re.search(rf"(?<![A-Za-z0-9$]){sign}{re.escape(symbol)}(?![A-Za-z0-9])", text)
+        if place and symbol and not gazetteer.has_ticker(symbol):
+            yield Named(symbol, place[0], place.start(), place.end())
+
+
+def _touches(span: LabelledSpan | Named, found: Sequence[Named]) -> bool:
     return any(span.start < one.end and one.start < span.end for one in found)

@@ -104,3 +104,15 @@ def test_companies_come_from_a_csv_file_and_mistakes_are_named(tmp_path: Path) -
 
 def test_a_gazetteer_of_nobody_finds_nobody() -> None:
     assert Gazetteer(()).find("Alba Bank $ALBA") == []
+
+
+def test_a_ticker_the_item_came_with_is_a_company_where_the_text_says_it() -> None:
+    nobody = Gazetteer(())
+
+    def companies(text: str, *tickers: str) -> list[tuple[str, str]]:
+        return [(one.company, one.name) for one in named(text, nobody, None, tickers)]
+
+    assert companies("$QQX falls again", "QQX") == [("QQX", "$QQX")]
+    assert companies("Why QQX fell: QQX owes more", "$qqx") == [("QQX", "QQX")]
+    assert companies("QQXL rises", "QQX") == [] and companies("no name here", "QQX") == []
+    assert companies("Plan C is off", "C") == [] and companies("$C is off", "C") == [("C", "$C")]
