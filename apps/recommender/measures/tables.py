@@ -48,11 +48,11 @@ def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEven
     figures |= {f"{problem.name}.{key}": value for key, value in more.items()}
     figures[f"{problem.name}.ece10"] = ranked.calibration(mine["ours"].probabilities, mine["ours"].wanted)
     if frozen is not None:
-        plain = context.ours(frozen, {}, on_event, only="ours")["ours"]
+        plain = context.ours(frozen, {}, on_event, bare=True)["no_quota"]
         _note(rows, figures, context, "frozen_encoder", plain.filtered, plain.unfiltered)
         for seen, first, second in (
-            ("filtered", mine["ours"].filtered, plain.filtered),
-            ("unfiltered", mine["ours"].unfiltered, plain.unfiltered),
+            ("filtered", mine["no_quota"].filtered, plain.filtered),
+            ("unfiltered", mine["no_quota"].unfiltered, plain.unfiltered),
         ):
             gain = ranked.paired_gain(first.gains(), second.gains(), [one.user for one in report.cases])
             figures |= {f"{problem.name}.tuned_{name}_{seen}": value for name, value in gain.items()}
@@ -90,18 +90,21 @@ class _Context:
         return variants[int(np.argmax(totals))]
 
     def ours(
-        self, texts: Texts, figures: dict[str, float], on_event: OnEvent, only: str = ""
+        self, texts: Texts, figures: dict[str, float], on_event: OnEvent, bare: bool = False
     ) -> Mapping[str, ours.Ranked]:
-        """Ours and the ablations, learnt on the tuning parts; fresh places and diversity dial are chosen there too."""
+        """Ours and the ablations, learnt on the tuning parts; fresh places and diversity dial are chosen there too.
+
+        ``bare`` is ours without fresh places alone, for a comparison of two text models with all else alike.
+        """
         name = self.problem.name
         choices, last = ours.learn_ours(self.problem, texts)
         on_event(Log(f"{name}: the blend learnt from {len(choices)} choices, pooling {last.pooling}"))
         whole = ours.blend_without(choices, ())
-        slots, dial = self._dials(last, whole)
-        ways = {"ours": Way(whole, slots)}
-        if not only:
+        ways = {"no_quota": Way(whole)}
+        if not bare:
+            slots, dial = self._dials(last, whole)
             figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": dial}
-            ways["no_quota"] = Way(whole)
+            ways["ours"] = Way(whole, slots)
             ways["varied"] = Way(whole, slots, dial)
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
             ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
