@@ -4,23 +4,20 @@ The button starts the very command of the terminal as a process of its own; this
 that a rerun, a reload or a closed browser stops nothing.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import streamlit as st
 
-import apps
+from apps import run_view
+from apps.chatbot.engine import GROUNDED
+from apps.chatbot.judging import JUDGE
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.ui import charts
-from apps.chatbot.ui.run_view import AdapterRow, adapter_rows, curve, progress, promote, roll_back
 from apps.chatbot.ui.shared import choose, one_sentence, percent, plain, said, say, say_later, settings, shorten
 from core import runs
 from core.runs import Run
 
 WHATS = ("intents", "judge", "generator")
 APP = "chatbot"
+ADAPTERS = (GROUNDED, JUDGE)
 COLOURS = {"running": "blue", "done": "green", "failed": "red"}
 LOOK_S = 2.0
 SHOWN_RUNS = 20
@@ -44,28 +41,9 @@ def draw() -> None:
         _adapters(chatbot)
 
 
-def command(what: str, steps: int | None) -> list[str]:
-    """The terminal command a button stands for."""
-    limit = ["--max-steps", str(steps)] if steps else []
-    return [sys.executable, "-m", "apps", "chatbot", "train", "--what", what, *limit]
-
-
-def start(chatbot: ChatbotSettings, what: str, steps: int | None) -> "subprocess.Popen[bytes]":
-    """Start the command detached from this process, its words going to a log file in home."""
-    log = log_file(chatbot)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    root = str(Path(apps.__file__).resolve().parent.parent)
-    found = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-    surroundings = {**os.environ, "PYTHONPATH": found, "TRIFOLIUM_HOME": str(chatbot.home)}
-    with log.open("wb") as words:
-        return subprocess.Popen(
-            command(what, steps), stdout=words, stderr=subprocess.STDOUT, env=surroundings, start_new_session=True
-        )
-
-
-def log_file(chatbot: ChatbotSettings) -> Path:
-    """Where the last started training writes its words."""
-    return Path(chatbot.home) / "logs" / "training-page.log"
+def words(what: str, steps: int | None) -> list[str]:
+    """The words after ``trifolium chatbot`` a button stands for."""
+    return ["train", "--what", what, *(["--max-steps", str(steps)] if steps else [])]
 
 
 def _start(chatbot: ChatbotSettings) -> None:
@@ -74,10 +52,11 @@ def _start(chatbot: ChatbotSettings) -> None:
         what = left.selectbox(say("train_what"), WHATS, format_func=lambda one: say(f"train_{one}"), key="train-what")
         steps = right.number_input(say("train_steps"), 0, 100_000, 0, help=say("train_steps_help"), key="train-steps")
         busy = any(run.state == "running" for run in runs.list_runs(chatbot.home, APP))
-        st.caption(f"`trifolium {' '.join(command(what, int(steps) or None)[3:])}`")
+        said_words = words(what or WHATS[0], int(steps) or None)
+        st.caption(f"`trifolium {APP} {' '.join(said_words)}`")
         go = st.form_submit_button(say("train_go"), type="primary", icon=":material/play_arrow:", disabled=busy)
     if go:
-        st.session_state["training"] = start(chatbot, what, int(steps) or None)
+        st.session_state["training"] = run_view.start(chatbot.home, APP, *said_words)
         say_later(say("train_started"), ":material/play_arrow:")
 
 
@@ -86,7 +65,8 @@ def _watch(chatbot: ChatbotSettings) -> None:
     with one_sentence():
         process = st.session_state.get("training")
         if process is not None and process.poll() not in (None, 0):
-            st.error(say("train_failed", why=plain(_last_words(log_file(chatbot)))), icon=":material/error:")
+            why = shorten(run_view.last_words(chatbot.home, APP), 240)
+            st.error(say("train_failed", why=plain(why)), icon=":material/error:")
         found = runs.list_runs(chatbot.home, APP)
         if not found:
             starting = process is not None and process.poll() is None
@@ -103,12 +83,12 @@ def _run(run: Run, newest: bool) -> None:
         st.markdown(f"**{plain(run.id)}**", width="content")
         st.caption(str(status.get("started") or "")[:16].replace("T", " "), width="content")
     if state == "running":
-        seen = progress(run)
+        seen = run_view.progress(run)
         left = f" · {say('left', minutes=max(1, round(seen.left_s / 60)))}" if seen.left_s else ""
         st.progress(seen.fraction, text=f"{plain(seen.stage or say('working'))} · {percent(seen.fraction)}{left}")
     if status.get("error"):
         st.error(plain(shorten(str(status["error"]), 300)), icon=":material/error:")
-    points = curve(run) if newest else []
+    points = run_view.curve(run) if newest else []
     if points:
         st.altair_chart(charts.curve(points, say("step")), key=f"curve-{run.id}")
 
@@ -135,7 +115,7 @@ def _cell(value: object) -> str:
 
 
 def _adapters(chatbot: ChatbotSettings) -> None:
-    rows = adapter_rows(chatbot.home)
+    rows = run_view.adapter_rows(chatbot.home, ADAPTERS)
     if not rows:
         st.info(say("adapters_none"), icon=":material/extension:")
         return
@@ -145,7 +125,7 @@ def _adapters(chatbot: ChatbotSettings) -> None:
             _adapter(chatbot, row)
 
 
-def _adapter(chatbot: ChatbotSettings, row: AdapterRow) -> None:
+def _adapter(chatbot: ChatbotSettings, row: run_view.AdapterRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if row.live:
             st.badge(say("live"), color="green", icon=":material/bolt:")
@@ -154,16 +134,11 @@ def _adapter(chatbot: ChatbotSettings, row: AdapterRow) -> None:
     if row.metrics:
         st.caption(plain(" · ".join(f"{key} {value:.3f}" for key, value in list(row.metrics.items())[:6])))
     if not row.live and st.button(say("promote"), key=f"promote-{row.name}-{row.version}"):
-        promote(chatbot.home, chatbot.models.generator, row.name, row.version)
+        run_view.promote(chatbot.home, chatbot.models.generator, row.name, row.version)
         say_later(say("promoted"))
     if row.live and row.can_return and st.button(say("roll_back"), key=f"back-{row.name}-{row.version}"):
-        roll_back(chatbot.home, row.name)
+        run_view.roll_back(chatbot.home, row.name)
         say_later(say("rolled_back"))
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return shorten(lines[-1], 240) if lines else ""
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from apps import run_view
 from apps.chatbot.settings import ChatbotSettings
-from apps.chatbot.ui import run_view, shared
+from apps.chatbot.ui import shared
 from core import runs
 from core.events import Metric, Progress
 
@@ -83,7 +84,7 @@ def test_a_training_that_dies_at_once_shows_its_last_words(home, open_page):
         def poll(self):
             return 1
 
-    log = home / "logs" / "training-page.log"
+    log = home / "logs" / "chatbot-training-page.log"
     log.parent.mkdir()
     log.write_text("a\nThere is nothing to train on.\n", encoding="utf-8")
     page = open_page("training", training=Dead())
@@ -92,11 +93,11 @@ def test_a_training_that_dies_at_once_shows_its_last_words(home, open_page):
 
 def test_adapters_are_listed_and_promoted_and_rolled_back(home, open_page, monkeypatch):
     rows = [
-        run_view.AdapterRow("grounded-answer", "v2", True, True, "2026-11-20T10:00:00", {"after_loss": 0.4}),
-        run_view.AdapterRow("grounded-answer", "v1", False, True, "2026-11-19T10:00:00", {}),
+        run_view.AdapterRow("grounded-answer", "v2", True, True, "gemma", "2026-11-20T10:00:00", {"after_loss": 0.4}),
+        run_view.AdapterRow("grounded-answer", "v1", False, True, "gemma", "2026-11-19T10:00:00", {}),
     ]
     called = []
-    monkeypatch.setattr(run_view, "adapter_rows", lambda home: rows)
+    monkeypatch.setattr(run_view, "adapter_rows", lambda home, names: rows)
     monkeypatch.setattr(run_view, "promote", lambda home, generator, name, version: called.append(version))
     monkeypatch.setattr(run_view, "roll_back", lambda home, name: called.append("back"))
     page = open_page("training", training_section="adapters")
@@ -107,8 +108,8 @@ def test_adapters_are_listed_and_promoted_and_rolled_back(home, open_page, monke
 
 
 def test_a_roll_back_without_an_earlier_version_is_one_sentence(home, open_page, monkeypatch):
-    row = run_view.AdapterRow("grounded-answer", "v1", True, True, "", {})
-    monkeypatch.setattr(run_view, "adapter_rows", lambda home: [row])
+    row = run_view.AdapterRow("grounded-answer", "v1", True, True, "gemma", "", {})
+    monkeypatch.setattr(run_view, "adapter_rows", lambda home, names: [row])
     page = open_page("training", training_section="adapters")
     page.button(key="back-grounded-answer-v1").click().run()
     assert "no earlier version" in page.error[0].value and not page.exception
