@@ -195,6 +195,8 @@ def log_to_stderr(level: str) -> None:
     handler.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses
+    for name in ("alembic", "faiss"):  # what they say at each start tells a user nothing
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def utf8_streams() -> None:
