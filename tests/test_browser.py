@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 START_S, ANSWER_S, PAGE_S = 600, 180, 60
+SAMPLE_S = 1200  # until the monitor has read its month of sample news, behind everything else
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
@@ -185,10 +186,12 @@ def test_a_customer_asks_in_english_and_chinese_and_gives_feedback(suite: dict[s
 
 def test_a_risk_officer_opens_an_alert_and_leaves_a_note_that_stays(suite: dict[str, str], browser: Any) -> None:
     browser.get(f"{suite['page']}/monitor-overview")
-    until(browser, lambda: "Norvane" in text_of(browser), "a company of the sample on the overview", ANSWER_S)
+    until(browser, lambda: "Norvane" in text_of(browser), "a company of the sample on the overview", SAMPLE_S)
     browser.get(f"{suite['page']}/monitor-alerts")
     click(browser, '[data-testid="stMain"] button', "All")
-    click(browser, '[class*="st-key-alert-"] summary')
+    first = '[class*="st-key-alert-"] summary'
+    until(browser, lambda: enabled(browser, first), "an alert of the sample's first surge", SAMPLE_S)
+    click(browser, first)
     note = "spoken with the desk"
     until(browser, lambda: enabled(browser, '[class*="st-key-words-"] input'), "the field for a note", ANSWER_S)
     enabled(browser, '[class*="st-key-words-"] input').send_keys(note)
