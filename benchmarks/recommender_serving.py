@@ -28,6 +28,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -136,12 +137,16 @@ def serve(folder: Path, size: Size, started: multiprocessing.Queue[tuple[int, di
     engine.observe(first)
     engine.learn(now)
     laps["learn_s"] = time.perf_counter() - began
+    newest: deque[list[Event]] = deque(maxlen=4)  # the fall-back reads the newest 200,000 at a start
     while some := list(islice(events, 50_000)):
         engine.observe(some)
+        newest.append(some)
+    for some in newest:
         fallback.observe(some)
     live.put(engine, "benchmark", store.seen())
     laps["fill_s"] = time.perf_counter() - began - laps["learn_s"]
     del items, first
+    newest.clear()
     vars(apps.api)["APPS"] = ("recommender",)  # its siblings need not be there
     app = apps.api.create_app(settings, {"recommender": lambda: service})
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
