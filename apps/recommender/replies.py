@@ -95,12 +95,12 @@ def scored(one: Scored) -> dict[str, Any]:
     """One item of an answer."""
     return {
         "item": one.item,
-        "score": round(one.score, 6),
-        "probability": round(one.probability, 6),
-        "parts": {name: round(value, 6) for name, value in one.parts.items()},
-        "routes": list(one.routes),
+        "score": one.score,  # as it is: rounding hundreds of rows takes as long as ranking them
+        "probability": one.probability,
+        "parts": one.parts,
+        "routes": one.routes,
         "reason": one.reason,
-        "because": list(one.because),
+        "because": one.because,
         "known": one.known,
     }
 
