@@ -129,8 +129,8 @@ def _add_watch(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _public_status(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Of an app's status what needs no key: whether its generator is ready, not where its files lie."""
-    return {key: str(status[key]).split(":")[0] for key in ("generator",) if key in status}
+    """Of an app's status what needs no key: whether its model is ready, not where its files lie."""
+    return {key: str(status[key]).split(":")[0] for key in ("generator", "model") if key in status}
 
 
 def _add_errors(app: FastAPI) -> None:

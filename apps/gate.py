@@ -154,8 +154,10 @@ def _template(scope: Scope) -> str:
     """The path with parameters in braces, so that no id becomes a label; ``unknown`` where no route is."""
     if "route" not in scope:
         return "unknown"
-    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
-    return "/".join(names.get(part, part) for part in scope["path"].split("/"))
+    path, names = scope["path"], {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    for value, name in names.items():
+        path = path.replace(value, name) if "/" in value else path  # an id may be an address
+    return "/".join(names.get(part, part) for part in path.split("/"))
 
 
 def _from_here(headers: Headers) -> bool:

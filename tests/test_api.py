@@ -182,3 +182,13 @@ def test_services_are_closed_when_the_server_stops():
     with serving(create_app(settings(), {"chatbot": lambda: stub})):
         assert not stub.closed
     assert stub.closed
+
+
+def test_an_id_that_is_an_address_becomes_no_metrics_label():
+    from apps.gate import _template
+
+    item = "https://shop.example/lamps/1"
+    scope = {"route": object(), "path": f"/v1/recommender/items/{item}", "path_params": {"item_id": item}}
+    assert _template(scope) == "/v1/recommender/items/{item_id}"
+    assert _template({**scope, "path": "/v1/items/a", "path_params": {"item_id": "a"}}) == "/v1/items/{item_id}"
+    assert _template({"path": "/nowhere"}) == "unknown"
