@@ -45,6 +45,12 @@ class AlertCases(Cases):
         with self._store.reading() as work:
             return work.alerts.alerts(filters, open_only, limit, offset)
 
+    def alerts_of(self, ids: Sequence[str]) -> list[Alert]:
+        """The alerts of these ids in this order; one that is not there is left out."""
+        with self._store.reading() as work:
+            found = work.alerts.named(ids)
+        return [found[one] for one in ids if one in found]
+
     def alert(self, alert_id: str) -> AlertView:
         """An alert with its history and the stories of its evidence; ``NotFoundError`` for an unknown id."""
         with self._store.reading() as work:

@@ -90,6 +90,11 @@ class ItemCases(Cases):
         with self._store.reading() as work:
             return work.items.entry(item_id)
 
+    def entries(self, ids: Sequence[str]) -> list[FeedEntry]:
+        """The items of these ids in this order; one that is not there is left out."""
+        with self._store.reading() as work:
+            return work.items.entries(ids)
+
     def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
         """A story with its items; ``NotFoundError`` for an unknown id."""
         with self._store.reading() as work:

@@ -116,11 +116,17 @@ class ItemRows:
 
     def entry(self, item_id: str) -> FeedEntry:
         """``NotFoundError`` for an unknown id."""
-        query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
-        found = self._session.execute(query.where(ItemRow.id == item_id)).first()
-        if found is None:
+        found = self.entries([item_id])
+        if not found:
             raise NotFoundError(f"There is no item '{item_id}'.")
-        return _entry(*found)
+        return found[0]
+
+    def entries(self, ids: Sequence[str]) -> list[FeedEntry]:
+        """Those of the ids that exist, in their order."""
+        query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
+        rows = self._session.execute(query.where(ItemRow.id.in_(ids)))
+        found = {row.id: _entry(row, story) for row, story in rows}
+        return [found[one] for one in ids if one in found]
 
     def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
         """A story and its items in order of arrival; ``NotFoundError`` for an unknown id."""

@@ -184,6 +184,9 @@ class FakeMonitor:
             raise NotFoundError(f"No item has the id '{item_id}'.")
         return found
 
+    def entries(self, ids: Sequence[str]) -> list[FeedEntry]:
+        return [self.entry(one) for one in ids]
+
     def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
         found = [one for one in self.rows if one.story_id == story_id]
         if not found:
@@ -248,6 +251,9 @@ class FakeMonitor:
             and (one.is_open or not open_only)
         ]  # fmt: skip
         return kept[offset : offset + limit]
+
+    def alerts_of(self, ids: Sequence[str]) -> list[Alert]:
+        return [self.held[one] for one in ids if one in self.held]
 
     def alert(self, alert_id: str) -> SimpleNamespace:
         one = self._held(alert_id)

@@ -75,6 +75,14 @@ def test_alerts_are_listed_by_state_severity_and_company(service):
     assert service.alerts(state=State.RESOLVED)[0].episode == 1
 
 
+def test_alerts_and_items_asked_for_by_id_come_in_that_order_and_unknown_ones_not_at_all(service):
+    alert = raised(service)
+    assert service.alerts_of(["x", alert.id]) == [alert]
+    assert [one.item.id for one in service.entries(["b2", "x", "b0"])] == ["b2", "b0"]
+    assert service.entries([]) == service.alerts_of([]) == []
+    assert service.entries(["b1"]) == [service.entry("b1")]
+
+
 def test_a_silence_begins_ends_by_itself_or_by_hand(service):
     made = service.silence("ada", NOW + DAY, "results day", company="alba", start=NOW - HOUR)
     assert raised(service).state is State.SILENCED

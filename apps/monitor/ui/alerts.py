@@ -1,4 +1,7 @@
-"""The alerts page: the list by state and severity, each alert with its whole story and actions, silences."""
+"""The alerts page: the list by state and severity, each alert with its whole story and actions, silences.
+
+The list is live, and stands still while an alert is open.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.monitor.alert_records import Alert, Severity, Silence
+from apps.monitor.alert_records import Severity, Silence
 from apps.monitor.records import SeriesKey
 from apps.monitor.ui.alert_view import SILENCES_H, alert_body, alert_title
+from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import (
     LIVE_S,
     clock_line,
@@ -64,35 +68,41 @@ def _live() -> None:
         clock_line(watch)
         page = int(st.session_state.get("alerts-page", 0))
         open_only = st.session_state.get(SECTION, "open") != "all"
+        severity = st.session_state.get("alerts-severity") or ""
+        company = st.session_state.get("alerts-company") or ""
         found = watch.alerts(
-            severity=st.session_state.get("alerts-severity") or "",
-            company=st.session_state.get("alerts-company") or "",
-            open_only=open_only,
-            limit=PAGE + 1,
-            offset=page * PAGE,
+            severity=severity, company=company, open_only=open_only, limit=PAGE + 1, offset=page * PAGE
         )
-        if not found:
+        asked = (open_only, severity, company, page)
+        shown = kept_list("alerts-shown", asked, [one.id for one in found], PAGE, _key)
+        if not shown.ids:
             st.success(say("alerts_none"), icon=":material/task_alt:")
-        _list(watch, found[:PAGE])
-        pager("alerts-page", page, len(found) > PAGE)
-        if open_only and not found:
-            _lately(watch)
+        waiting_line(shown)
+        _list(watch, shown.ids)
+        pager("alerts-page", page, shown.older)
+        if open_only:
+            _lately(watch, shown.ids)
 
 
-def _list(watch: "MonitorService", found: Sequence[Alert]) -> None:
-    for one in found:
-        label = alert_title(watch, one)
-        with st.expander(label, key=f"alert-{one.id}", on_change="rerun") as shown, one_sentence():
+def _list(watch: "MonitorService", ids: Sequence[str]) -> None:
+    for one in watch.alerts_of(ids):
+        with st.expander(alert_title(watch, one), key=_key(one.id), on_change="rerun") as shown, one_sentence():
             if shown.open:
                 alert_body(watch, watch.alert(one.id))
 
 
-def _lately(watch: "MonitorService") -> None:
-    """With nothing open, the latest that are over: what the monitor has seen."""
-    over = [one for one in watch.alerts(limit=LATELY) if not one.is_open and one.fired_at]
-    if over:
+def _key(alert_id: str) -> str:
+    return f"alert-{alert_id}"
+
+
+def _lately(watch: "MonitorService", above: Sequence[str]) -> None:
+    """With nothing open, the latest that are over: what the monitor has seen. One that is being read stays."""
+    over = [one.id for one in watch.alerts(limit=LATELY) if not one.is_open and one.fired_at]
+    shown = kept_list("alerts-lately", None, over, LATELY, _key)
+    ids = [one for one in shown.ids if one not in above]
+    if ids and (shown.held or not above):
         st.caption(say("alerts_lately"))
-        _list(watch, over)
+        _list(watch, ids)
 
 
 def pager(key: str, page: int, more: bool) -> None:

@@ -35,10 +35,15 @@ def card(watch: "MonitorService", entry: FeedEntry) -> None:
         line = company_line(watch, entry.reading)
         if line:
             st.markdown(line)
-        with st.expander(say("why_correct"), key=f"why-{safe(item.id)}", on_change="rerun", type="compact") as shown:
+        with st.expander(say("why_correct"), key=why_key(item.id), on_change="rerun", type="compact") as shown:
             if shown.open:
                 why(watch, entry)
                 correct(watch, entry)
+
+
+def why_key(item_id: str) -> str:
+    """The key of the part of an item's card that opens."""
+    return f"why-{safe(item_id)}"
 
 
 def safe(item_id: str) -> str:

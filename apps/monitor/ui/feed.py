@@ -1,6 +1,6 @@
 """The feed page: items as they come, filtered, each with its reading, why, and a form to correct it.
 
-Live while one looks at the newest page; ``Live`` off holds the page still for reading.
+Live while one looks at the newest page; it stands still while an item is open, or altogether with ``Live`` off.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,8 @@ import streamlit as st
 
 from apps.monitor.records import FeedQuery, Label
 from apps.monitor.ui.alerts import pager
-from apps.monitor.ui.entry_view import card
+from apps.monitor.ui.entry_view import card, why_key
+from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import LIVE_S, clock_line, company_name, head, one_sentence, say, service, topic_name
 
 if TYPE_CHECKING:
@@ -76,13 +77,15 @@ def _items() -> None:
         watch = service()
         page = int(st.session_state.get(NUMBER, 0))
         clock_line(watch)
-        found = watch.feed(_query(), limit=PAGE + 1, offset=page * PAGE)
-        if not found:
+        found, asked = watch.feed(_query(), limit=PAGE + 1, offset=page * PAGE), (_query(), page)
+        shown = kept_list("feed-shown", asked, [one.item.id for one in found], PAGE, why_key)
+        if not shown.ids:
             st.info(say("feed_none"), icon=":material/filter_alt_off:")
-        for entry in found[:PAGE]:
+        waiting_line(shown)
+        for entry in watch.entries(shown.ids):
             with one_sentence():
                 card(watch, entry)
-        pager(NUMBER, page, len(found) > PAGE)
+        pager(NUMBER, page, shown.older)
 
 
 def _query() -> FeedQuery:

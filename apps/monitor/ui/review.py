@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.monitor.records import Correction, FeedEntry, NewsItem, Reading
 from apps.monitor.ui import charts
-from apps.monitor.ui.entry_view import correct, origin, safe, why
+from apps.monitor.ui.entry_view import correct, origin, safe, why, why_key
 from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, say, topic_name
 from apps.page_parts import moment, plain, say_later, shorten
 
@@ -40,7 +40,7 @@ def _one(watch: "MonitorService", entry: FeedEntry) -> None:
         st.markdown(line)
     if st.button(say("review_right"), key=f"right-{safe(entry.item.id)}", icon=":material/check:"):
         _confirm(watch, entry)
-    with st.expander(say("why_correct"), key=f"why-{safe(entry.item.id)}", on_change="rerun", type="compact") as shown:
+    with st.expander(say("why_correct"), key=why_key(entry.item.id), on_change="rerun", type="compact") as shown:
         if shown.open:
             why(watch, entry)
             correct(watch, entry)

@@ -44,6 +44,10 @@ SHARED: dict[str, tuple[str, str]] = {
         "The sample stream is being played: {done} of {total} items. Everything below grows with it.",
         "正在回放示例信息流：{done} / {total} 条，下面的内容会随之增加。",
     ),
+    "waiting": (
+        "{n} newer, held back while one is open below: close it, and they come in.",
+        "另有 {n} 条较新的内容：下面有一条已展开，收起后即显示。",
+    ),
     # moods, topics, severities, states
     "label": ("Mood", "情绪"),
     "mood_negative": ("negative", "负面"),

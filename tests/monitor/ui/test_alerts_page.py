@@ -1,10 +1,12 @@
 """The alerts page: an alert's whole life by clicks, silences."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from apps.monitor.alert_records import State, Why
+from apps.monitor.records import SeriesKey
 from core.errors import ConflictError
 from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import press, texts
@@ -131,6 +133,75 @@ def test_a_silence_may_begin_later(open_page, fake):
     press(page, "Silence")
     (made,) = fake.muted
     assert (made.topic, made.start) == ("macro", NOW + timedelta(hours=24))
+
+
+def arrive(fake, *ids: str) -> None:
+    """Alerts that fire now, the last one on top."""
+    for id in ids:
+        fake.held = {id: replace(fake.held["a1"], id=id, key=SeriesKey(company="brightquay")), **fake.held}
+
+
+def shown(page) -> list[str]:
+    """The alerts in the list, as what they are about."""
+    return [
+        next(name for name in ("brightquay", "Aldermoor Bank", "鹤川集团") if name in one.label)
+        for one in page.expander
+    ]
+
+
+def test_while_an_alert_is_open_newer_ones_wait(open_page, fake):
+    page = open_page("alerts", alerts_section="all")
+    page.session_state["alert-a1"] = True
+    page.run()
+    arrive(fake, "n1", "n2")
+    page.run()
+    assert shown(page) == ["Aldermoor Bank", "鹤川集团"]
+    assert "2 newer, held back" in texts(page)
+    page.session_state["alert-a1"] = False
+    page.run()
+    assert shown(page) == ["brightquay", "brightquay", "Aldermoor Bank", "鹤川集团"]
+    assert "held back" not in texts(page)
+    assert not page.exception
+
+
+def test_an_open_alert_is_not_pushed_off_its_page(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    arrive(fake, *(f"n{number}" for number in range(20)))
+    page.run()
+    assert shown(page) == ["Aldermoor Bank"]
+    assert page.text_input(key="words-a1")
+    assert "15 newer" in texts(page)
+
+
+def test_what_an_open_list_says_of_its_alerts_stays_fresh(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW)
+    page.run()
+    assert [one.label.count("resolved") for one in page.expander] == [1]
+    page.session_state["alert-a1"] = False
+    page.run()
+    assert "The latest that are over" in texts(page)
+    assert not page.exception
+
+
+def test_one_that_is_over_and_being_read_stays_when_another_fires(open_page, fake):
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW)
+    page = open_page("alerts")
+    page.session_state["alert-a1"] = True
+    page.run()
+    arrive(fake, "n1")
+    fake.act("n1", State.FIRING, Why.HOLDS)
+    page.run()
+    assert shown(page) == ["brightquay", "Aldermoor Bank"]
+    assert page.text_input(key="words-a1")
+    assert "No alert here" not in texts(page)
+
+
+def test_another_section_or_filter_shows_the_newest_at_once(open_page, fake):
+    page = open_page("alerts", **OPEN)
+    arrive(fake, "n1")
+    page.selectbox(key="alerts-severity").set_value("high").run()
+    assert shown(page) == ["brightquay", "Aldermoor Bank"]
 
 
 def test_the_history_shows_who_did_what(open_page, fake):

@@ -100,6 +100,21 @@ def test_long_feeds_have_pages_and_the_older_one_holds_still(open_page, fake):
     assert page.button(key="feed-page-older").disabled
 
 
+def test_while_an_item_is_open_newer_ones_wait(open_page, fake):
+    page = open_page("feed")
+    before = titles(page)
+    page.session_state["why-n2"] = True
+    page.run()
+    fake.rows.insert(0, entry("late", "Brightquay halts a plant", hours_ago=0))
+    page.run()
+    assert [one for one in titles(page) if one in before] == before
+    assert "Brightquay halts a plant" not in titles(page)
+    assert "1 newer, held back" in texts(page)
+    page.session_state["why-n2"] = False
+    page.run()
+    assert titles(page) == ["Brightquay halts a plant", *before]
+
+
 def test_markup_in_the_news_is_shown_as_text(open_page):
     shown = texts(open_page("feed"))
     assert "<script>" not in shown
