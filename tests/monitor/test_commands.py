@@ -108,6 +108,20 @@ def test_watch_shows_each_transition_once_with_its_reason(run, fake, capsys):
     assert (json.loads(line)["number"], json.loads(line)["after"]) == (3, "resolved")
 
 
+def test_watch_beside_a_sample_whose_length_is_not_known_yet_waits_and_shows(run, fake, capsys, monkeypatch):
+    looks = iter([(0, 0), (64, 1700), (1700, 1700)])
+
+    def status() -> dict[str, object]:
+        done, total = next(looks, (None, None))
+        return {"last_transition": 3, "loading": {"running": done is not None, "done": done, "total": total}}
+
+    monkeypatch.setattr(fake, "status", status)
+    assert run("watch", "--once") == 0
+    shown = capsys.readouterr()
+    assert "loading the sample" in shown.err
+    assert shown.out.count("FIRING") == 2
+
+
 def test_backtest_of_two_rule_files_stands_side_by_side(run, fake, capsys, tmp_path):
     first, second = tmp_path / "a.toml", tmp_path / "b.toml"
     for path, name in ((first, "one"), (second, "two")):

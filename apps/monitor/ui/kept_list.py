@@ -14,7 +14,7 @@ from apps.monitor.ui.shared import say
 
 @dataclass(frozen=True)
 class KeptList:
-    """``ids`` to show in this order; ``older``: more follow; ``held``: one is open; ``waiting``: newer ones not shown."""
+    """``ids`` to show in this order; ``older``: more follow; ``held``: one is open; ``waiting``: newer than these."""
 
     asked: Hashable
     ids: tuple[str, ...]
