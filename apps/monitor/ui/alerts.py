@@ -1,6 +1,6 @@
 """The alerts page: the list by state and severity, each alert with its whole story and actions, silences.
 
-The list is live, and stands still while an alert is open.
+The list is live, and stands still while an alert is open. ``?alert=ID`` shows one alert alone.
 """
 
 from collections.abc import Sequence
@@ -32,12 +32,17 @@ if TYPE_CHECKING:
 PAGE = 15
 LATELY = 8
 SECTION = "alerts_section"
+LINKED = "alert"  # the id, in an address such as messages carry
 
 
 def draw() -> None:
     """Head, sections, the open one."""
     watch = service()
     head(watch, "alerts")
+    if st.query_params.get(LINKED):
+        st.button(say("alerts_back"), icon=":material/arrow_back:", key="alerts-back", on_click=_forget_link)
+        _linked()
+        return
     count = len(watch.alerts(open_only=True, limit=1000))
     muted = len(watch.silences())
     sections = {
@@ -50,6 +55,21 @@ def draw() -> None:
     else:
         _filters(watch)
         _live()
+
+
+def _forget_link() -> None:
+    st.query_params.pop(LINKED, None)
+
+
+@st.fragment(run_every=LIVE_S)
+def _linked() -> None:
+    """The one alert that the link in a message leads to."""
+    with one_sentence():
+        watch = service()
+        clock_line(watch)
+        view = watch.alert(str(st.query_params.get(LINKED)))
+        st.markdown(alert_title(watch, view.alert))
+        alert_body(watch, view)
 
 
 def _filters(watch: "MonitorService") -> None:

@@ -100,6 +100,7 @@ WATCH: dict[str, tuple[str, str]] = {
     "section_all": ("All", "全部"),
     "section_silences": ("Silences", "静默"),
     "alerts_none": ("No alert here. That is good, as long as the sources are heard.", "没有告警。前提是来源都正常。"),
+    "alerts_back": ("All alerts", "全部告警"),
     "alerts_lately": ("The latest that are over:", "最近已结束的告警："),
     "alert_since": ("since {time}", "始于 {time}"),
     "alert_why": ("Why now", "为何告警"),

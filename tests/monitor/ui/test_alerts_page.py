@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from apps.monitor.alert_records import State, Why
+from apps.monitor.alert_records import MessageKind, State, Why
+from apps.monitor.notices import notice
 from apps.monitor.records import SeriesKey
 from core.errors import ConflictError
 from tests.monitor.fake_rows import NOW
@@ -202,6 +204,26 @@ def test_another_section_or_filter_shows_the_newest_at_once(open_page, fake):
     arrive(fake, "n1")
     page.selectbox(key="alerts-severity").set_value("high").run()
     assert shown(page) == ["brightquay", "Aldermoor Bank"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_link_of_a_message_opens_its_alert_alone(open_page, fake, language):
+    link = urlsplit(notice(fake.held["a2"], MessageKind.FIRING, [], "https://risk.example/")["generatorURL"])
+    page = open_page(link.path.removeprefix("/monitor-"), language, asked=dict(parse_qsl(link.query)))
+    assert "鹤川集团" in texts(page)
+    assert "Aldermoor" not in "".join(one.label for one in page.expander)
+    page.text_input(key="words-a2").set_value("seen")
+    page.button(key="note-a2").click().run()
+    assert fake.acts[-1][0] == "comment"
+    page.button(key="alerts-back").click().run()
+    assert "Aldermoor Bank" in texts(page)
+    assert not page.exception
+
+
+def test_a_link_to_an_alert_that_is_no_more_says_so_and_leads_back(open_page):
+    page = open_page("alerts", asked={"alert": "gone"})
+    assert [one.value for one in page.error] == [r"No alert has the id 'gone'\."]
+    assert page.button(key="alerts-back").click().run().segmented_control(key="alerts_section")
 
 
 def test_the_history_shows_who_did_what(open_page, fake):
