@@ -50,6 +50,7 @@ class Adapted:
     def __init__(self, base: Path, adapter: Path | None, plan: DevicePlan, tasks: tuple[str, ...]) -> None:
         from core.models import device
         from core.models.adapters import check_trained
+        from core.models.mapped_embedding import map_embedding
         from core.models.precision import for_inference
 
         device.apply(plan)
@@ -62,6 +63,7 @@ class Adapted:
         self.calibration = Calibration.from_record(task.get("calibration", {}))
         self.model, self.tokenizer = self._load(base, adapter, plan)
         self.dtype = for_inference(self.model, plan)
+        map_embedding(self.model, base)
         self.most_tokens = int(min(task.get("max_tokens") or 512, self.tokenizer.model_max_length))
 
     def _load(self, base: Path, adapter: Path | None, plan: DevicePlan) -> tuple[Any, Any]:

@@ -71,9 +71,11 @@ def load_generator(
     model, tokenizer = loading.load_causal_lm(path, plan)
     chat.give_chat_template(tokenizer, chat_template)
     if plan.quantize == "int8":
+        from core.models.mapped_embedding import map_vocabulary
         from core.models.quantization import quantize
 
         quantize(model)
+        map_vocabulary(model, path)
     generator = LocalGenerator(name, model, tokenizer, plan.threads, streams, waiting, context_tokens)
     if adapter is not None:
         generator.load_adapter(adapter.name, adapter)

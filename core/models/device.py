@@ -38,6 +38,7 @@ __all__ = [
     "require_memory",
 ]
 
+INT8 = {"bfloat16": "int8 weights for decoding", "float32": "int8 output layer for decoding"}  # on a CPU, by format
 SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -65,7 +66,7 @@ def plan(settings: ModelSettings) -> DevicePlan:
     """
     device, why_device = _choose_device(settings.device)
     dtype, why_dtype = _choose_dtype(device, settings.dtype)
-    threads, why_threads = _choose_threads(settings.threads)
+    threads, why_threads = _choose_threads(settings.threads, dtype)
     quantize, why_quantize = _choose_quantize(device, dtype, settings.quantize)
     cards = _cards() if device == "cuda" else 0
     free_gb = round(free_memory_bytes(device) / 1e9, 1)
@@ -85,8 +86,8 @@ def apply(chosen: DevicePlan) -> None:
 
 
 @lru_cache(maxsize=1)
-def measure_threads(budget_s: float = 0.4) -> int:
-    """The number of threads with which a decode-like matrix product is quickest right now, in at most ``budget_s``.
+def measure_threads(budget_s: float = 0.4, dtype: str = "bfloat16") -> int:
+    """The number of threads with which a decode-like product in ``dtype`` is quickest now, in at most ``budget_s``.
 
     Beside another job two threads can be 3-30 times slower than one, because each waits for the other at every
     product; so the choice is measured, not read from the number of cores.
@@ -97,7 +98,8 @@ def measure_threads(budget_s: float = 0.4) -> int:
     if cores == 1:
         return 1
     before = torch.get_num_threads()
-    weight, row = torch.randn(2048, 4096, dtype=torch.bfloat16), torch.randn(1, 4096, dtype=torch.bfloat16)
+    number = getattr(torch, dtype)
+    weight, row = torch.randn(2048, 4096).to(number), torch.randn(1, 4096).to(number)
     candidates = sorted({1, max(1, cores // 2), cores})
     try:
         rates = {count: _rate(weight, row, count, budget_s / len(candidates)) for count in candidates}
@@ -178,27 +180,28 @@ def cpu_has_bf16() -> bool:
     return any(bool(known.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
 
 
-def _choose_threads(wanted: int | str) -> tuple[int, str]:
+def _choose_threads(wanted: int | str, dtype: str) -> tuple[int, str]:
     cores = usable_cores()
     if wanted != "auto":
         return int(wanted), f"{wanted} threads by setting"
-    best = measure_threads()
+    best = measure_threads(dtype=dtype)
     return best, f"{best} of {cores} threads, quickest when measured"
 
 
 def _choose_quantize(device: str, dtype: str, wanted: str) -> tuple[str, str]:
     on_card = device.startswith("cuda")
     if wanted == "auto":
-        if device == "cpu" and dtype == "bfloat16":
-            return "int8", "int8 weights for decoding"
-        return "none", ""
+        if device != "cpu" or dtype not in INT8:
+            return "none", ""
+        return "int8", INT8[dtype]
     if wanted in {"4bit", "8bit"}:
         if not on_card:
             raise SettingsError(f"models.quantize is '{wanted}', which needs a CUDA card: choose auto, int8 or none.")
         if importlib.util.find_spec("bitsandbytes") is None:
             raise MissingExtraError("bitsandbytes", "quantize", f"models.quantize={wanted}")
-    elif wanted == "int8" and (device != "cpu" or dtype != "bfloat16"):
-        raise SettingsError("models.quantize is 'int8', which needs models.device=cpu and models.dtype=bfloat16.")
+    elif wanted == "int8" and (device != "cpu" or dtype not in INT8):
+        known = " or ".join(INT8)
+        raise SettingsError(f"models.quantize is 'int8', which needs models.device=cpu and models.dtype={known}.")
     elif wanted not in {"none", "int8"}:
         raise SettingsError(f"models.quantize must be auto, none, int8, 4bit or 8bit, got '{wanted}'.")
     return wanted, f"{wanted} weights by setting" if wanted != "none" else ""

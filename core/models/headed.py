@@ -57,6 +57,10 @@ class HeadedModel(nn.Module):
         embeddings: nn.Module = self.model.get_input_embeddings()
         return embeddings
 
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Into the backbone."""
+        self.model.set_input_embeddings(value)
+
     def get_output_embeddings(self) -> None:
         """There is no language head."""
 

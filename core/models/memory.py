@@ -81,11 +81,13 @@ def estimate_inference_gb(
 ) -> float:
     """Weights + key/value cache + working space, in GB (1e9 bytes).
 
-    int8 keeps the dense weights beside the quantised ones, for prompts are still multiplied densely.
+    int8 keeps the dense weights beside the quantised ones, for prompts are still multiplied densely; a float32 model
+    has its output layer quantised alone.
     """
     weights = shape.parameters * (QUANTIZED_BYTES.get(quantize) or BYTES[dtype])
     if quantize == "int8":
-        weights += shape.parameters * BYTES[dtype]
+        quantised = shape.parameters if dtype == "bfloat16" else shape.vocabulary * shape.hidden
+        weights = shape.parameters * BYTES[dtype] + quantised
     cache = 2 * shape.layers * shape.kv_width * context_tokens * streams * BYTES[dtype]
     working = context_tokens * (2 * shape.hidden + 3 * shape.intermediate) * 4 + 2 * streams * shape.vocabulary * 4
     return (weights + cache + working) / 1e9

@@ -19,7 +19,7 @@ def test_a_machine_without_a_gpu_gets_a_cpu_plan_with_its_reasons():
     plan = device.plan(ModelSettings(threads=1))
     assert plan.device == "cpu"
     assert plan.dtype == ("bfloat16" if device.cpu_has_bf16() else "float32")
-    assert plan.quantize == ("int8" if plan.dtype == "bfloat16" else "none")
+    assert plan.quantize == "int8"
     assert plan.device_map is None
     assert plan.free_gb > 0
     assert "no GPU found" in plan.reason
@@ -38,7 +38,7 @@ def test_settings_are_obeyed():
         ({"device": "cuda"}, "torch sees 0 CUDA cards"),
         ({"device": "mps"}, "no Apple GPU"),
         ({"device": "cpu", "quantize": "4bit"}, "needs a CUDA card"),
-        ({"device": "cpu", "dtype": "float32", "quantize": "int8"}, "needs models.device=cpu and"),
+        ({"device": "cpu", "dtype": "float16", "quantize": "int8"}, "needs models.device=cpu and"),
     ],
 )
 def test_what_this_machine_cannot_do_is_refused_by_the_name_of_the_setting(settings, words):

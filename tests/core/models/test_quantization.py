@@ -46,6 +46,52 @@ def test_only_bfloat16_layers_are_replaced():
     assert isinstance(model[0], quantization.Int8Linear)
 
 
+class WithHead(torch.nn.Module):
+    """Only an output layer, as large ones are."""
+
+    def __init__(self, tokens=30_000, width=64, bias=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lm_head = torch.nn.Linear(width, tokens, bias=bias)
+
+
+def test_a_shortlist_head_chooses_and_scores_the_likely_tokens_as_the_dense_layer_does():
+    model = WithHead()
+    dense, rows = model.lm_head, torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
+    assert quantization.quantize(model) == 1
+    with torch.inference_mode():
+        made, expected = model.lm_head(rows), dense(rows)
+    best = expected.topk(5).indices
+    assert made.shape == (2, 4, 30_000)
+    assert torch.equal(made.argmax(-1), expected.argmax(-1))
+    assert torch.allclose(made.gather(-1, best), expected.gather(-1, best), atol=1e-5)
+    assert (made - expected).norm() / expected.norm() < quantization.TOLERATED
+
+
+def test_a_row_of_a_shortlist_head_does_not_depend_on_the_rows_beside_it():
+    model = WithHead()
+    quantization.quantize(model)
+    rows = torch.randn(8, 64) * torch.logspace(-3, 3, 8)[:, None]
+    with torch.inference_mode():
+        together = model.lm_head(rows)
+        alone = torch.cat([model.lm_head(row[None]) for row in rows])
+    assert torch.allclose(together, alone, rtol=1e-5, atol=0)
+
+
+def test_many_rows_of_a_shortlist_head_are_the_dense_product():
+    model = WithHead()
+    dense, rows = model.lm_head, torch.randn(9, 64)
+    quantization.quantize(model)
+    with torch.inference_mode():
+        assert torch.allclose(model.lm_head(rows), dense(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [WithHead(tokens=1000), WithHead(bias=True), WithHead().half()])
+def test_a_head_that_is_small_or_biased_or_in_another_format_stays_dense(model):
+    assert quantization.quantize(model) == 0
+    assert type(model.lm_head) is torch.nn.Linear
+
+
 @needs_bf16
 def test_a_quantised_generator_with_an_adapter_answers_and_returns_to_its_base(tiny_lm, tiny_adapter):
     plan = DevicePlan("cpu", "bfloat16", 1, "int8", None, 8.0, "test")
