@@ -8,7 +8,8 @@ from uuid import uuid4
 import streamlit as st
 
 from apps.chatbot.records import ApprovedAnswer, Status
-from apps.chatbot.ui.shared import language, one_sentence, plain, say, say_later, shorten
+from apps.chatbot.ui.shared import one_sentence, say
+from apps.page_parts import language, plain, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService

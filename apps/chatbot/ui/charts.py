@@ -111,17 +111,5 @@ def risk_coverage(
     )  # fmt: skip
 
 
-def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
-    """Metrics of a run by step, each with its own axis."""
-    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
-    line = alt.Chart(table, height=220).mark_line(point={"size": 22}).encode(
-        x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-        color=alt.Color("metric:N", legend=LEGEND),
-        tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
-    )  # fmt: skip
-    return line
-
-
 def _scale(names: Mapping[str, str]) -> alt.Scale:
     return alt.Scale(domain=[names[kind] for kind in Outcome], range=[COLOURS[kind] for kind in Outcome])

@@ -10,7 +10,8 @@ import streamlit as st
 
 from apps.chatbot.records import Conversation, ConversationState, Message, Rating, Role, Status
 from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial, offers, scroll_to_end
-from apps.chatbot.ui.shared import language, one_sentence, plain, say, service, shorten
+from apps.chatbot.ui.shared import one_sentence, say, service
+from apps.page_parts import language, plain, shorten
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.chatbot.records import EvidenceKind
-from apps.chatbot.ui.shared import decision_line, plain, say, shorten
+from apps.chatbot.ui.shared import decision_line, say
+from apps.page_parts import plain, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService

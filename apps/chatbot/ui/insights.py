@@ -7,7 +7,8 @@ import streamlit as st
 
 from apps.chatbot.records import Handover, Outcome
 from apps.chatbot.ui import charts
-from apps.chatbot.ui.shared import choose, moment, one_sentence, percent, plain, said, say, say_later, service, shorten
+from apps.chatbot.ui.shared import one_sentence, say, service
+from apps.page_parts import choose, moment, percent, plain, said, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -29,6 +30,7 @@ def draw() -> None:
             "handovers": f"{say('section_handovers')} ({waiting})" if waiting else say("section_handovers"),
             "thresholds": say("section_thresholds"),
         },
+        say("section"),
     )
     if chosen == "overview":
         _overview(bot, _span())

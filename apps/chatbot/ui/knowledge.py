@@ -7,8 +7,9 @@ import streamlit as st
 from apps.chatbot.records import Document, Status
 from apps.chatbot.ui.answer_forms import answer_list, new_answer, review_list
 from apps.chatbot.ui.hit_test import hit_test
-from apps.chatbot.ui.shared import choose, one_sentence, plain, said, say, say_later, service, shorten
+from apps.chatbot.ui.shared import one_sentence, say, service
 from apps.chatbot.ui.upload import upload
+from apps.page_parts import choose, plain, said, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -29,7 +30,7 @@ def draw() -> None:
         "documents": say("section_documents"),
         "hits": say("section_hits"),
     }
-    chosen = choose("knowledge_section", sections)
+    chosen = choose("knowledge_section", sections, say("section"))
     if chosen == "upload":
         upload(bot)
     elif chosen == "review":

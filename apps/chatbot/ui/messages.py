@@ -10,7 +10,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from apps.chatbot.records import Decision, Evidence, Message, Outcome, Rating, Role
-from apps.chatbot.ui.shared import decision_line, moment, plain, say, shorten
+from apps.chatbot.ui.shared import decision_line, say
+from apps.page_parts import moment, plain, shorten
 
 Pick = Callable[[str], None]
 Rate = Callable[[str, Rating, str | None, str | None], None]

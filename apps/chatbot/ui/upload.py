@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.chatbot.records import IngestReport
-from apps.chatbot.ui.jobs import Job, watch
-from apps.chatbot.ui.shared import plain, say
+from apps.chatbot.ui.shared import say
+from apps.page_parts import Job, plain, watch_job
 from core.events import OnEvent
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def upload(bot: "ChatbotService") -> None:
     """The form, then the progress, then the report."""
     job: Job[IngestReport] | None = st.session_state.get(JOB)
     if job is not None and not job.done:
-        watch(JOB)
+        watch_job(JOB, say("working"))
         return
     if job is not None:
         _show(job)
@@ -55,7 +55,7 @@ def _language(place: Any, key: str) -> str | None:
 
 
 def _start(work: Any) -> None:
-    st.session_state[JOB] = Job(work)
+    st.session_state[JOB] = Job(work, say("unexpected"))
     st.rerun()
 
 
@@ -79,7 +79,7 @@ def _ingest(
 def _show(job: Job[IngestReport]) -> None:
     with st.container(border=True, key="report"):
         if job.error or job.result is None:
-            st.error(plain(say("unexpected") if job.error == "unexpected" else str(job.error)), icon=":material/error:")
+            st.error(plain(str(job.error)), icon=":material/error:")
             return
         report = job.result
         columns = st.columns(4)

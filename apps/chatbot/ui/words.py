@@ -1,6 +1,9 @@
 """Every interface string of the chatbot's pages in English and Chinese; a test keeps the two in step."""
 
+from apps.training_page import RUN_WORDS
+
 WORDS: dict[str, tuple[str, str]] = {
+    **RUN_WORDS,
     # the leaf and its pages
     "app_name": ("Customer-service chatbot", "客服机器人"),
     "app_line": (
@@ -212,39 +215,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "coverage_axis": ("share of questions answered", "作答比例"),
     "risk_axis": ("share of wrong answers among them", "其中答错的比例"),
     # training
-    "section_runs": ("Runs", "训练"),
-    "section_compare": ("Compare", "对比"),
-    "section_adapters": ("Adapters", "适配器"),
-    "train_what": ("What to train", "训练对象"),
     "train_judge": ("Judge of candidates (LoRA)", "候选评判（LoRA）"),
     "train_generator": ("Grounded answers (LoRA on the generator)", "依据资料作答（生成模型 LoRA）"),
     "train_intents": ("Intents (classifier)", "意图（分类器）"),
-    "train_steps": ("Most steps", "最多步数"),
-    "train_steps_help": ("0 leaves it to the command.", "0 表示由程序决定。"),
-    "train_go": ("Start training", "开始训练"),
-    "train_started": ("Training has started.", "训练已开始。"),
-    "train_starting": ("Starting …", "正在启动……"),
-    "train_failed": ("The training stopped: {why}", "训练中断：{why}"),
-    "runs_none": ("No runs yet.", "还没有训练记录。"),
-    "state_running": ("running", "进行中"),
-    "state_done": ("done", "完成"),
-    "state_failed": ("failed", "失败"),
-    "state_killed": ("stopped", "已停止"),
-    "state_interrupted": ("interrupted", "已中断"),
-    "left": ("about {minutes} min left", "约剩 {minutes} 分钟"),
-    "step": ("step", "步"),
-    "compare_which": ("Runs", "训练"),
-    "figure": ("Figure", "指标"),
-    "adapters_none": ("No adapters yet: train one.", "还没有适配器，请先训练。"),
     "adapters_line": (
         "The live one answers customers. Promoting and rolling back take effect at the next start.",
         "标为“使用中”的正在服务顾客。上线或回退在下次启动后生效。",
     ),
-    "live": ("live", "使用中"),
-    "promote": ("Promote", "上线"),
-    "promoted": ("Promoted: live from the next start on.", "已上线，下次启动生效。"),
-    "roll_back": ("Roll back", "回退"),
-    "rolled_back": ("Rolled back: live from the next start on.", "已回退，下次启动生效。"),
     # stages of a turn
     "stage_history": ("history", "历史"),
     "stage_search": ("search", "检索"),

@@ -215,7 +215,7 @@ def _side_by_side(watch: "MonitorService", tried: Sequence[Tried]) -> None:
     shown = [_figures(one.report) for one in tried]
     names = [f"{number}. {one.rules.name}" for number, one in enumerate(tried, 1)]  # the same set twice has one name
     rows = [
-        {say("compare_figure"): label, **{name: figures[row][1] for name, figures in zip(names, shown, strict=True)}}
+        {say("figure"): label, **{name: figures[row][1] for name, figures in zip(names, shown, strict=True)}}
         for row, (label, _) in enumerate(shown[0])
     ]
     st.dataframe(rows, hide_index=True, key="compare-table")

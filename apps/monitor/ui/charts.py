@@ -190,17 +190,6 @@ def spark(points: Sequence[Point], span: timedelta, window: tuple[datetime, date
     return alt.LayerChart(layer=[behind, bars]).properties(height=110)
 
 
-def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
-    """Losses of a training run by step."""
-    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
-    return alt.Chart(table, height=220).mark_line(point={"size": 22}).encode(
-        x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-        color=alt.Color("metric:N", legend=LEGEND),
-        tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
-    )  # fmt: skip
-
-
 def then_and_now(then: Mapping[str, float], now: Mapping[str, float], names: tuple[str, str]) -> alt.Chart:
     """Two distributions over the same kinds, side by side; ``names`` are the words for before and of late."""
     kinds = sorted({*then, *now}, key=_by_number)

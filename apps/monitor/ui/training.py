@@ -1,32 +1,18 @@
-"""The training page: uncertain items to review, corrections, drift, runs started and watched, adapters promoted.
-
-The button starts the very command of the terminal as a process of its own; this page only reads the run folder, so
-that a rerun, a reload or a closed browser stops nothing.
-"""
+"""The training page: uncertain items to review, corrections, drift, runs started and watched, adapters promoted."""
 
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from apps import run_view
-from apps.monitor.settings import MonitorSettings
-from apps.monitor.ui import charts
+from apps import run_view, training_page
 from apps.monitor.ui import shared as page
 from apps.monitor.ui.review import corrections, drift, review
 from apps.monitor.ui.shared import head, one_sentence, say, service
-from apps.page_parts import choose, percent, plain, say_later, shorten
-from apps.run_view import AdapterRow
-from core import runs
-from core.runs import Run
+from apps.page_parts import choose
+from apps.training_page import TrainingPage
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
-APP = "monitor"
 WHATS = ("english", "chinese")
-COLOURS = {"running": "blue", "done": "green", "failed": "red"}
-LOOK_S = 2.0
-SHOWN_RUNS = 20
 SECTIONS = ("review", "corrections", "drift", "runs", "compare_runs", "adapters")
 
 
@@ -35,124 +21,31 @@ def draw() -> None:
     watch = service()
     head(watch, "training")
     chosen = choose("training_section", {name: say(f"section_{name}") for name in SECTIONS}, say("section"))
-    _section(watch, chosen)
+    if chosen in ("review", "corrections", "drift"):
+        _learning(watch, chosen)
+    else:
+        _runs(chosen)
 
 
-def _section(watch: "MonitorService", chosen: str) -> None:
-    monitor = page.settings()
+def _learning(watch: "MonitorService", chosen: str) -> None:
     if chosen == "review":
         review(watch)
     elif chosen == "corrections":
         corrections(watch)
-    elif chosen == "drift":
-        drift(watch)
-    elif chosen == "runs":
-        _start(monitor)
-        _watch(monitor)
-    elif chosen == "compare_runs":
-        _compare(monitor)
     else:
-        _adapters(monitor)
+        drift(watch)
 
 
-def words(what: str, steps: int | None) -> list[str]:
-    """The words after ``trifolium monitor`` a button stands for."""
-    return ["train", "--what", what, *(["--max-steps", str(steps)] if steps else [])]
-
-
-def _start(monitor: MonitorSettings) -> None:
-    with st.form("train", border=True):
-        left, right = st.columns(2)
-        what = left.selectbox(say("train_what"), WHATS, format_func=lambda one: say(f"train_{one}"), key="train-what")
-        steps = right.number_input(say("train_steps"), 0, 100_000, 0, key="train-steps")
-        busy = any(run.state == "running" for run in runs.list_runs(monitor.home, APP))
-        said = words(what or WHATS[0], int(steps) or None)
-        st.caption(f"`trifolium {APP} {' '.join(said)}`")
-        go = st.form_submit_button(say("train_go"), type="primary", icon=":material/play_arrow:", disabled=busy)
-    if go:
-        st.session_state["monitor-training"] = run_view.start(monitor.home, APP, *said)
-        say_later(say("train_started"), ":material/play_arrow:")
-
-
-@st.fragment(run_every=LOOK_S)
-def _watch(monitor: MonitorSettings) -> None:
-    with one_sentence():
-        process = st.session_state.get("monitor-training")
-        if process is not None and process.poll() not in (None, 0):
-            why = shorten(run_view.last_words(monitor.home, APP), 240)
-            st.error(say("train_failed", why=plain(why)), icon=":material/error:")
-        found = runs.list_runs(monitor.home, APP)
-        if not found:
-            starting = process is not None and process.poll() is None
-            st.info(say("train_starting" if starting else "runs_none"), icon=":material/hourglass_empty:")
-        for number, run in enumerate(found[:SHOWN_RUNS]):
-            with st.container(border=True):
-                _run(run, number == 0)
-
-
-def _run(run: Run, newest: bool) -> None:
-    state, status = run.state, run.status
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(say(f"run_{state}"), color=COLOURS.get(state, "gray"))  # type: ignore[arg-type]
-        st.markdown(f"**{plain(run.id)}**", width="content")
-        st.caption(str(status.get("started") or "")[:16].replace("T", " "), width="content")
-    if state == "running":
-        seen = run_view.progress(run)
-        left = f" · {say('left', minutes=max(1, round(seen.left_s / 60)))}" if seen.left_s else ""
-        st.progress(seen.fraction, text=f"{plain(seen.stage or say('working'))} · {percent(seen.fraction)}{left}")
-    if status.get("error"):
-        st.error(plain(shorten(str(status["error"]), 300)), icon=":material/error:")
-    points = run_view.curve(run) if newest else []
-    if points:
-        st.altair_chart(charts.curve(points, say("step")), key=f"curve-{run.id}")
-
-
-def _compare(monitor: MonitorSettings) -> None:
-    found = {run.id: run for run in runs.list_runs(monitor.home, APP)}
-    if not found:
-        st.info(say("runs_none"), icon=":material/hourglass_empty:")
-        return
-    chosen = st.multiselect(say("section_runs"), list(found), default=list(found)[:2], key="compare-runs")
-    table = runs.compare([found[one] for one in chosen])
-    rows = [
-        {say("compare_figure"): column, **{str(row["run"]): _cell(row[column]) for row in table.rows}}
-        for column in table.columns
-        if column != "run"
-    ]
-    if chosen:
-        st.dataframe(rows, hide_index=True, key="compare-runs-table")
-
-
-def _cell(value: object) -> str:
-    """One type in a column, whatever the row is about."""
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _adapters(monitor: MonitorSettings) -> None:
-    rows = [row for row in run_view.adapter_rows(monitor.home) if row.name.startswith("market-")]
-    if not rows:
-        st.info(say("adapters_none"), icon=":material/extension:")
-        return
-    st.caption(say("adapters_line"))
-    for row in rows:
-        with st.container(border=True), one_sentence():
-            _adapter(monitor, row)
-
-
-def _adapter(monitor: MonitorSettings, row: AdapterRow) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if row.live:
-            st.badge(say("live"), color="green", icon=":material/bolt:")
-        st.markdown(f"**{plain(row.name)}** · {plain(row.version)} · {plain(row.base)}", width="content")
-        st.caption(row.created[:16].replace("T", " "), width="content")
-    if row.metrics:
-        st.caption(plain(" · ".join(f"{key} {value:.3f}" for key, value in list(row.metrics.items())[:8])))
-    if not row.live and st.button(say("promote"), key=f"promote-{row.name}-{row.version}"):
-        run_view.promote(monitor.home, row.base, row.name, row.version)
-        say_later(say("promoted"))
-    if row.live and row.can_return and st.button(say("roll_back"), key=f"back-{row.name}-{row.version}"):
-        run_view.roll_back(monitor.home, row.name)
-        say_later(say("rolled_back"))
+def _runs(chosen: str) -> None:
+    home = page.settings().home
+    own = TrainingPage("monitor", home, say)
+    if chosen == "runs":
+        training_page.start(own, lambda: training_page.what_and_steps(own, WHATS))
+        training_page.watch(own)
+    elif chosen == "compare_runs":
+        training_page.compare(own)
+    else:
+        training_page.adapters(own, [row for row in run_view.adapter_rows(home) if row.name.startswith("market-")])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Strings of single pages lie in ``words_watch`` and ``words_desk``; a test keeps 
 
 from apps.monitor.ui.words_desk import DESK
 from apps.monitor.ui.words_watch import WATCH
+from apps.training_page import RUN_WORDS
 
 SHARED: dict[str, tuple[str, str]] = {
     # the leaf and its pages
@@ -107,10 +108,9 @@ SHARED: dict[str, tuple[str, str]] = {
     "delete": ("Delete", "删除"),
     "who": ("Your name", "您的名字"),
     "nobody": ("page", "页面"),
-    "live": ("live", "使用中"),
     "from": ("From", "起"),
 }
-WORDS: dict[str, tuple[str, str]] = {**SHARED, **WATCH, **DESK}
+WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **SHARED, **WATCH, **DESK}
 
 
 def translate(key: str, language: str = "en", **values: object) -> str:

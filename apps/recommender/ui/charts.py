@@ -98,18 +98,3 @@ def differences(rows: Sequence[Difference], axis: str) -> alt.LayerChart:
     )
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4], color=RED).encode(x="x:Q")
     return span + dots + zero
-
-
-def curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
-    """Losses of a run by step."""
-    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
-    return (
-        alt.Chart(table, height=220)
-        .mark_line(point={"size": 22})
-        .encode(
-            x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
-            color=alt.Color("metric:N", legend=LEGEND),
-            tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
-        )
-    )

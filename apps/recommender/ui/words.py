@@ -1,6 +1,9 @@
 """Every interface string of the recommender's pages in English and Chinese; a test keeps the two in step."""
 
+from apps.training_page import RUN_WORDS
+
 WORDS: dict[str, tuple[str, str]] = {
+    **RUN_WORDS,
     # the leaf and its pages
     "app_name": ("Text-aware recommender", "文本感知推荐"),
     "app_line": (
@@ -227,8 +230,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "experiment_go": ("Start", "开始"),
     "experiment_started": ("{name} runs.", "{name} 已开始。"),
     # training
-    "section_runs": ("Runs", "训练"),
-    "section_compare": ("Compare", "对比"),
     "section_models": ("Models", "模型"),
     "train_line": (
         "Tunes the text model on the events of this shop, fits everything anew, measures it on later behaviour, "
@@ -241,29 +242,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "没有 GPU 时需要几分钟到半小时；不勾选则一分钟内重新拟合其余部分。",
     ),
     "train_promote": ("Let it answer when it is better", "更好时自动上线"),
-    "train_go": ("Start training", "开始训练"),
-    "train_started": ("Training has started.", "训练已开始。"),
-    "train_starting": ("Starting …", "正在启动……"),
-    "train_failed": ("The training stopped: {why}", "训练中断：{why}"),
-    "runs_none": ("No runs yet.", "还没有训练记录。"),
-    "state_running": ("running", "进行中"),
-    "state_done": ("done", "完成"),
-    "state_failed": ("failed", "失败"),
-    "state_killed": ("stopped", "已停止"),
-    "state_interrupted": ("interrupted", "已中断"),
-    "left": ("about {minutes} min left", "约剩 {minutes} 分钟"),
-    "step": ("step", "步"),
-    "compare_which": ("Runs", "训练"),
-    "figure": ("Figure", "指标"),
     "models_none": ("No models yet: train one.", "还没有模型，请先训练。"),
     "models_line": (
         "The live one answers. Promoting and rolling back take effect within a second, without a failed call.",
         "标为“使用中”的正在作答。上线或回退一秒内生效，不会中断任何请求。",
     ),
-    "live": ("live", "使用中"),
-    "promote": ("Promote", "上线"),
     "promoted": ("{name} answers from now on.", "{name} 已上线。"),
-    "roll_back": ("Roll back", "回退"),
     "rolled_back": ("{name} answers again.", "已回退到 {name}。"),
     # categories of the sample shop
     "category_": ("without a category", "未分类"),

@@ -87,7 +87,7 @@ def test_a_training_that_dies_at_once_shows_its_last_words(home, open_page):
     log = home / "logs" / "chatbot-training-page.log"
     log.parent.mkdir()
     log.write_text("a\nThere is nothing to train on.\n", encoding="utf-8")
-    page = open_page("training", training=Dead())
+    page = open_page("training", **{"chatbot-training": Dead()})
     assert "There is nothing to train on" in page.error[0].value and not page.exception
 
 

@@ -80,7 +80,7 @@ def test_a_training_that_dies_at_once_shows_its_last_words(open_page, shop):
     log = shop.settings.home / "logs" / "recommender-training-page.log"
     log.parent.mkdir()
     log.write_text("a\nThere is nothing to train on.\n", encoding="utf-8")
-    page = open_page("training", recommender_training=Dead())
+    page = open_page("training", **{"recommender-training": Dead()})
     assert "There is nothing to train on" in page.error[0].value and not page.exception
 
 
