@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from apps.recommender.candidates import BIT, route_names
+from apps.recommender.candidates import route_names
 from apps.recommender.explanation import sentence, strongest
 from apps.recommender.features import Matrix
 from apps.recommender.identifiers import Rows
@@ -48,55 +48,62 @@ def scored_list(
     extra = np.array(added if len(added) else np.zeros(len(rows)))
     parts["diversity"] = parts["diversity"] + extra
     totals = (scores + extra).tolist()
-    by_row = np.stack([parts[name] for name in PARTS], axis=1).tolist() if len(rows) else []
-    links = _Links(signals, rows) if explain and len(rows) else None
-    name = signals.knowledge.catalogue.numbers.id
-    found = []
-    for place, row in enumerate(rows.tolist()):
-        own = dict(zip(PARTS, by_row[place], strict=True))
-        bits = int(routes[place]) if routes is not None else 0
-        reason, because = links.why(place, own, bits, language) if links else ("", ())
-        found.append(Scored(name(row), totals[place], probabilities[place], own, route_names(bits), reason, because))
-    return found
+    owns = [dict(zip(PARTS, row, strict=True)) for row in np.stack([parts[name] for name in PARTS], axis=1).tolist()]
+    ways = list(map(route_names, routes.tolist())) if routes is not None else [()] * len(rows)
+    ids = signals.knowledge.catalogue.numbers.ids(rows.tolist())
+    if not explain or not ids:
+        return list(map(Scored, ids, totals, probabilities, owns, ways))
+    links = _Links(signals, rows)
+    whys = [links.why(place, own, way, language) for place, (own, way) in enumerate(zip(owns, ways, strict=True))]
+    return list(map(Scored, ids, totals, probabilities, owns, ways, *zip(*whys, strict=True)))
 
 
 class _Links:
     """How strongly each liked thing speaks for each candidate, by text, behaviour, and brand or category."""
 
     def __init__(self, signals: Signals, rows: Rows) -> None:
-        knowledge, liked = signals.knowledge, signals.person.liked
-        self.signals, self.liked, self.rows = signals, liked, rows
-        weights = signals.person.weights[:, None]
-        tables = knowledge.tables
-        self.strength: dict[str, Matrix] = {
-            "text": knowledge.vectors(rows) @ signals.liked_vectors.T,  # (rows, liked)
-            "behaviour": ((tables.together.between(liked, rows) + tables.linear.between(liked, rows)) * weights).T,
-            "rule": self._kin(rows, liked),
-        }
-        self.least = {"text": CLOSE, "behaviour": 0.0, "rule": 0.0}
+        self.signals, self.liked, self.rows = signals, signals.person.liked, rows
+        self._strength = {"text": (self._likeness, CLOSE), "behaviour": (self._met, 0.0), "rule": (self._kin, 0.0)}
+        self._found: dict[str, list[list[int]]] = {}  # per part and row: the liked items that speak most for it
 
-    def _kin(self, rows: Rows, liked: Rows) -> Matrix:
-        found = np.zeros((len(rows), len(liked)), np.float32)
-        catalogue = self.signals.knowledge.catalogue
-        for codes, worth in ((catalogue.brand, 2.0), (catalogue.category, 1.0)):
-            same = (codes[rows][:, None] == codes[liked][None, :]) & (codes[rows][:, None] > 0)
-            found += worth * same
-        return found
-
-    def why(self, place: int, parts: dict[str, float], bits: int, language: str) -> tuple[str, tuple[str, ...]]:
+    def why(
+        self, place: int, parts: dict[str, float], routes: tuple[str, ...], language: str
+    ) -> tuple[str, tuple[str, ...]]:
         """The sentence for a candidate, and the ids of the items it names."""
-        if bits & BIT["unfinished"]:
+        if "unfinished" in routes:
             return sentence("unfinished", (), language), ()
         part = strongest(parts)
-        liked = self._named(part, place) if part in self.strength else []
+        liked = self._named(part)[place] if part in self._strength and len(self.liked) else []
         catalogue = self.signals.knowledge.catalogue
         titles = [catalogue.item(row).title for row in liked]
-        return sentence(part, titles, language), tuple(catalogue.numbers.id(row) for row in liked)
+        return sentence(part, titles, language), tuple(catalogue.numbers.ids(liked))
 
-    def _named(self, part: str, place: int) -> list[int]:
-        """Rows of the liked items that speak most for a candidate in this part; itself is no reason."""
-        if not len(self.liked):
-            return []
-        strength = np.where(self.liked == self.rows[place], -1, self.strength[part][place])
-        best = np.argsort(-strength, kind="stable")[:NAMED]
-        return [int(self.liked[n]) for n in best if strength[n] > self.least[part]]
+    def _named(self, part: str) -> list[list[int]]:
+        """For every candidate the rows of the liked items that speak most for it in this part; itself is no reason."""
+        if part not in self._found:
+            of, least = self._strength[part]
+            strength = np.where(self.liked[None, :] == self.rows[:, None], -1, of())  # (rows, liked)
+            order = np.argsort(-strength, axis=1, kind="stable")[:, :NAMED]
+            enough = np.take_along_axis(strength, order, 1) > least
+            names = self.liked[order].tolist()
+            self._found[part] = [
+                [row for row, there in zip(*both, strict=True) if there]
+                for both in zip(names, enough.tolist(), strict=True)
+            ]
+        return self._found[part]
+
+    def _likeness(self) -> Matrix:
+        return self.signals.knowledge.vectors(self.rows) @ self.signals.liked_vectors.T
+
+    def _met(self) -> Matrix:
+        tables = self.signals.knowledge.tables
+        strength = tables.together.between(self.liked, self.rows) + tables.linear.between(self.liked, self.rows)
+        return (strength * self.signals.person.weights[:, None]).T
+
+    def _kin(self) -> Matrix:
+        found = np.zeros((len(self.rows), len(self.liked)), np.float32)
+        catalogue = self.signals.knowledge.catalogue
+        for codes, worth in ((catalogue.brand, 2.0), (catalogue.category, 1.0)):
+            own = codes[self.rows][:, None]
+            found += worth * ((own == codes[self.liked][None, :]) & (own > 0))
+        return found

@@ -6,6 +6,7 @@ A route proposes rows; it does not rank. Rules (what may be shown) are ``filters
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from apps.recommender.signals import Signals
 
 Mask = npt.NDArray[np.bool_]
 SHARES = {"popular": 0.25, "trending": 0.25, "fresh": 0.25, "words": 0.5}  # of ``per_route``; the others take all
+SAMPLE, LEAST_SAMPLED = 1_024, 8  # values that tell where the best of many begin
 BIT = {name: 1 << place for place, name in enumerate(ROUTES)}
 
 
@@ -44,6 +46,7 @@ class Candidates:
         return Candidates(self.rows[keep], self.routes[keep])
 
 
+@lru_cache(maxsize=1 << len(ROUTES))
 def route_names(bits: int) -> tuple[str, ...]:
     """The names behind bits of ``BIT``."""
     return tuple(name for name, bit in BIT.items() if bits & bit)
@@ -68,22 +71,21 @@ def _routes(signals: Signals, now: float, allowed: Mask) -> dict[str, Rows]:
     most = knowledge.options.per_route
     count = {name: max(10, int(SHARES.get(name, 1.0) * most)) for name in ROUTES}
     found = {
-        "popular": best(np.where(allowed, knowledge.popularity.popular(now), 0), count["popular"]),
-        "trending": best(np.where(allowed, knowledge.popularity.trending(now), 0), count["trending"]),
+        "popular": best(knowledge.popularity.popular(now), count["popular"], allowed),
+        "trending": best(knowledge.popularity.trending(now), count["trending"], allowed),
         "fresh": _fresh(signals, now, count["fresh"], allowed),
     }
     if not person.warm:
         return found
     found["unfinished"] = person.unfinished
-    found["together"] = best(np.where(allowed, signals.together, 0), count["together"])
-    found["factors" if len(knowledge.tables.factors) else "linear"] = best(
-        np.where(allowed, signals.linear, 0), count["linear"]
-    )
+    found["together"] = best(signals.together, count["together"], allowed)
+    behaviour = "factors" if len(knowledge.tables.factors) else "linear"
+    found[behaviour] = best(signals.linear, count["linear"], allowed)
     room = len(person.seen) if len(person.seen) < most else most  # what was seen is nearest to itself
     found["text"] = knowledge.nearest(signals.text_vector, count["text"] + room, allowed)
-    if len(knowledge) <= len(knowledge.panel[0]):  # small enough for the words of every item
+    if len(knowledge) <= len(knowledge.panel.rows):  # small enough for the words of every item
         likeness = knowledge.wording.likeness(signals.words, np.arange(len(knowledge)))
-        found["words"] = best(np.where(allowed, likeness, 0), count["words"])
+        found["words"] = best(likeness, count["words"], allowed)
     return found
 
 
@@ -98,10 +100,11 @@ def is_fresh(signals: Signals, now: float) -> Mask:
 def _fresh(signals: Signals, now: float, count: int, allowed: Mask) -> Rows:
     """Fresh items nearest to her interest; the newest first for somebody unknown."""
     knowledge = signals.knowledge
-    rows = np.flatnonzero(is_fresh(signals, now) & allowed)
-    if len(rows) > 10 * count:  # many items nobody met: the newest, then those added last
-        order = np.argsort(np.nan_to_num(knowledge.catalogue.created[rows]), kind="stable")
-        rows = rows[order[-10 * count :]]
+    fresh = is_fresh(signals, now) & allowed
+    if np.count_nonzero(fresh) > 10 * count:  # many items nobody met: the newest, then those added last
+        rows = _last(knowledge.by_age, fresh, 10 * count)
+    else:
+        rows = np.flatnonzero(fresh)
     if signals.person.warm and knowledge.model.dim:
         value = knowledge.vectors(rows) @ signals.text_vector
     else:
@@ -109,12 +112,35 @@ def _fresh(signals: Signals, now: float, count: int, allowed: Mask) -> Rows:
     return rows[np.argsort(-value, kind="stable")[:count]]
 
 
-def best(values: npt.NDArray[np.floating], count: int) -> Rows:
-    """Rows of the largest values above 0, best first; equal ones by row."""
-    if len(values) > 4 * count:
-        rows = np.argpartition(-values, count)[:count]
-        rows.sort()
-    else:
-        rows = np.arange(len(values))
-    rows = rows[values[rows] > 0]
+def _last(order: Rows, mask: Mask, count: int) -> Rows:
+    """The last ``count`` rows of an order that a mask lets through; reads no more of it than it must."""
+    read = 2 * count
+    while True:
+        found = order[-read:][mask[order[-read:]]]
+        if len(found) >= count or read >= len(order):
+            return found[-count:]
+        read *= 4
+
+
+def best(values: npt.NDArray[np.floating], count: int, allowed: Mask | None = None) -> Rows:
+    """Rows of the largest values above 0 that are allowed, best first; equal ones by row."""
+    rows = _above(values, _bar(values, count), allowed)
+    if len(rows) < count:
+        rows = _above(values, 0.0, allowed)
+    if len(rows) > 4 * count:
+        top = np.argpartition(-values[rows], count)[:count]
+        top.sort()
+        rows = rows[top]
     return rows[np.argsort(-values[rows], kind="stable")[:count]]
+
+
+def _above(values: npt.NDArray[np.floating], bar: float, allowed: Mask | None) -> Rows:
+    rows = np.flatnonzero(values > bar)
+    return rows if allowed is None else rows[allowed[rows]]
+
+
+def _bar(values: npt.NDArray[np.floating], count: int) -> float:
+    """What about four times ``count`` values are above, judged by a thousandth or so of them; at least 0."""
+    sample = values[:: 1 + len(values) // SAMPLE]
+    place = max(LEAST_SAMPLED, int(4 * count * len(sample) / max(1, len(values))))
+    return max(0.0, float(np.partition(sample, -place)[-place])) if place < len(sample) else 0.0

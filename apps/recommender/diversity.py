@@ -5,6 +5,7 @@ One greedy pass; what each dial takes from or gives to an item is kept, so that 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,30 +58,34 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
     shares = np.exp(base - base.max(initial=-np.inf)) if size else base
     shares = shares / max(float(shares.sum()), 1e-30)
     penalty = STRENGTH * wish.diversity**CURVE
-    closest = np.zeros(size, np.float32)  # highest likeness to anything chosen
-    open_ = np.ones(size, np.bool_)
+    lift = np.zeros(size, np.float32)
+    loss = np.zeros(size, np.float32)  # penalty times the highest likeness to anything chosen; chosen ones lose all
     found = Chosen([], [], {})
     counts: Counter[int] = Counter()
-    while len(found.places) < k and open_.any():
-        lift = MIX_STRENGTH * wish.calibration * _closer(pool, counts) if wish.calibration and pool.mix else 0.0
-        gains = shares * np.exp(lift) / np.log2(len(found.places) + 2)
-        value = gains - penalty * closest
-        best = int(np.argmax(np.where(open_, value, -np.inf)))
-        open_[best] = False
+    for _ in range(size):
+        if len(found.places) == k:
+            break
+        if wish.calibration and pool.mix:
+            lift = MIX_STRENGTH * wish.calibration * _closer(pool, counts)
+        gains = shares * (np.exp(lift) / math.log2(len(found.places) + 2))
+        value = gains - loss
+        best = int(value.argmax())
+        loss[best] = np.inf
         rule = _over(pool, found.places, best, wish)
         if rule:
             found.capped.setdefault(rule, []).append(best)
             continue
-        kept = max(float(value[best] / gains[best]), LEAST) if gains[best] > 0 else LEAST
+        gain = float(gains[best])
+        kept = max(float(value[best]) / gain, LEAST) if gain > 0 else LEAST
         found.places.append(best)
-        found.added.append(float(base[best] - pool.scores[best] + np.broadcast_to(lift, size)[best] + np.log(kept)))
+        found.added.append(float(base[best] - pool.scores[best] + lift[best]) + math.log(kept))
         counts[int(pool.categories[best])] += 1
         if penalty:
-            closest = np.maximum(closest, pool.vectors @ pool.vectors[best])
+            loss = np.maximum(loss, penalty * (pool.vectors @ pool.vectors[best]))
     return found
 
 
-def granted(places: Sequence[int], order: Sequence[int], fresh: npt.NDArray[np.bool_], slots: int) -> dict[int, int]:
+def granted(places: Sequence[int], order: npt.ArrayLike, fresh: npt.NDArray[np.bool_], slots: int) -> dict[int, int]:
     """Spots of a list that go to fresh candidates, and to which: the best of them, on the last spots not fresh.
 
     ``places`` are the list's candidates, ``order`` all of them, best first; as many fresh ones as ``slots`` are wanted.
@@ -89,7 +94,8 @@ def granted(places: Sequence[int], order: Sequence[int], fresh: npt.NDArray[np.b
     missing = slots - sum(bool(fresh[place]) for place in places)
     if missing <= 0:
         return {}
-    waiting = [int(place) for place in order if fresh[place] and place not in inside][:missing]
+    ranked = np.asarray(order, np.int64)
+    waiting = [place for place in ranked[fresh[ranked]].tolist() if place not in inside][:missing]
     old = [spot for spot, place in enumerate(places) if not fresh[place]]
     return dict(zip(old[len(old) - len(waiting) :], waiting, strict=False))
 

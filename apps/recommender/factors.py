@@ -33,19 +33,20 @@ class Factors:
 
     def scores(self, met: Rows, weights: npt.NDArray[np.float32], size: int) -> Matrix:
         """(size,) liking of every item by somebody who met these; items newer than the factors get 0."""
-        found = np.zeros(size, np.float32)
-        old = met < len(self)
-        if old.any():
-            found[: len(self)] = self.items @ self.person(met[old], weights[old])
-        return found
+        return self.liking(self.person(met, weights), size)
+
+    def liking(self, person: Matrix, size: int) -> Matrix:
+        """(size,) liking of every item by somebody with this vector; items newer than the factors get 0."""
+        found = self.items @ person
+        return found if size == len(found) else np.pad(found, (0, size - len(found)))
 
     def some(self, met: Rows, weights: npt.NDArray[np.float32], rows: Rows) -> tuple[Matrix, float, float]:
         """(rows,) liking of some items, and mean and spread over all of them, without looking at all of them."""
+        return self.liking_of(self.person(met, weights), rows)
+
+    def liking_of(self, person: Matrix, rows: Rows) -> tuple[Matrix, float, float]:
+        """``some`` for somebody with this vector."""
         found = np.zeros(len(rows), np.float32)
-        old = met < len(self)
-        if not old.any():
-            return found, 0.0, 0.0
-        person = self.person(met[old], weights[old])
         there = rows < len(self)
         found[there] = self.items[rows[there]] @ person
         mean, spread = self._moments
@@ -57,9 +58,15 @@ class Factors:
         return self.items.mean(0), np.cov(self.items.T, bias=True).reshape(self.items.shape[1], -1).astype(np.float32)
 
     def person(self, met: Rows, weights: npt.NDArray[np.float32]) -> Matrix:
-        """(dim,) vector of somebody who met these items with these weights (1 is an ordinary meeting)."""
-        vectors = self.items[met].astype(np.float64)
-        surer = CONFIDENCE * weights.clip(min=0)
+        """(dim,) vector of somebody who met these items with these weights (1 is an ordinary meeting).
+
+        Items newer than the factors say nothing; zeros for somebody who met no other.
+        """
+        old = met < len(self)
+        if not old.any():
+            return np.zeros(self.items.shape[1], np.float32)
+        vectors = self.items[met[old]].astype(np.float64)
+        surer = CONFIDENCE * weights[old].clip(min=0)
         left = self.gram + (vectors * surer[:, None]).T @ vectors
         return np.linalg.solve(left, ((1 + surer)[:, None] * vectors).sum(0)).astype(np.float32)
 

@@ -50,16 +50,17 @@ def _texts(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     nothing = np.zeros(len(rows), np.float32)
     found = dict.fromkeys(("text", "text_last", "text_near", "words", "words_last", "cold_text", "disliked"), nothing)
     if knowledge.model.dim and len(signals.person.disliked):
-        found["disliked"] = (knowledge.vectors(rows) @ signals.disliked_vectors.T).max(1)
+        found["disliked"] = (signals.vectors(rows) @ signals.disliked_vectors.T).max(1)
     if not signals.person.warm:
         return found
     if knowledge.model.dim:
-        vectors = knowledge.vectors(rows)
+        vectors = signals.vectors(rows)
         for name, vector in (("text", signals.text_vector), ("text_last", signals.last_vector)):
             found[name] = signals.text_standard(vector).of(vectors @ vector)
         found["text_near"] = signals.near(rows).max(1)
+    words = knowledge.wording.words(rows)
     for name, profile in (("words", signals.words), ("words_last", signals.words_last)):
-        found[name] = signals.words_standard(profile).of(knowledge.wording.likeness(profile, rows))
+        found[name] = signals.words_standard(profile).of(words.likeness(profile))
     strongest = found["text"] if knowledge.model.dim else found["words"]
     found["cold_text"] = strongest * _cold(signals, rows)
     return found
@@ -84,8 +85,8 @@ def _items(signals: Signals, rows: Rows, now: float) -> dict[str, Matrix]:
     age_days = (now - catalogue.created[rows]) / DAY_S
     known = np.isfinite(age_days) & (age_days >= 0)
     return {
-        "popular": np.log1p(knowledge.popularity.popular(now)[rows]).astype(np.float32),
-        "trending": np.log1p(knowledge.popularity.trending(now)[rows]).astype(np.float32),
+        "popular": np.log1p(knowledge.popularity.popular(now, rows)).astype(np.float32),
+        "trending": np.log1p(knowledge.popularity.trending(now, rows)).astype(np.float32),
         "age": np.where(known, np.exp2(-np.where(known, age_days, 0) / 30), 0).astype(np.float32),
         "fresh": (known & (age_days <= knowledge.options.fresh_days)).astype(np.float32),
         "cold": _cold(signals, rows),

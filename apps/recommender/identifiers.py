@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +40,7 @@ class Numbers:
 
     def rows(self, ids: Sequence[str]) -> Rows:
         """(n,) rows, -1 for unknown ids."""
-        find = self._rows.get
-        return np.fromiter((find(one, -1) for one in ids), np.int64, len(ids))
+        return np.fromiter(map(self._rows.get, ids, repeat(-1)), np.int64, len(ids))
 
     def add(self, one: str) -> int:
         """The row of an id, a new one when it is new."""
@@ -59,6 +60,10 @@ class Numbers:
         found = self._ids[row]
         assert found is not None, f"row {row} was dropped"
         return found
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """The ids of rows that are no holes."""
+        return [cast(str, self._ids[row]) for row in rows]
 
     def drop(self, one: str) -> int | None:
         """Forget an id; its row, None when it was unknown."""

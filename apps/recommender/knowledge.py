@@ -22,7 +22,7 @@ from apps.recommender.interest import Pooling, TextModel
 from apps.recommender.neighbours import ItemTable
 from apps.recommender.popularity import DAY_S, Popularity
 from apps.recommender.records import EngineOptions, Item
-from apps.recommender.wording import Wording
+from apps.recommender.wording import Wording, Words
 from core.events import OnEvent, ignore
 from core.retrieval.vectors import VectorIndex
 from core.text import content_hash
@@ -41,6 +41,15 @@ class Tables:
     factors: Factors = field(default_factory=als.no_factors)
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Rows that stand for the whole catalogue, with their vectors (rows, dim) and words."""
+
+    rows: Rows
+    vectors: npt.NDArray[np.float32]
+    words: Words
+
+
 class Knowledge:
     """Items by row. Changing it is not locked: the engine does that."""
 
@@ -53,9 +62,9 @@ class Knowledge:
         self.pooling = Pooling()
         self.index = VectorIndex(model.name, max(1, model.dim), options.exact_up_to)
         self._vectors = np.zeros((64, model.dim), np.float16)
-        self._panel: Rows | None = None
+        self._panel: Panel | None = None
+        self._by_age: Rows | None = None
         self._numeric: npt.NDArray[np.float32] | None = None
-        self._panel_vectors = np.zeros((0, model.dim), np.float32)
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -63,14 +72,14 @@ class Knowledge:
     @contextmanager
     def guests(self, items: Sequence[Item]) -> Iterator[Rows]:
         """Rows for items that are not of the catalogue, for the time of the block."""
-        rows, panel = len(self), self.panel
+        rows, panel, by_age = len(self), self.panel, self.by_age
         try:
             yield self._place(items, self.model.encode(items))
         finally:
             self.catalogue.shrink(rows)
             self.wording.shrink(rows)
             self.popularity.shrink(rows)
-            self._panel, self._panel_vectors = panel
+            self._panel, self._by_age = panel, by_age
 
     def put(
         self, items: Sequence[Item], vectors: npt.NDArray[np.float32] | None = None, on_event: OnEvent = ignore
@@ -82,7 +91,7 @@ class Knowledge:
         rows = self._place(items, vectors)
         if self.model.dim:
             self.index.update([one.id for one in items], vectors, [content_hash(one.text) for one in items])
-        self._panel = self._numeric = None
+        self._panel = self._by_age = self._numeric = None
         return rows
 
     def _place(self, items: Sequence[Item], vectors: npt.NDArray[np.float32]) -> Rows:
@@ -102,7 +111,7 @@ class Knowledge:
             self._vectors[row] = 0
             self.wording.drop(row)
             self.popularity.drop(row)
-            self._panel = None
+            self._panel = self._by_age = None
         return row
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
@@ -124,18 +133,25 @@ class Knowledge:
             rows = np.flatnonzero(allowed)
             return rows[np.argsort(-(self.vectors(rows) @ vector), kind="stable")[:count]]
         look = min(alive, int(1.5 * count * alive / passing) if passing < alive else count)
-        rows = self.catalogue.numbers.rows([hit.id for hit in self.index.search(vector, look)])
+        rows = self.catalogue.numbers.rows(self.index.nearest(vector, look))
         return rows if allowed is None else rows[allowed[rows]][:count]
 
     @property
-    def panel(self) -> tuple[Rows, npt.NDArray[np.float32]]:
-        """Rows that stand for the whole catalogue, and their vectors."""
+    def panel(self) -> Panel:
+        """Items that stand for the whole catalogue."""
         if self._panel is None:
             alive = np.flatnonzero(self.catalogue.alive)
             if len(alive) > WHOLE_PANEL:
                 alive = np.sort(np.random.default_rng(self.options.seed).choice(alive, PANEL, replace=False))
-            self._panel, self._panel_vectors = alive, self.vectors(alive)
-        return self._panel, self._panel_vectors
+            self._panel = Panel(alive, self.vectors(alive), self.wording.words(alive))
+        return self._panel
+
+    @property
+    def by_age(self) -> Rows:
+        """All rows, those without a date first, then the oldest; of one date, by row."""
+        if self._by_age is None:
+            self._by_age = np.argsort(np.nan_to_num(self.catalogue.created), kind="stable")
+        return self._by_age
 
     @property
     def numeric_standard(self) -> npt.NDArray[np.float32]:

@@ -106,10 +106,11 @@ def _rest(left: Candidates, screen: Screen) -> Candidates:
 def _fill(made: Trace, blend: Blend, wish: Wish) -> None:
     """Choose the list out of the best candidates and put fresh items on their places."""
     knowledge, rows = made.signals.knowledge, made.candidates.rows
+    vectors = made.signals.vectors(rows)
     top = made.order[: max(knowledge.options.diversity_pool, 2 * wish.k)]
     pool = Pool(
         made.scores[top],
-        knowledge.vectors(rows[top]),
+        vectors[top],
         knowledge.catalogue.category[rows[top]],
         knowledge.catalogue.brand[rows[top]],
         np.maximum(knowledge.popularity.shown, knowledge.popularity.wanted)[rows[top]].astype(np.float32),
@@ -123,15 +124,15 @@ def _fill(made: Trace, blend: Blend, wish: Wish) -> None:
     probabilities = blend.probability(made.scores)
     plain = made.order[: len(made.places)]
     made.price = price(probabilities, made.places)
-    made.ild = intra_list_distance(knowledge.vectors(rows[made.places]))
-    made.ild_plain = intra_list_distance(knowledge.vectors(rows[plain]))
+    made.ild = intra_list_distance(vectors[made.places])
+    made.ild_plain = intra_list_distance(vectors[plain])
 
 
 def _refresh(made: Trace, wish: Wish) -> None:
     """Give new items the places the wish grants them, taking them from the end of the list."""
     slots = int(wish.freshness * wish.k + 0.5)
     fresh = made.candidates.routes & BIT["fresh"] > 0
-    for spot, place in granted(made.places, made.order.tolist(), fresh, slots).items():
+    for spot, place in granted(made.places, made.order, fresh, slots).items():
         made.added[spot] += float(made.scores[made.places[spot]] - made.scores[place])  # it stands where that one stood
         made.places[spot] = place
 

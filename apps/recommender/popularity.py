@@ -13,6 +13,7 @@ from apps.recommender.identifiers import Rows
 Counts = npt.NDArray[np.float64]
 DAY_S = 86_400.0
 LONG_DAYS, SHORT_DAYS = 30.0, 2.0  # half-lives of "popular" and "trending"
+ALL = slice(None)
 REBASE_AT = 200.0  # half-lives from the reference time on; float64 holds five times as many
 
 
@@ -69,13 +70,13 @@ class Popularity:
         """Count impressions."""
         np.add.at(self._shown, items, 1.0)
 
-    def popular(self, now: float) -> Counts:
-        """(items,) wanted events, each counting half after 30 days."""
-        return self._faded(self._long, now, LONG_DAYS)
+    def popular(self, now: float, rows: Rows | slice = ALL) -> Counts:
+        """(items,) wanted events, each counting half after 30 days; of some rows or all."""
+        return self._faded(self._long[rows], now, LONG_DAYS)
 
-    def trending(self, now: float) -> Counts:
-        """(items,) wanted events, each counting half after 2 days."""
-        return self._faded(self._short, now, SHORT_DAYS)
+    def trending(self, now: float, rows: Rows | slice = ALL) -> Counts:
+        """(items,) wanted events, each counting half after 2 days; of some rows or all."""
+        return self._faded(self._short[rows], now, SHORT_DAYS)
 
     def drop(self, item: int) -> None:
         """Forget an item's counts."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +49,13 @@ class Blend:
 
     def parts(self, features: Matrix) -> dict[str, Matrix]:
         """(rows,) per part; together they are the score."""
-        products = features * self.weights
-        parts = [part_of(name) for name in self.names]
-        return {part: products[:, [one == part for one in parts]].sum(1) for part in PARTS}
+        return dict(zip(PARTS, (features @ self._by_part).T, strict=True))
+
+    @cached_property
+    def _by_part(self) -> Matrix:
+        """(names, parts) the weights, each in the column of its part."""
+        own = np.array([[part_of(name) == part for part in PARTS] for name in self.names], np.float32)
+        return own * self.weights[:, None]
 
     def probability(self, scores: Matrix) -> Matrix:
         """(rows,) calibrated probability that the item is wanted."""

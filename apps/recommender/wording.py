@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +20,20 @@ from core.text import lexical_tokens
 SIZE = 1 << 18  # buckets of the hash; at 100,000 different words one in five shares its bucket, mostly with rare ones
 Weights = npt.NDArray[np.float32]
 Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of some rows one after the other: buckets and weights, and for each the number of its row."""
+
+    buckets: npt.NDArray[np.int32]
+    weights: Weights
+    owner: Rows
+    rows: int
+
+    def likeness(self, profile: Weights) -> Weights:
+        """(rows,) inner product of each row's words with a profile."""
+        return np.bincount(self.owner, profile[self.buckets] * self.weights, self.rows).astype(np.float32)
 
 
 class Wording:
@@ -64,22 +79,22 @@ class Wording:
 
     def profile(self, rows: Rows, weights: Weights) -> Weights:
         """(SIZE,) weighted sum of the texts of these rows."""
-        places, owner = self._places(rows)
-        values = self._weights[places] * weights[owner]
-        return np.bincount(self._buckets[places], values, SIZE).astype(np.float32)
+        words = self.words(rows)
+        found = np.zeros(SIZE, np.float32)
+        np.add.at(found, words.buckets, words.weights * weights[words.owner])
+        return found
 
     def likeness(self, profile: Weights, rows: Rows) -> Weights:
         """(rows,) inner product of each row's words with a profile."""
-        places, owner = self._places(rows)
-        products = profile[self._buckets[places]] * self._weights[places]
-        return np.bincount(owner, products, len(rows)).astype(np.float32)
+        return self.words(rows).likeness(profile)
 
-    def _places(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Places of all words of these rows in the flat arrays, and for each the number of its row among ``rows``."""
+    def words(self, rows: Rows) -> Words:
+        """The words of these rows, read once for several profiles; holds until a text changes."""
         lengths = self._length[rows]
         owner = np.repeat(np.arange(len(rows)), lengths)
         first = np.cumsum(lengths) - lengths
-        return np.arange(len(owner)) - first[owner] + self._start[rows][owner], owner
+        places = np.arange(len(owner)) + (self._start[rows] - first)[owner]
+        return Words(self._buckets[places], self._weights[places], owner, len(rows))
 
     def _weighed(self, counts: Counter[int]) -> tuple[npt.NDArray[np.int32], Weights]:
         """Buckets and weights of a text, a unit vector; nothing for a text without words."""

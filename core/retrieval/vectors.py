@@ -85,6 +85,14 @@ class VectorIndex:
                 return passed
             look = min(len(self), 4 * look)
 
+    def nearest(self, vector: np.ndarray, k: int) -> list[str]:
+        """Ids of the ``k`` nearest to a unit vector (dim,), best first: ``search`` for those who need no cosine."""
+        if not self._numbers or k < 1:
+            return []
+        query = np.asarray(vector, np.float32).reshape(1, -1)
+        _, numbers = self._faiss.search(query, min(len(self), k))
+        return [self._names[n] for n in numbers[0].tolist() if n >= 0]
+
     def scores(self, vector: np.ndarray, ids: Sequence[str]) -> list[float | None]:
         """The cosine of each id's vector with a unit vector (dim,); None for an id that is not here."""
         known = [one for one in ids if one in self._numbers]

@@ -153,7 +153,7 @@ def _ordered(knowledge: Knowledge, way: Way, rows: Rows, scores: npt.NDArray[np.
         top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
     if way.slots:
         fresh = knowledge.popularity.wanted[rows] == 0
-        for spot, place in granted(top, order.tolist(), fresh, way.slots).items():
+        for spot, place in granted(top, order, fresh, way.slots).items():
             top[spot] = place
     if not way.dial and not way.slots:
         return order
