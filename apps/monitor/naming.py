@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from apps.monitor.gazetteer import Gazetteer, Mention
 from apps.monitor.lessons import KINDS
+from apps.monitor.no_companies import never_a_company
 from core.inference.classification import LabelledSpan
 
 COMPANY = KINDS["company"]
@@ -36,16 +37,32 @@ def named(
     """
     known = [one for one in gazetteer.find(text, tickers) if not one.doubtful or _believed(one, spans)]
     found = [Named(one.id, one.name, one.start, one.end) for one in known]
-    for span in spans or ():
-        if span.kind == COMPANY and span.probability >= SURE and not _touches(span, found):
-            written = text[span.start : span.end]
-            if sum(letter.isalpha() for letter in written) > 1:
-                found.append(Named(gazetteer.id_of(written) or written, written, span.start, span.end))
+    found += [one for one in _believable(text, spans or (), gazetteer) if not _touches(one, found)]
     found += [one for one in _ticked(text, tickers, gazetteer) if not _touches(one, found)]
     first: dict[str, Named] = {}
     for one in sorted(found, key=lambda one: one.start):
         first.setdefault(one.company, one)
     return list(first.values())
+
+
+def _believable(text: str, spans: Sequence[LabelledSpan], gazetteer: Gazetteer) -> Iterator[Named]:
+    """Names that only the model found: sure ones, without the signs around them, and no word that is never one."""
+    for span in spans:
+        start, end = _trimmed(text, span.start, span.end)
+        written = text[start:end]
+        if span.kind != COMPANY or span.probability < SURE or sum(letter.isalpha() for letter in written) < 2:
+            continue
+        if (id := gazetteer.id_of(written)) or not never_a_company(text, start, end):
+            yield Named(id or written, written, start, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without blanks and signs at its ends; a bracket or full stop may belong to a name and stays there."""
+    while start < end and not text[start].isalnum():
+        start += 1
+    while start < end and not (text[end - 1].isalnum() or text[end - 1] in ".)）"):
+        end -= 1
+    return start, end
 
 
 def _believed(mention: Mention, spans: Sequence[LabelledSpan] | None) -> bool:

@@ -7,6 +7,8 @@ import pytest
 from apps.monitor.companies import Company, read_companies
 from apps.monitor.gazetteer import Gazetteer
 from apps.monitor.naming import named
+from apps.monitor.no_companies import NEVER
+from core.characters import fold
 from core.errors import DataError
 from core.inference.classification import LabelledSpan
 
@@ -78,6 +80,39 @@ def test_unsure_names_and_other_kinds_are_not_companies() -> None:
     text = "Gold slips, Zeta falls"
     spans = [LabelledSpan(0, 4, "ASSET", 0.99), LabelledSpan(12, 16, "ORG", 0.4)]
     assert named(text, GAZETTEER, spans) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "companies"),
+    [
+        ("RT @zeta_fan: Zeta halts its IPO", ("RT", "zeta_fan", "Zeta", "IPO"), ["Zeta"]),
+        ("CEO of Zeta sees a better Q3 in the US, Fed or no Fed", ("CEO", "Zeta", "Q3", "US", "Fed"), ["Zeta"]),
+        ("the banks fell, Wall Street too", ("banks", "Wall Street", "Wall"), []),
+        ("转发@星河微报：星河集团董事长称不会在Ａ股上市，央行未置评", ("转发", "星河微报", "星河集团", "董事长", "Ａ股", "央行"), ["星河集团"]),
+        ("子公司已被證監會立案", ("子公司", "證監會"), []),
+    ],
+)  # fmt: skip
+def test_words_that_are_never_a_company_are_none_even_when_a_model_says_so(text, taken, companies) -> None:
+    spans = [LabelledSpan(text.index(name), text.index(name) + len(name), "ORG", 0.95) for name in taken]
+    assert [one.company for one in named(text, GAZETTEER, spans)] == companies
+
+
+def test_a_teams_own_list_and_cash_tags_stand_above_the_words_that_are_never_a_company() -> None:
+    own = Gazetteer([Company("it_group", "IT", ("Capital",)), Company("yanghang", "央行")])
+    text = "Capital rises; 央行 falls; $AI falls, AI does not"
+    spans = [LabelledSpan(text.index(name), text.index(name) + 2, "ORG", 0.9) for name in ("央行", "AI")]
+    assert [one.company for one in named(text, own, spans)] == ["it_group", "yanghang", "AI"]
+
+
+def test_no_company_of_the_sample_has_a_name_that_is_never_one() -> None:
+    companies = read_companies(Path(__file__).parents[2] / "data" / "samples" / "monitor" / "companies.csv")
+    assert [name for one in companies for name in one.names if fold(name) in NEVER] == []
+
+
+def test_signs_around_a_name_are_no_part_of_it() -> None:
+    text = "[Zeta Corp.] - «Zeta» - Zeta (UK) -"
+    spans = [LabelledSpan(0, 14, "ORG", 0.9), LabelledSpan(15, 22, "ORG", 0.9), LabelledSpan(23, 35, "ORG", 0.9)]
+    assert [one.name for one in named(text, GAZETTEER, spans)] == ["Zeta Corp.", "Zeta", "Zeta (UK)"]
 
 
 def test_a_company_named_twice_is_one() -> None:
