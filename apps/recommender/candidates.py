@@ -79,8 +79,10 @@ def _routes(signals: Signals, now: float, allowed: Mask) -> dict[str, Rows]:
         return found
     found["unfinished"] = person.unfinished
     found["together"] = best(signals.together, count["together"], allowed)
-    behaviour = "factors" if len(knowledge.tables.factors) else "linear"
-    found[behaviour] = best(signals.linear, count["linear"], allowed)
+    if len(knowledge.tables.factors):
+        found["factors"] = knowledge.tables.factors.best(signals.factor_vector, count["factors"], allowed)
+    else:
+        found["linear"] = best(signals.linear, count["linear"], allowed)
     room = len(person.seen) if len(person.seen) < most else most  # what was seen is nearest to itself
     found["text"] = knowledge.nearest(signals.text_vector, count["text"] + room, allowed)
     if len(knowledge) <= len(knowledge.panel.rows):  # small enough for the words of every item
@@ -106,7 +108,7 @@ def _fresh(signals: Signals, now: float, count: int, allowed: Mask) -> Rows:
     else:
         rows = np.flatnonzero(fresh)
     if signals.person.warm and knowledge.model.dim:
-        value = knowledge.vectors(rows) @ signals.text_vector
+        value = knowledge.fresh_vectors(rows) @ signals.text_vector
     else:
         value = np.nan_to_num(knowledge.catalogue.created[rows])
     return rows[np.argsort(-value, kind="stable")[:count]]

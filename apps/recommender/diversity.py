@@ -58,7 +58,7 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
     shares = np.exp(base - base.max(initial=-np.inf)) if size else base
     shares = shares / max(float(shares.sum()), 1e-30)
     penalty = STRENGTH * wish.diversity**CURVE
-    lift = np.zeros(size, np.float32)
+    lift, lifted = np.zeros(size, np.float32), shares
     loss = np.zeros(size, np.float32)  # penalty times the highest likeness to anything chosen; chosen ones lose all
     found = Chosen([], [], {})
     counts: Counter[int] = Counter()
@@ -67,7 +67,8 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
             break
         if wish.calibration and pool.mix:
             lift = MIX_STRENGTH * wish.calibration * _closer(pool, counts)
-        gains = shares * (np.exp(lift) / math.log2(len(found.places) + 2))
+            lifted = shares * np.exp(lift)
+        gains = lifted / math.log2(len(found.places) + 2)
         value = gains - loss
         best = int(value.argmax())
         loss[best] = np.inf

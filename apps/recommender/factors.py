@@ -18,6 +18,7 @@ Matrix = npt.NDArray[np.float32]
 CONFIDENCE = 5.0  # how much surer a met item is than one not met; 5 was best on ml_100k's last-but-one ratings
 PENALTY = 10.0
 ROUNDS = 12
+BLOCK = 4_096  # items looked at between two thoughts of stopping
 AT_ONCE = 4_000  # people or items solved for in one batch
 
 
@@ -51,6 +52,34 @@ class Factors:
         found[there] = self.items[rows[there]] @ person
         mean, spread = self._moments
         return found, float(mean @ person), float(np.sqrt(max(0.0, float(person @ spread @ person))))
+
+    def best(self, person: Matrix, count: int, allowed: npt.NDArray[np.bool_]) -> Rows:
+        """The ``count`` allowed rows that somebody with this vector likes best and at all, best first.
+
+        Exact, though it reads the longest vectors first and stops where no shorter one can be among the best.
+        """
+        order, vectors, lengths = self._by_length
+        reach = float(np.linalg.norm(person))
+        rows, values = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        for start in range(0, len(order), BLOCK):
+            least = float(values[-1]) if len(values) == count else 0.0
+            if reach * lengths[start] <= least:
+                break
+            liking = vectors[start : start + BLOCK] @ person
+            above = np.flatnonzero(liking > least)
+            new = order[start : start + BLOCK][above]
+            kept = allowed[new]
+            rows, values = np.concatenate([rows, new[kept]]), np.concatenate([values, liking[above][kept]])
+            first = np.argsort(-values, kind="stable")[:count]
+            rows, values = rows[first], values[first]
+        return rows
+
+    @cached_property
+    def _by_length(self) -> tuple[Rows, Matrix, Matrix]:
+        """Rows with the longest vectors first, those vectors, and their lengths."""
+        lengths = np.linalg.norm(self.items, axis=1)
+        order = np.argsort(-lengths, kind="stable")
+        return order, self.items[order], lengths[order]
 
     @cached_property
     def _moments(self) -> tuple[Matrix, Matrix]:

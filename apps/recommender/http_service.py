@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
 
 
-def _service(request: Request) -> Any:
+async def _service(request: Request) -> Any:
     found = request.app.state.services.get("recommender")
     if found is None:
         raise BusyError("The recommender is still starting: try again shortly.", status=503, retry_after_s=2)

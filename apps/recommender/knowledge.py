@@ -64,6 +64,7 @@ class Knowledge:
         self._vectors = np.zeros((64, model.dim), np.float16)
         self._panel: Panel | None = None
         self._by_age: Rows | None = None
+        self._fresh: tuple[Rows, npt.NDArray[np.float32]] | None = None
         self._numeric: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -91,7 +92,7 @@ class Knowledge:
         rows = self._place(items, vectors)
         if self.model.dim:
             self.index.update([one.id for one in items], vectors, [content_hash(one.text) for one in items])
-        self._panel = self._by_age = self._numeric = None
+        self._panel = self._by_age = self._fresh = self._numeric = None
         return rows
 
     def _place(self, items: Sequence[Item], vectors: npt.NDArray[np.float32]) -> Rows:
@@ -111,12 +112,18 @@ class Knowledge:
             self._vectors[row] = 0
             self.wording.drop(row)
             self.popularity.drop(row)
-            self._panel = self._by_age = None
+            self._panel = self._by_age = self._fresh = None
         return row
 
     def vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
         """(n, dim) text vectors of these rows."""
         return self._vectors[rows].astype(np.float32)
+
+    def fresh_vectors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """As ``vectors``, for the fresh items of a request: mostly those of the request before, and kept for it."""
+        if self._fresh is None or not np.array_equal(self._fresh[0], rows):
+            self._fresh = rows, self.vectors(rows)
+        return self._fresh[1]
 
     def nearest(
         self, vector: npt.NDArray[np.float32], count: int, allowed: npt.NDArray[np.bool_] | None = None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from apps.recommender.http_service import Service, quick
 from apps.recommender.replies import (
@@ -26,22 +27,23 @@ def _reply(model: Any) -> dict[int | str, dict[str, Any]]:
 
 
 @router.post("/recommend", responses=_reply(ListReply))
-def recommend(body: RecommendBody, service: Service) -> Response:
+async def recommend(body: RecommendBody, service: Service) -> Response:
     """A list for a person, a visitor with a history, or nobody; each item with probability, parts and reason.
 
     Running experiments choose dials by the person. The list is kept under its id, and events that name it count for it.
     Without a model, or when it is late, behaviour, popularity or dates answer: see ``route``.
     """
     wish = service.wish(**body.given())
-    answer = service.recommend(body.user, body.events(utc_now()), wish)
-    items = service.items_of([one.item for one in answer.list.items]) if body.details else None
+    answer = await service.recommend_soon(body.user, body.events(utc_now()), wish)
+    ids = [one.item for one in answer.list.items]
+    items = await run_in_threadpool(service.items_of, ids) if body.details else None
     return quick(list_reply(answer, items))
 
 
 @router.post("/score", responses=_reply(ScoreReply))
-def score(body: ScoreBody, service: Service) -> Response:
+async def score(body: ScoreBody, service: Service) -> Response:
     """Interest in each candidate, in the order sent; a candidate may be an item that the catalogue does not have."""
-    answer = service.score(body.records(), body.user, body.events(utc_now()), body.language, body.explain)
+    answer = await service.score_soon(body.records(), body.user, body.events(utc_now()), body.language, body.explain)
     return quick(score_reply(answer))
 
 

@@ -4,22 +4,19 @@ Doors call this and nothing below it. Every change is one transaction; what was 
 for a list never fails for want of a model: behaviour, popularity and dates answer instead.
 """
 
-import logging
+import asyncio
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from uuid import uuid4
+from typing import Any
 
 from filelock import FileLock
 
 from apps.recommender.answers import EventReport, ItemReport, ListAnswer, ScoreAnswer
 from apps.recommender.arrivals import Arrivals
+from apps.recommender.calls import ListCall, ScoreCall
 from apps.recommender.engine import Recommender
 from apps.recommender.engine_files import text_model_of
 from apps.recommender.engine_options import engine_options, vector_folder
@@ -32,17 +29,15 @@ from apps.recommender.served import ServedList, impressions
 from apps.recommender.service_desk import Desk, utc_now
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Store
+from apps.recommender.timely import Timely
 from apps.recommender.wishes import dialled, wished
-from core.errors import BusyError, DataError, NotFoundError, TrifoliumError
+from core.errors import BusyError, DataError, NotFoundError
 from core.events import OnEvent, ignore
 from core.inference.embedding import Embedder
 from core.settings import home
 
 QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
 RECENT = timedelta(days=14)  # lists whose places count as shown when a model is loaded
-WORKERS = 8  # calls of the model at the same time; it computes one by one, the others wait for their deadline
-log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class RecommenderService(Desk):
@@ -52,7 +47,7 @@ class RecommenderService(Desk):
         self._live = live
         super().__init__(settings, store, shelf)
         self._arrivals = Arrivals(store, self._meanings, live.fallback.knows)
-        self._workers = ThreadPoolExecutor(WORKERS, "recommender")
+        self._timely = Timely(settings.recommender.serving.deadline_ms / 1000)
         store.drop_lists(utc_now() - timedelta(days=settings.recommender.serving.keep_lists_days))
         live.start(settings.recommender.serving.catch_up_s, self._look)
 
@@ -65,51 +60,48 @@ class RecommenderService(Desk):
 
         Running experiments lay their dials over the wish. With ``keep`` the list is stored under its id.
         """
-        began, now = time.perf_counter(), utc_now()
-        arms = self._arms(user)
-        asked = dialled(wish or self.wish(), arms)
-        engine = self._live.engine
-        found = self._in_time(lambda: engine.recommend(now, user, history, asked)) if engine else None
-        made, route = (found, "warm" if found.warm else "cold") if found else self._without_model(user, history, asked)
-        names = {name: variant.name for name, variant in arms.items()}
-        took_ms = (time.perf_counter() - began) * 1000
-        answer = ListAnswer(uuid4().hex, made, route, self._live.name if found else "", names, took_ms)
-        if keep and self.settings.recommender.serving.keep_lists:
-            ids = tuple(one.item for one in made.items)
-            self._lists.put(ServedList(answer.list_id, user, now, ids, names, answer.model, route, took_ms))
-        return answer
+        call = self._list_call(user, history, wish)
+        found = self._timely.wait(call.by_model) if call.engine else None
+        return self._answered(call, call.without_model() if found is None else found, keep)
+
+    async def recommend_soon(
+        self, user: str = "", history: Sequence[Event] = (), wish: Wish | None = None
+    ) -> ListAnswer:
+        """``recommend`` for an event loop, which goes on with other calls meanwhile."""
+        call = self._list_call(user, history, wish)
+        found = await self._timely.soon(call.by_model) if call.engine else None
+        return self._answered(call, await asyncio.to_thread(call.without_model) if found is None else found)
 
     def recommend_many(self, users: Sequence[str], wish: Wish | None = None) -> list[Recommendation]:
         """The same lists without experiments and without being stored, for files."""
         engine, asked, now = self._live.engine, wish or self.wish(), utc_now()
         if engine is not None:
             return engine.recommend_many(users, now, asked)
-        return [self._without_model(user, (), asked)[0] for user in users]
+        return [ListCall(self._live, now, user, (), asked).without_model().list for user in users]
 
     def score(
         self, candidates: Sequence[str | Item], user: str = "", history: Sequence[Event] = (), language: str = "en",
         explain: bool = True,
     ) -> ScoreAnswer:  # fmt: skip
         """Interest in each candidate, by id or as an item the catalogue need not have; in their own order."""
-        most = self.settings.recommender.serving.most_candidates
-        if not 1 <= len(candidates) <= most:
-            raise DataError(f"candidates must be 1 to {most}, got {len(candidates)}.")
-        began, now, engine = time.perf_counter(), utc_now(), self._live.engine
-        found = (
-            self._in_time(lambda: engine.score(candidates, now, user, history, language, explain)) if engine else None
-        )
-        if engine and found:
-            scored, route = tuple(found), "warm" if history or engine.knows_user(user) else "cold"
-        else:
-            ids = [one if isinstance(one, str) else one.id for one in candidates]
-            scored, route = tuple(self._live.fallback.score(ids, language)), "popular"
-        return ScoreAnswer(scored, route, self._live.name if found else "", (time.perf_counter() - began) * 1000)
+        call = self._score_call(candidates, user, history, language, explain)
+        found = self._timely.wait(call.by_model) if call.engine else None
+        return call.without_model() if found is None else found
+
+    async def score_soon(
+        self, candidates: Sequence[str | Item], user: str = "", history: Sequence[Event] = (), language: str = "en",
+        explain: bool = True,
+    ) -> ScoreAnswer:  # fmt: skip
+        """``score`` for an event loop, which goes on with other calls meanwhile."""
+        call = self._score_call(candidates, user, history, language, explain)
+        found = await self._timely.soon(call.by_model) if call.engine else None
+        return await asyncio.to_thread(call.without_model) if found is None else found
 
     def similar(self, item_id: str, k: int = 10, language: str = "en") -> list[Scored]:
         """Items like this one; without a model, those that the same people met."""
         self._known(item_id)
         engine, now = self._live.engine, utc_now()
-        found = self._in_time(lambda: engine.similar(item_id, k, now, language=language)) if engine else None
+        found = self._timely.wait(lambda: engine.similar(item_id, k, now, language=language)) if engine else None
         if found is not None:
             return found
         like = Event("like", "nobody", item_id, "click", now)
@@ -229,7 +221,7 @@ class RecommenderService(Desk):
     def close(self) -> None:
         """Stop looking, write what waits, close the database."""
         self._live.close()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._timely.close()
         super().close()
 
     def _keep_lists(self, lists: Sequence[ServedList]) -> None:
@@ -239,21 +231,23 @@ class RecommenderService(Desk):
         if engine is not None:
             engine.observe(event for one in lists for event in impressions(one))
 
-    def _in_time(self, call: Callable[[], T]) -> T | None:
-        """The model's answer, None when it is late or broken; what the caller did wrong is raised."""
-        try:
-            return self._workers.submit(call).result(self.settings.recommender.serving.deadline_ms / 1000)
-        except Late:
-            log.warning("The model did not answer in time; the fall-back does.")
-        except TrifoliumError:
-            raise
-        except Exception:
-            log.exception("The model failed; the fall-back answers.")
-        return None
+    def _list_call(self, user: str, history: Sequence[Event], wish: Wish | None) -> ListCall:
+        arms = self._arms(user)
+        asked = dialled(wish or self.wish(), arms)
+        return ListCall(self._live, utc_now(), user, history, asked, {name: one.name for name, one in arms.items()})
 
-    def _without_model(self, user: str, history: Sequence[Event], wish: Wish) -> tuple[Recommendation, str]:
-        scored, route = self._live.fallback.list_(user, history, wish.k, wish.filters, wish.language)
-        return Recommendation(user, tuple(scored), route == "behaviour", ""), route
+    def _answered(self, call: ListCall, answer: ListAnswer, keep: bool = True) -> ListAnswer:
+        if keep and self.settings.recommender.serving.keep_lists:
+            self._lists.put(call.served(answer))
+        return answer
+
+    def _score_call(
+        self, candidates: Sequence[str | Item], user: str, history: Sequence[Event], language: str, explain: bool
+    ) -> ScoreCall:
+        most = self.settings.recommender.serving.most_candidates
+        if not 1 <= len(candidates) <= most:
+            raise DataError(f"candidates must be 1 to {most}, got {len(candidates)}.")
+        return ScoreCall(self._live, utc_now(), candidates, user, history, language, explain)
 
     def _swap(self) -> None:
         self._live.look_at_shelf(again=True)

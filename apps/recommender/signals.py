@@ -76,14 +76,12 @@ class Signals:
 
     @cached_property
     def linear(self) -> Scores:
-        """(items,) from the linear model, or the factors of a large catalogue."""
-        tables, weights, size = self.knowledge.tables, self._steps(LINEAR_DECAY), len(self.knowledge)
-        if len(tables.factors):
-            return tables.factors.liking(self.factor_vector, size)
-        return tables.linear.scores(self.person.liked, weights, size)
+        """(items,) from the linear model; a large catalogue has factors instead."""
+        table = self.knowledge.tables.linear
+        return table.scores(self.person.liked, self._steps(LINEAR_DECAY), len(self.knowledge))
 
     def linear_of(self, rows: Rows) -> Scores:
-        """(rows,) the linear signal of some items, standardised over the catalogue."""
+        """(rows,) the linear signal of some items, or that of the factors, standardised over the catalogue."""
         factors = self.knowledge.tables.factors
         if not len(factors):
             return standard(self.linear[self.living]).of(self.linear[rows])

@@ -52,6 +52,17 @@ def test_a_list_comes_with_its_id_reasons_and_who_made_it(client):
     assert "details" not in client.post(f"{AT}/recommend", json={"user": "ann"}).json()["items"][0]
 
 
+def test_lists_and_scores_come_without_a_model_that_breaks(client, service):
+    service._live.engine.broken = True
+    try:
+        answer = client.post(f"{AT}/recommend", json={"user": "ann"}).json()
+        scored = client.post(f"{AT}/score", json={"user": "ann", "candidates": ["tea", "ghost"]}).json()
+    finally:
+        service._live.engine.broken = False
+    assert (answer["route"], answer["model"]) == ("behaviour", "") and answer["items"]
+    assert scored["route"] == "popular" and [one["known"] for one in scored["items"]] == [True, False]
+
+
 def test_a_visitors_history_makes_the_list_warm_and_its_language_the_reasons(client):
     body = {"history": [{"item": "tea"}, {"item": "cup", "type": "like"}], "language": "zh"}
     answer = client.post(f"{AT}/recommend", json=body).json()

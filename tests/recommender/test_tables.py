@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.recommender.factors import CONFIDENCE, PENALTY, alternating
+from apps.recommender.candidates import best
+from apps.recommender.factors import CONFIDENCE, PENALTY, Factors, alternating
 from apps.recommender.neighbours import ItemTable, linear, together
 
 CHESS_PEOPLE, CHESS_ITEMS = 12, 8
@@ -122,3 +123,36 @@ def test_moments_over_all_items_are_those_of_their_scores() -> None:
     some, mean, spread = factors.some(met, weights, np.array([5, 2]))
     assert some == pytest.approx(whole[[5, 2]])
     assert (mean, spread) == pytest.approx((whole.mean(), whole.std()), abs=1e-5)
+
+
+@pytest.mark.parametrize("allowed_share", [1.0, 0.3, 0.0])
+def test_the_best_of_the_longest_vectors_are_the_best_of_all(allowed_share: float) -> None:
+    random = np.random.default_rng(5)
+    items = random.normal(size=(20_000, 8)).astype(np.float32) * random.pareto(2, (20_000, 1)).astype(np.float32)
+    factors, allowed = Factors(items, np.eye(8)), random.random(20_000) < allowed_share
+    for person in random.normal(size=(5, 8)).astype(np.float32):
+        liking = np.where(allowed, items @ person, 0)
+        expected = [row for row in np.argsort(-liking)[:50].tolist() if liking[row] > 0]
+        assert factors.best(person, 50, allowed).tolist() == expected
+
+
+def test_nobody_known_to_the_factors_likes_nothing_best() -> None:
+    factors = Factors(np.ones((3, 2), np.float32), np.eye(2))
+    stranger = factors.person(np.array([7]), np.ones(1, np.float32))
+    assert not stranger.any() and not len(factors.best(stranger, 2, np.ones(3, bool)))
+
+
+@pytest.mark.parametrize("shape", ["few", "many", "sparse", "in a row"])
+def test_the_best_rows_are_those_of_a_full_sort(shape: str) -> None:
+    random = np.random.default_rng(2)
+    values = {
+        "few": random.normal(size=30),
+        "many": random.normal(size=30_000),
+        "sparse": np.where(random.random(30_000) < 0.001, random.random(30_000), 0.0),
+        "in a row": np.arange(-15_000, 15_000, dtype=float),
+    }[shape]
+    allowed = random.random(len(values)) < 0.7
+    for mask in (None, allowed):
+        open_ = values if mask is None else np.where(mask, values, 0)
+        expected = [row for row in np.argsort(-open_, kind="stable")[:20].tolist() if open_[row] > 0]
+        assert best(values, 20, mask).tolist() == expected

@@ -28,6 +28,7 @@ def test_nearest_are_those_of_plain_numpy():
         hits = index.search(question, 7)
         assert [hit.id for hit in hits] == [f"t{row}" for row in expected]
         assert [hit.score for hit in hits] == pytest.approx((rows @ question)[expected], abs=1e-6)
+        assert index.nearest(question, 7) == [hit.id for hit in hits]
         assert index.scores(question, ["t3", "none"]) == [pytest.approx(float(rows[3] @ question), abs=1e-6), None]
 
 
@@ -128,3 +129,11 @@ def test_a_damaged_cache_is_begun_anew(tmp_path):
     path.write_bytes(b"this is no database" * 100)
     encode = Counting()
     assert VectorCache(path, 2).vectors(["a"], encode).tolist() == [[1, 1]]
+
+
+def test_clusters_of_half_precision_hold_the_cosine_to_three_digits():
+    rows, index = unit(400), filled(400, 100)
+    hit = index.search(rows[7], 1)[0]
+    assert hit.id == "t7" and hit.score == pytest.approx(1.0, abs=2e-3)
+    assert index.scores(rows[8], ["t7"])[0] == pytest.approx(float(rows[7] @ rows[8]), abs=2e-3)
+    assert index.nearest(rows[7], 0) == [] and len(index.nearest(rows[7], 1000)) <= 400
