@@ -55,6 +55,8 @@ class PlainEngine:
         return [self.recommend(now, user, (), wish) for user in users]
 
     def score(self, candidates, now, user="", history=(), language="en", explain=True) -> list[Scored]:
+        if self.broken:
+            raise ZeroDivisionError("the engine is broken")
         inline = {one.id: one for one in candidates if isinstance(one, Item)}
         ids = [one if isinstance(one, str) else one.id for one in candidates]
         rows = self.counts.score(ids, language)
