@@ -5,11 +5,13 @@ Knows Streamlit and no leaf: a leaf's pages import this, never the other way rou
 
 import logging
 import re
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -85,6 +87,22 @@ def said() -> None:
     text, icon = st.session_state.pop("said", (None, None))
     if text:
         st.toast(text, icon=icon)
+
+
+def contents(files: Iterable[Any]) -> list[tuple[str, bytes]]:
+    """Uploads as names without folders and bytes, to be read before a thread starts: they die with the rerun."""
+    return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
+
+
+@contextmanager
+def as_paths(files: Iterable[tuple[str, bytes]]) -> Iterator[list[Path]]:
+    """The same as files in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
+        paths = []
+        for name, content in files:
+            paths.append(Path(folder) / name)
+            paths[-1].write_bytes(content)
+        yield paths
 
 
 class Job(Generic[T]):

@@ -1,15 +1,12 @@
 """Bringing knowledge in: files of three kinds or pasted text, with the report line by line."""
 
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from apps.chatbot.records import IngestReport
 from apps.chatbot.ui.shared import say
-from apps.page_parts import Job, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, plain, watch_job
 from core.events import OnEvent
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ def upload(bot: "ChatbotService") -> None:
         language = _language(right, "upload-language")
         if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
             if files:
-                pairs = _as_pairs(files)
+                pairs = contents(files)
                 _start(lambda listen: _ingest(bot, pairs, kind, language, listen))
             st.warning(say("upload_none"))
     with st.expander(say("paste"), icon=":material/content_paste:"), st.form("paste", border=False):
@@ -59,20 +56,10 @@ def _start(work: Any) -> None:
     st.rerun()
 
 
-def _as_pairs(files: Sequence[Any]) -> list[tuple[str, bytes]]:
-    """Names without folders and contents, read before the thread starts: uploads die with the rerun."""
-    return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
-
-
 def _ingest(
     bot: "ChatbotService", files: list[tuple[str, bytes]], kind: Any, language: str | None, listen: OnEvent
 ) -> IngestReport:
-    with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
-        paths = []
-        for name, content in files:
-            path = Path(folder) / name
-            path.write_bytes(content)
-            paths.append(path)
+    with as_paths(files) as paths:
         return bot.ingest(paths, kind=kind, language=language, on_event=listen)
 
 

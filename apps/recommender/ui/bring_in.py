@@ -1,13 +1,11 @@
 """Bringing files of items and events in, with the report line by line."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, plain, watch_job
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
@@ -34,24 +32,14 @@ def bring_in(shop: "RecommenderService") -> None:
         kind = st.selectbox(say("files_kind"), KINDS, format_func=lambda one: say(f"kind_{one}"), key="files-kind")
         if st.form_submit_button(say("files_go"), type="primary", icon=":material/upload:"):
             if files:
-                pairs = _as_pairs(files)
+                pairs = contents(files)
                 st.session_state[JOB] = Job(lambda listen: _ingest(shop, pairs, kind, listen), say("unexpected"))
                 st.rerun()
             st.warning(say("files_none"))
 
 
-def _as_pairs(files: Sequence[Any]) -> list[tuple[str, bytes]]:
-    """Names without folders and contents, read before the thread starts: uploads die with the rerun."""
-    return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
-
-
 def _ingest(shop: "RecommenderService", files: Sequence[tuple[str, bytes]], kind: Any, listen: OnEvent) -> IngestReport:
-    with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
-        paths = []
-        for name, content in files:
-            path = Path(folder) / name
-            path.write_bytes(content)
-            paths.append(path)
+    with as_paths(files) as paths:
         return shop.ingest(paths, kind, None, listen)
 
 
