@@ -5,6 +5,7 @@ Strings of single pages lie in ``words_watch`` and ``words_desk``; a test keeps 
 
 from apps.monitor.ui.words_desk import DESK
 from apps.monitor.ui.words_watch import WATCH
+from apps.page_parts import worded
 from apps.training_page import RUN_WORDS
 
 SHARED: dict[str, tuple[str, str]] = {
@@ -115,6 +116,4 @@ WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **SHARED, **WATCH, **DESK}
 
 def translate(key: str, language: str = "en", **values: object) -> str:
     """The string in that language with its places filled; a topic or state without words of its own shows its name."""
-    if key not in WORDS:
-        return key.partition("_")[2].replace("_", " ") or key
-    return WORDS[key][language == "zh"].format(**values) if values else WORDS[key][language == "zh"]
+    return worded(WORDS, key, language, **values)

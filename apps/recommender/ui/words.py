@@ -1,5 +1,6 @@
 """Every interface string of the recommender's pages in English and Chinese; a test keeps the two in step."""
 
+from apps.page_parts import worded
 from apps.training_page import RUN_WORDS
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -268,6 +269,4 @@ WORDS: dict[str, tuple[str, str]] = {
 
 def translate(key: str, language: str = "en", **values: object) -> str:
     """The string in that language with its places filled; a name without words of its own shows itself."""
-    if key not in WORDS:
-        return key.partition("_")[2].replace("_", " ") or key
-    return WORDS[key][language == "zh"].format(**values) if values else WORDS[key][language == "zh"]
+    return worded(WORDS, key, language, **values)
