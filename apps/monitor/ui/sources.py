@@ -7,6 +7,7 @@ import streamlit as st
 
 from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
+from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import LIVE_S, clock_line, head, length_words, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_alerts import without_password
@@ -48,15 +49,21 @@ def _live() -> None:
     with one_sentence():
         watch = service()
         clock_line(watch)
-        found = watch.sources()
+        found = {one.source.name: one for one in watch.sources()}
         if not found:
             st.info(say("sources_none"), icon=":material/sensors_off:")
-        for one in sorted(found, key=lambda each: (list(COLOURS).index(each.health), each.source.name)):
-            with st.expander(_line(watch, one), key=f"source-{one.source.name}", on_change="rerun") as shown:
+        worst_first = sorted(found, key=lambda name: (list(COLOURS).index(found[name].health), name))
+        kept = kept_list("sources-shown", None, worst_first, len(found), _key)
+        waiting_line(kept)
+        for one in (found[name] for name in kept.ids if name in found):
+            with st.expander(_line(watch, one), key=_key(one.source.name), on_change="rerun") as shown, one_sentence():
                 if shown.open:
-                    with one_sentence():
-                        _source(one)
-                        _buttons(watch, one)
+                    _source(one)
+                    _buttons(watch, one)
+
+
+def _key(name: str) -> str:
+    return f"source-{name}"
 
 
 def _line(watch: "MonitorService", one: SourceHealth) -> str:

@@ -58,6 +58,24 @@ def test_a_source_is_paused_resumed_and_removed(open_page, fake):
     assert "wire" not in fake.places
 
 
+def test_sources_stay_in_their_place_while_one_is_open(open_page, fake):
+    def names(page):
+        return [next(name for name in ("desk", "wire", "财讯") if name in one.label) for one in page.expander[:3]]
+
+    page = open_page("sources")
+    before = names(page)
+    assert before[0] == "desk"  # it fails, so it stands first
+    page.session_state["source-wire"] = True
+    page.run()
+    fake.pause("desk")
+    page.run()
+    assert names(page) == before
+    assert "paused" in page.expander[0].label
+    page.session_state["source-wire"] = False
+    page.run()
+    assert names(page)[-1] == "desk"
+
+
 def test_the_password_of_an_address_is_never_shown(open_page, fake):
     from apps.monitor.source_records import Source
 
