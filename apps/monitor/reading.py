@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from apps.monitor.reading_store import SAMPLE, load_model, model_name
 from apps.monitor.records import CompanyMention, NewsItem, Reading, Sentiment, TopicScore
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.shown import Shown, shown
+from apps.monitor.topic_words import ALONE, TopicWords, without
 from core.events import OnEvent, ignore
 from core.text import language
 
@@ -60,9 +61,11 @@ class NewsReader:
         topics: Sequence[str],
         abstain_below: float | None = None,
         model: str = "",
+        words: TopicWords | None = None,
     ) -> None:
         """``models`` by language; "" reads what is neither. ``topics`` are the keys that may be told."""
         self._models, self.gazetteer, self.model = models, gazetteer, model
+        self._words = words or TopicWords()
         self._topics, self._abstain_below = frozenset(topics), abstain_below
 
     def read(self, items: Sequence[NewsItem]) -> list[Reading]:
@@ -117,6 +120,8 @@ class NewsReader:
         views = [shown(item.full_text) for item in items]
         answered = model.answer([view.text for view in views])
         works = self._works(items, views, answered)
+        nameless = [_nameless(work) for work in works]
+        answered = replace(answered, topics=self._words.moved(answered.topics, nameless, model.topics))
         towards = self._towards(model, works, answered.moods)
         return [self._reading(model, work, answered, towards, said) for work in works]
 
@@ -150,9 +155,7 @@ class NewsReader:
         said: str,
     ) -> Reading:
         mood = _sentiment(answered.moods[work.row])
-        scores = zip(model.topics, answered.topics[work.row].tolist(), strict=True)
-        bar = TOPIC_FROM if model.topic_from is None else model.topic_from
-        topics = [TopicScore(topic, p) for topic, p in scores if p >= bar and topic in self._topics]
+        topics = self._told(model, answered.topics[work.row], _nameless(work))
         return Reading(
             work.item.id,
             said,
@@ -162,6 +165,16 @@ class NewsReader:
             mood.confidence < self._bar(model),
             model.name,
         )
+
+    def _told(self, model: Model, row: Probabilities, text: str) -> list[TopicScore]:
+        """The topics told of a text; one that the model never learnt is told by its words."""
+        bar = TOPIC_FROM if model.topic_from is None else model.topic_from
+        learnt = [TopicScore(topic, p) for topic, p in zip(model.topics, row.tolist(), strict=True) if p >= bar]
+        others = sorted(self._topics - set(model.topics))
+        worded = zip(others, self._words.said(text, others), strict=True)
+        return [one for one in learnt if one.topic in self._topics] + [
+            TopicScore(topic, ALONE) for topic, said in worded if said
+        ]
 
     def _bar(self, model: Model) -> float:
         wanted = self._abstain_below if self._abstain_below is not None else model.abstain_below
@@ -180,7 +193,7 @@ def load_reader(settings: MonitorSettings, on_event: OnEvent = ignore) -> NewsRe
     loaded = {choice: _once(partial(load_model, settings, *choice, on_event)) for choice in choices.values()}
     models = {said: loaded[choice] for said, choice in choices.items()} | {"": loaded[choices["zh"]]}
     name = " + ".join(dict.fromkeys(model_name(settings, *choice) for choice in choices.values()))
-    return NewsReader(models, Gazetteer(companies), own.topics, own.abstain_below, name)
+    return NewsReader(models, Gazetteer(companies), own.topics, own.abstain_below, name, TopicWords(own.topic_words))
 
 
 def _once(load: Callable[[], Model]) -> Callable[[], Model]:
@@ -194,6 +207,11 @@ def _once(load: Callable[[], Model]) -> Callable[[], Model]:
             return kept[0]
 
     return get
+
+
+def _nameless(work: _Work) -> str:
+    """What is read without the companies' names: "Shorehill Credit" speaks no more of credit than any other."""
+    return without(work.view.text, ((one.start, one.end) for one in work.named))
 
 
 def _sentiment(row: Probabilities) -> Sentiment:

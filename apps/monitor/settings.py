@@ -23,7 +23,10 @@ class Reading(Section):
         default=None, description="csv of companies (id,name,aliases,ticker,country,sector); none is the sample's"
     )
     topics: tuple[str, ...] = Field(
-        default=TOPICS, min_length=1, max_length=100, description="topic keys; a new one needs training"
+        default=TOPICS, min_length=1, max_length=100, description="topic keys; a new one needs training, or words"
+    )
+    topic_words: dict[str, tuple[str, ...]] = Field(
+        default={}, description="words that speak for a topic, beside those known to; wafer* takes wafers too"
     )
     abstain_below: float | None = Field(
         default=None, ge=0, le=1, description="confidence under which mood is left open; none is what training fitted"
@@ -103,6 +106,14 @@ class MonitorSection(Section):
         for name, address in value.channels.items():
             if "://" not in address.get_secret_value():
                 raise ValueError(f"monitor.alerting.channels.{name} must be a URL such as mailto://… or https://…")
+        return value
+
+    @field_validator("reading")
+    @classmethod
+    def _words_are_of_topics_there_are(cls, value: Reading) -> Reading:
+        unknown = [topic for topic in value.topic_words if topic not in value.topics]
+        if unknown:
+            raise ValueError(f"monitor.reading.topic_words.{unknown[0]} is no topic: add it to monitor.reading.topics")
         return value
 
 

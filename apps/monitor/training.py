@@ -22,6 +22,7 @@ from apps.monitor.reading_store import READERS, SAMPLE, fitting, load_linear
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.splitting import held_out, without_copies_of
 from apps.monitor.store import Store
+from apps.monitor.topic_words import TopicWords
 from core import runs
 from core.errors import DataError, NotFoundError, SettingsError, known_names
 from core.events import Log, OnEvent, ignore
@@ -169,7 +170,8 @@ def _train(
         plan=plan,
     )
     fresh = AdaptedModel("new", base, result.adapter, plan)
-    found = held_figures(fresh, material.held, topics)
+    words = TopicWords(settings.monitor.reading.topic_words)
+    found = held_figures(fresh, material.held, topics, words)
     habits = {"marking": recipe.marking, "abstain_below": found.abstain_below, "topic_from": found.topic_from}
     note_habits(result.adapter, habits)
     live = _live_figures(settings, base, plan, material, topics, on_event)
@@ -221,7 +223,8 @@ def _live_figures(
     adapter = fitting(settings, base, "auto")
     on_event(Log("Measuring what is live now on the same rows."))
     live: Model = AdaptedModel("live", base, adapter, plan) if adapter else load_linear(settings, on_event)
-    return held_figures(live, material.held, topics).as_numbers()
+    words = TopicWords(settings.monitor.reading.topic_words)
+    return held_figures(live, material.held, topics, words).as_numbers()
 
 
 def _register(

@@ -20,6 +20,7 @@ from apps.monitor.recipes import reader as reader_recipe
 from apps.monitor.records import Label, NewsItem
 from apps.monitor.settings import load_settings
 from apps.monitor.shown import shown
+from apps.monitor.topic_words import TopicWords
 from core.errors import AdapterError, NotFoundError
 from core.inference.classification import LabelledSpan
 from core.models.adapters import AdapterRegistry
@@ -107,6 +108,34 @@ def test_each_of_several_companies_has_its_own_mood_and_all_are_asked_in_one_go(
     ]
     assert (model.passes, model.asked) == (2, 6)
     assert [one.topic for one in first.topics] == ["credit"]
+
+
+def test_the_trades_own_words_help_a_head_that_is_unsure_but_a_companys_name_does_not() -> None:
+    class Unsure(Lexicon):
+        topic_from = 0.25
+
+        def answer(self, texts: Sequence[str]) -> Answered:
+            return replace(super().answer(texts), topics=np.full((len(texts), 2), 0.15, np.float32))
+
+    gazetteer = Gazetteer([Company("shorehill", "Shorehill Credit", ("岸山信用",))])
+    reader = NewsReader({"": Unsure}, gazetteer, TOPICS)
+    items = [
+        news("1", "Alba misses a coupon"),
+        news("2", "阿尔巴逾期"),
+        news("3", "Shorehill Credit moves"),
+        news("4", "岸山信用搬家"),
+    ]
+    found = [[one.topic for one in each.topics] for each in reader.read(items)]
+    assert found == [["credit"], ["credit"], [], []]
+    (score,) = reader.read(items[:1])[0].topics
+    assert score.probability == pytest.approx(0.324, abs=0.001)
+
+
+def test_a_topic_no_model_knows_is_told_by_a_teams_own_words() -> None:
+    reader = NewsReader({"": Lexicon}, GAZETTEER, (*TOPICS, "supply"), words=TopicWords({"supply": ["wafer*", "缺货"]}))
+    first, second, third = reader.read([news("1", "Wafers are short"), news("2", "门店缺货"), news("3", "Alba rises")])
+    assert [one.topic for one in first.topics] == [one.topic for one in second.topics] == ["supply"]
+    assert third.topics == ()
 
 
 def test_mentions_point_into_the_full_text_as_written() -> None:

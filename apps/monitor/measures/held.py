@@ -15,6 +15,7 @@ import numpy.typing as npt
 from apps.monitor.labelled import LabelledItem
 from apps.monitor.measures.scores import Said, macro_f1
 from apps.monitor.reading_models import Model, Pointed, Probabilities
+from apps.monitor.topic_words import TopicWords, without
 
 TRUSTED = 0.9  # accuracy wanted of what is not abstained from
 MOST_ABSTAINED = 0.2  # share of texts that may be left open for it
@@ -50,10 +51,12 @@ class HeldFigures:
         }
 
 
-def held_figures(model: Model, held: Sequence[LabelledItem], topics: Sequence[str]) -> HeldFigures:
-    """All figures of a model on labelled texts."""
+def held_figures(
+    model: Model, held: Sequence[LabelledItem], topics: Sequence[str], words: TopicWords | None = None
+) -> HeldFigures:
+    """All figures of a model on labelled texts, topics as a reader with these ``words`` tells them."""
     text, threshold = _texts(model, [item for item in held if item.sentiment is not None])
-    about, topic_from = _topics(model, held, topics)
+    about, topic_from = _topics(model, held, topics, words or TopicWords())
     return HeldFigures(text, _companies(model, held), about, threshold, topic_from)
 
 
@@ -91,12 +94,16 @@ def _companies(model: Model, held: Sequence[LabelledItem]) -> float | None:
     return macro_f1([str(one.label) for _, one in pairs], [str(label) for label in found.labels])
 
 
-def _topics(model: Model, held: Sequence[LabelledItem], topics: Sequence[str]) -> tuple[float | None, float]:
+def _topics(
+    model: Model, held: Sequence[LabelledItem], topics: Sequence[str], words: TopicWords
+) -> tuple[float | None, float]:
     """Micro-F1 at the probability from which topics are best told, and that probability."""
     judged = [item for item in held if item.topics is not None]
     if not judged:
         return None, TOPIC_FROM
-    told = np.concatenate([model.answer([item.text for item in part]).topics for part in _parts(judged)])
+    texts = [item.text for item in judged]
+    nameless = [without(item.text, ((one.start, one.end) for one in item.companies or ())) for item in judged]
+    told = words.moved(np.concatenate([model.answer(part).topics for part in _parts(texts)]), nameless, model.topics)
     wanted = np.array([[topic in (item.topics or ()) for topic in model.topics] for item in judged])
     kept = [number for number, topic in enumerate(model.topics) if topic in topics]
     tried = [(_micro_f1(told[:, kept] >= bar, wanted[:, kept]), bar) for bar in BARS]

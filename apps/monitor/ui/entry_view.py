@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SHOWN_TEXT = 260  # characters of a card; the whole text is one click away
 NOT_ABOUT = "none"
-TOPIC_LEAST = 0.5
 MOST_EXPLAINED = 32  # kept per visitor
 FAINTEST = 0.06  # share of the strongest word's weight below which a word is left plain
 
@@ -124,7 +123,7 @@ def correct(watch: "MonitorService", entry: FeedEntry) -> None:
     moods = [one.value for one in Label]
     named = list(dict.fromkeys(one.company for one in reading.companies))
     was = {one.company: one.sentiment.label.value for one in reversed(reading.companies)}
-    topics = tuple(one.topic for one in reading.topics if one.probability >= TOPIC_LEAST)
+    topics = tuple(one.topic for one in reading.topics)
     others = [one for one in watch.companies() if one not in named]
     with st.form(f"correct-{key}", border=False):
         st.caption(say("correct_line"))
