@@ -102,7 +102,7 @@ class TopicWords:
         >>> TopicWords({"supply": ["wafer*", "缺货"]}).said("Wafers are short", ["supply", "macro"])
         [True, False]
         """
-        folded = fold(text)
+        folded = fold(text) if topics else ""
         patterns = (self._patterns.get(topic) for topic in topics)
         return [pattern is not None and pattern.search(folded) is not None for pattern in patterns]
 
@@ -131,12 +131,12 @@ def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    return re.compile("|".join(_one(word) for word in dict.fromkeys(words)))
-
-
-def _one(word: str) -> str:
     """Latin words stand alone, others anywhere; a star lets more letters follow."""
-    stem = re.escape(fold(word.rstrip("*").replace("_", " ")))
-    if not stem[:1].isascii():
-        return stem
-    return rf"(?<![a-z0-9]){stem}" + ("" if word.endswith("*") else r"(?![a-z0-9])")
+    latin, others = [], []
+    for word in dict.fromkeys(words):
+        stem = re.escape(fold(word.rstrip("*").replace("_", " ")))
+        if stem[:1].isascii():
+            latin.append(stem + ("" if word.endswith("*") else r"(?![a-z0-9])"))
+        else:
+            others.append(stem)
+    return re.compile("|".join([*others, *([rf"(?<![a-z0-9])(?:{'|'.join(latin)})"] if latin else [])]))
