@@ -29,6 +29,10 @@ class Match:
     intent: str | None = None
     judged: float | None = None
 
+    def scored(self, score: float) -> "Match":
+        """The same with another score."""
+        return replace(self, evidence=replace(self.evidence, score=round(score, 6)))
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -40,6 +44,7 @@ class Signals:
     answers: tuple[Match, ...] = ()
     passages: tuple[Match, ...] = ()
     judged: bool = False
+    follows: bool = False  # the question leans on the one before it
     answer_probability: float = 0.0  # that the first approved answer is the right one
     passage_probability: float = 0.0  # that one of the passages answers
     intent: str | None = None

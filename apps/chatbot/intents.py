@@ -116,6 +116,12 @@ class IntentModel:
             scope[rows] = energy(scores) - one.threshold
         return probabilities, scope
 
+    def claims(self, text: str, language: str) -> dict[str, float]:
+        """How strongly each label claims one question: near 1 for the right one, near 0 where nothing is alike."""
+        (number,) = self._by_head([text], [language])
+        scores = self._scores(self.heads[number], [text])[0] / SCORE_SCALE
+        return dict(zip(self.labels, map(float, scores), strict=True))
+
     def probabilities(self, text: str, language: str) -> dict[str, float]:
         """Each intent with its probability for one question."""
         return dict(zip(self.labels, map(float, self.predict_proba([text], [language])[0]), strict=True))

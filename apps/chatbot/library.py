@@ -20,6 +20,12 @@ from core.text import fold, lexical_tokens
 R = TypeVar("R", ApprovedAnswer, Passage)
 OTHER_LANGUAGES = 3  # so many times as deep is looked, since evidence in another language is put aside
 FEWEST_WORDINGS = 3  # an intent with fewer wordings cannot be told from chance
+# Share of what all wordings of an answer and its text claim together beside what search finds in single ones. The
+# right answer first, by search alone and so, on the sample's calibration questions: en 0.56 and 0.62, zh 0.53 and 0.60;
+# on wordings left out: en 0.59 and 0.66, zh 0.39 and 0.53. Half to four fifths do as well.
+CLAIMED = 2 / 3
+MOST_CLAIMANTS = 4000  # wordings and answers together; more would be learnt again for minutes after each change
+LOOKED_AT = 30  # answers that search brings up and that are put in order
 
 
 class KnowledgeLibrary:
@@ -27,11 +33,16 @@ class KnowledgeLibrary:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
+        self._claims: IntentModel | None = None
+
+    def learn(self, answers: Sequence[ApprovedAnswer]) -> None:
+        """Learn which answer a question belongs to from all wordings of all answers; after any change of them."""
+        self._claims = learn_answers(answers, self._knowledge)
 
     def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Approved answers, best first, each once."""
-        hits = self._knowledge.find_answers(query, OTHER_LANGUAGES * k, now, language)
-        return [_answer_match(hit, query) for hit in _own_language(hits, language)[:k]]
+        hits = self._knowledge.find_answers(query, max(LOOKED_AT, OTHER_LANGUAGES * k), now, language)
+        return _ordered(_own_language(hits, language), query, language, self._claims)[:k]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Passages that customers may read, best first."""
@@ -53,12 +64,13 @@ class ReducedLibrary:
         self._records = {one.id: one for one in kept}
         self._search = Search(knowledge.cached_embedders, options=SearchOptions(blend=QUESTIONS))
         self._search.sync(entry for one in kept for entry in answer_entries(one))
+        self._claims = learn_answers(kept, knowledge)
 
     def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """As ``KnowledgeLibrary``'s."""
-        found = self._search.search(query, OTHER_LANGUAGES * k, now, language)
+        found = self._search.search(query, max(LOOKED_AT, OTHER_LANGUAGES * k), now, language)
         hits = [Hit(self._records[one.id], one) for one in found]
-        return [_answer_match(hit, query) for hit in _own_language(hits, language)[:k]]
+        return _ordered(_own_language(hits, language), query, language, self._claims)[:k]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """The full library's."""
@@ -93,6 +105,31 @@ def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge, rejec
         return None
     texts, labels, languages, groups = zip(*rows, strict=True)
     return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders), rejected, groups)
+
+
+def learn_answers(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> IntentModel | None:
+    """An intent model whose labels are the answers' ids, from their wordings and texts.
+
+    None when there are fewer than two answers, or so many wordings that search has to do alone.
+    """
+    rows = [(text, one.id, one.language) for one in answers for text in (*one.wordings, one.answer)]
+    if len(answers) < 2 or len(rows) > MOST_CLAIMANTS:
+        return None
+    texts, labels, languages = zip(*rows, strict=True)
+    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders))
+
+
+def _ordered(
+    hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, model: IntentModel | None
+) -> list[Match]:
+    """The hits as matches, by what search found and what the answers' own model claims."""
+    matches = [_answer_match(hit, query) for hit in hits]
+    if model is None:
+        return matches
+    claims = model.claims(query, language)
+    scores = [(1 - CLAIMED) * one.evidence.score + CLAIMED * claims.get(one.evidence.id, 0.0) for one in matches]
+    scored = [one.scored(score) for one, score in zip(matches, scores, strict=True)]
+    return sorted(scored, key=lambda one: -one.evidence.score)
 
 
 def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:

@@ -364,6 +364,7 @@ class ChatbotService:
             approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
             rejected = self.settings.chatbot.deciding.rejected_share
             self._intents = learn_intents(approved, self._knowledge, rejected)
+            self._library.learn(approved)
             self._tuning = tuning.tuning_from(self._store_sets())
 
     def export(self, folder: Path, masked: bool = True) -> list[Path]:

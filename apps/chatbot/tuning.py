@@ -31,6 +31,7 @@ OFFER_ERROR = 0.5
 # Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
 # half of the tries may come to nothing.
 PASSAGE_ERROR = 0.5
+FEATURES = (ANSWER_FEATURES, PASSAGE_FEATURES, JUDGED_ANSWER_FEATURES, JUDGED_EVIDENCE_FEATURES)
 KINDS = frozenset({"answer", "passage", "offer"})
 JUDGED = "judged_"  # before the kind of a set that holds where a judge has read
 
@@ -77,7 +78,7 @@ def fit_language(
         bool(found.answers) and found.answers[0].evidence.id in accepted(one)
         for (one, _), found in zip(asked, signals, strict=True)
     ]
-    answer_rows = [rows.of_answers(found.answers) for found in signals]
+    answer_rows = [rows.of_answers(found.answers, found.follows) for found in signals]
     passages = [found.passages for found in signals[: len(own)]]
     right_passage = [_holds(one, found, holds) for one, found in zip(own, passages, strict=True)]
     passage_rows = [rows.of_passages(found) for found in passages]
@@ -97,7 +98,7 @@ class _Rows:
     """How matches become rows of features, with and without a judge."""
 
     prefix: str
-    of_answers: Callable[[Sequence[Match]], list[float]]
+    of_answers: Callable[[Sequence[Match], bool], list[float]]
     of_passages: Callable[[Sequence[Match]], list[float]]
     answer_names: tuple[str, ...]
     passage_names: tuple[str, ...]
@@ -136,9 +137,10 @@ def _offered_right(question: LabelledQuestion, matches: Sequence[Match]) -> bool
 
 
 def tuning_from(sets: Sequence[ThresholdSet]) -> dict[str, Tuning]:
-    """What a turn needs of the newest sets, by language."""
+    """What a turn needs of the newest sets, by language; those over features that are no longer used are left out."""
     found: dict[str, dict[str, ThresholdSet]] = {}
-    for one in sorted(sets, key=lambda one: one.created_at):
+    current = [one for one in sets if one.calibrator.features in FEATURES]
+    for one in sorted(current, key=lambda one: one.created_at):
         found.setdefault(one.language, {})[one.kind] = one
     return {language: _tuning(kinds) for language, kinds in found.items() if kinds.keys() >= KINDS}
 

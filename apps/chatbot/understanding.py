@@ -20,6 +20,8 @@ ALL_WORDS = 0.999
 # Not measured: low enough for "How long does standard delivery take?" beside the approved "… take within Singapore?";
 # one changed word ("express" for "standard") fails ALL_WORDS whatever the cosine.
 NEAR = 0.7
+FOLLOWED = 30  # answers looked at where a question follows another
+SAID_ALREADY = 0.25
 
 
 class Library(Protocol):
@@ -97,9 +99,7 @@ def understand(
     The judge reads what was found, unless the customer used an approved question's very words.
     """
     queries = list(dict.fromkeys((asked.query, asked.own_words)))
-    answers = _merged(library.match_answers(one, asked.language, asked.now, depth.answers) for one in queries)
-    answers = _with_exact(answers, {_bare(one) for one in queries})
-    answers = sorted(answers, key=lambda one: not one.exact)[: depth.answers]
+    answers = sorted(_answers(asked, library, depth.answers), key=lambda one: not one.exact)[: depth.answers]
     passages = _merged(library.match_passages(one, asked.language, asked.now, depth.passages) for one in queries)
     passages = passages[: depth.passages]
     probabilities = intents.probabilities(asked.query, asked.language) if intents else {}
@@ -110,6 +110,7 @@ def understand(
         in_scope=intents.in_scope(asked.query, asked.language) if intents else True,
         called_for=handover.called_for(asked.own_words),
         failures=asked.failures,
+        follows=bool(asked.before),
     )
     exact = bool(answers) and answers[0].exact
     if judge is None or exact or known.called_for or not (answers or passages):
@@ -117,9 +118,31 @@ def understand(
     return _judged(known, asked, answers, passages, tuning.of(True), judge, depth.passages)
 
 
+def _answers(asked: Asked, library: Library, k: int) -> list[Match]:
+    """The approved answers found for the question, best first; of a follow-up, less what it is known from.
+
+    A follow-up is searched for together with the question before it, which then finds its own answer once more:
+    what the earlier question finds by itself counts against. Right first among 18 of the sample's calibration
+    follow-ups: 0.33 without, 0.61 with a quarter, 0.61 with half of it.
+    """
+
+    def find(text: str, most: int) -> list[Match]:
+        return library.match_answers(text, asked.language, asked.now, most)
+
+    if not asked.before:
+        queries = list(dict.fromkeys((asked.query, asked.own_words)))
+        return _with_exact(_merged(find(one, k) for one in queries), {_bare(one) for one in queries})
+    own = {one.evidence.id: one for one in _with_exact(find(asked.own_words, k), {_bare(asked.own_words)})}
+    known = {one.evidence.id: one.evidence.score for one in find(asked.before, FOLLOWED)}
+    found = find(asked.query, FOLLOWED)
+    less = [one.scored(one.evidence.score - SAID_ALREADY * known.get(one.evidence.id, 0.0)) for one in found]
+    ordered = sorted(less, key=lambda one: -one.evidence.score)
+    return [_both(one, own.pop(one.evidence.id, one)) for one in ordered] + list(own.values())
+
+
 def _weighed(known: Signals, answers: Sequence[Match], passages: Sequence[Match], tuning: Tuning) -> Signals:
     """The signals by search scores alone."""
-    answer = tuning.answer.probability(calibration.answer_features(answers)) if answers else 0.0
+    answer = tuning.answer.probability(calibration.answer_features(answers, known.follows)) if answers else 0.0
     passage = tuning.passage.probability(calibration.passage_features(passages)) if passages else 0.0
     return replace(
         known,
@@ -146,7 +169,7 @@ def _judged(
     order = sorted(range(len(judged)), key=lambda place: -(judged[place].judged or 0.0))
     best_answers = [judged[place] for place in order if place < len(answers)]
     evidence = [judged[place] for place in order][:most]
-    answer = tuning.answer.probability(calibration.judged_answer_features(best_answers)) if answers else 0.0
+    answer = tuning.answer.probability(calibration.judged_answer_features(best_answers, known.follows)) if answers else 0.0
     return replace(
         known,
         judged=True,
@@ -169,9 +192,14 @@ def _merged(lists: Iterable[Sequence[Match]]) -> list[Match]:
         for rank, one in enumerate(matches):
             key = one.evidence.id
             place[key] = min(rank, place.get(key, rank))
-            known = best.get(key, one)
-            best[key] = replace(known, cosine=max(known.cosine, one.cosine), overlap=max(known.overlap, one.overlap))
+            best[key] = _both(best.get(key, one), one)
     return [best[key] for key in sorted(best, key=lambda key: place[key])]
+
+
+def _both(one: Match, same: Match) -> Match:
+    """One match of the same thing, with the best that either search says of it."""
+    cosine, overlap = max(one.cosine, same.cosine), max(one.overlap, same.overlap)
+    return replace(one, cosine=cosine, overlap=overlap, exact=one.exact or same.exact)
 
 
 def _with_exact(answers: Sequence[Match], bare: set[str]) -> list[Match]:
