@@ -119,9 +119,7 @@ def learn_answers(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> In
     return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders))
 
 
-def _ordered(
-    hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, model: IntentModel | None
-) -> list[Match]:
+def _ordered(hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, model: IntentModel | None) -> list[Match]:
     """The hits as matches, by what search found and what the answers' own model claims."""
     matches = [_answer_match(hit, query) for hit in hits]
     if model is None:

@@ -344,19 +344,29 @@ class ChatbotService:
         return made
 
     def save_thresholds(self, path: Path) -> None:
-        """Writes the thresholds in use to a JSON file with the judge they hold for, for a new start to take."""
-        write_json(
-            path, {"judge": self._engine.judge_hash, "sets": [tuning.to_json(one) for one in self._store_sets()]}
-        )
+        """Writes the thresholds in use to a JSON file with what they hold for, for a new start to take."""
+        sets = self._store_sets()
+        promised = min((one.error_rate for one in sets if one.kind == "answer"), default=None)
+        write_json(path, self._holding | {"error_rate": promised, "sets": [tuning.to_json(one) for one in sets]})
 
     def take_thresholds(self, path: Path) -> bool:
-        """Uses thresholds that ``save_thresholds`` wrote; False where there are none or another judge reads now."""
+        """Uses what ``save_thresholds`` wrote; False where there is nothing or it holds for something else."""
         kept = read_json(path)
-        if kept is None or kept["judge"] != self._engine.judge_hash:
+        if kept is None or any(kept.get(name) != value for name, value in self._holding.items()):
             return False
         self._store.save_thresholds(kept["sets"])
         self._tuning = tuning.tuning_from(self._store_sets())
         return True
+
+    @property
+    def _holding(self) -> dict[str, Any]:
+        """What thresholds depend on besides the knowledge: judge, encoders, promised error rate."""
+        models = self.settings.models
+        return {
+            "judge": self._engine.judge_hash,
+            "encoders": [models.encoder, models.multilingual_encoder],
+            "error_rate": self.settings.chatbot.deciding.error_rate,
+        }
 
     def refresh(self) -> None:
         """Learn intents from the approved answers and read the thresholds again; after any change of knowledge."""

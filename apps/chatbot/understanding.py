@@ -169,7 +169,9 @@ def _judged(
     order = sorted(range(len(judged)), key=lambda place: -(judged[place].judged or 0.0))
     best_answers = [judged[place] for place in order if place < len(answers)]
     evidence = [judged[place] for place in order][:most]
-    answer = tuning.answer.probability(calibration.judged_answer_features(best_answers, known.follows)) if answers else 0.0
+    answer = (
+        tuning.answer.probability(calibration.judged_answer_features(best_answers, known.follows)) if answers else 0.0
+    )
     return replace(
         known,
         judged=True,

@@ -1,10 +1,16 @@
 """Probabilities and thresholds with a stated error rate."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
+from apps.chatbot import calibration, tuning
 from apps.chatbot.calibration import fit, refit_threshold, risk_coverage_curve
+from apps.chatbot.service import SAMPLE
+from apps.chatbot.settings import load_settings
 from core.errors import DataError
+from core.json_files import read_json
 
 
 def test_the_curve_counts_wrong_answers_from_the_surest_down():
@@ -43,3 +49,25 @@ def test_a_second_threshold_reads_the_same_probability_for_an_act_that_is_right_
     offered = [answer.calibrator.probability(row) >= offer.threshold for row in rows]
     wrong = sum(shown and not right for shown, right in zip(offered, among_three, strict=True))
     assert offered.count(True) > 12 and wrong <= 0.1 * offered.count(True)
+
+
+def test_thresholds_over_features_that_are_no_longer_used_are_left_out():
+    fitted = fit_of(("score", "score_lead"))
+    assert tuning.tuning_from([fitted(kind) for kind in tuning.KINDS]) == {}
+    current = fit_of(calibration.ANSWER_FEATURES)
+    assert set(tuning.tuning_from([current(kind) for kind in tuning.KINDS])) == {"en"}
+
+
+def fit_of(features: tuple[str, ...]):
+    weights = calibration.Calibrator(features, (1.0,) * len(features), 0.0)
+    return lambda kind: tuning.ThresholdSet("en", kind, 0.1, 0.5, (), 20, datetime(2026, 6, 1, tzinfo=UTC), weights)
+
+
+def test_the_thresholds_that_come_with_the_sample_hold_for_the_settings_as_shipped():
+    kept, settings = read_json(SAMPLE / "thresholds.json"), load_settings()
+    assert kept is not None
+    assert kept["encoders"] == [settings.models.encoder, settings.models.multilingual_encoder]
+    assert kept["error_rate"] == settings.chatbot.deciding.error_rate
+    tunings = tuning.tuning_from([tuning.from_json(one) for one in kept["sets"]])
+    assert set(tunings) == {"en", "zh"}
+    assert all(0 < one.thresholds.clarify < one.thresholds.answer for one in tunings.values())

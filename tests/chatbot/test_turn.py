@@ -221,3 +221,33 @@ def test_understanding_takes_the_better_score_of_both_queries_and_each_thing_onc
 
     signals = understand(Asked("long", "short", "en", NOW), Two(), None, Tuning())
     assert [one.evidence.id for one in signals.answers] == ["a1", "a2"] and signals.answers[1].cosine == 0.95
+
+
+def test_a_follow_up_is_not_answered_with_what_the_question_before_it_finds():
+    found = {
+        "how long is express express price?": [(EXPRESS, 0.9), (STANDARD, 0.8)],
+        "how long is express": [(EXPRESS, 0.9), (STANDARD, 0.1)],
+        "express price?": [(STANDARD, 0.3)],
+    }
+
+    class Shop(Library):
+        def match_answers(self, query, language, now, k):
+            return [one.scored(score) for one, score in found[query]][:k]
+
+    before, words = "how long is express", "express price?"
+    asked = Asked(f"{before} {words}", words, "en", NOW, before=before)
+    signals = understand(asked, Shop(), None, Tuning())
+    assert [one.evidence.id for one in signals.answers] == [STANDARD.evidence.id, EXPRESS.evidence.id]
+    assert signals.answers[0].evidence.score == pytest.approx(0.8 - 0.25 * 0.1)
+    assert signals.follows
+    assert not understand(replace(asked, query=words, before=""), Shop(), None, Tuning()).follows
+
+
+def test_the_very_words_of_an_approved_question_win_in_a_follow_up_too():
+    class Shop(Library):
+        def match_answers(self, query, language, now, k):
+            return [EXPRESS.scored(0.2)] if query == EXPRESS.wording else [STANDARD.scored(0.9)]
+
+    asked = Asked(f"and that? {EXPRESS.wording}", EXPRESS.wording, "en", NOW, before="and that?")
+    signals = understand(asked, Shop(), None, Tuning())
+    assert signals.answers[0].evidence.id == EXPRESS.evidence.id and signals.answers[0].exact

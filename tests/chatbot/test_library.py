@@ -1,0 +1,77 @@
+"""Knowledge as a turn sees it: approved answers in the order of all that is known of them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from apps.chatbot import library
+from apps.chatbot.knowledge import Knowledge
+from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_answers, withheld_questions
+from apps.chatbot.records import ApprovedAnswer
+from apps.chatbot.store import Store
+from tests.chatbot.test_knowledge import Letters
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+CARDS = ApprovedAnswer(
+    "cards", "Do gift cards expire?", "The balance lapses after 24 months.", ("is my voucher valid",)
+)
+POINTS = ApprovedAnswer("points", "Do points expire?", "Points are kept for one year.", ("are my points valid",))
+ZH = ApprovedAnswer("zh", "礼品卡会过期吗", "余额在两年后作废。", ("券多久有效",), language="zh")
+ZH_POINTS = ApprovedAnswer("zh-points", "积分会过期吗", "积分保留一年。", ("分多久有效",), language="zh")
+ALL = (CARDS, POINTS, ZH, ZH_POINTS)
+
+
+@pytest.fixture
+def knowledge(tmp_path):
+    made = Knowledge(Store.open(f"sqlite:///{tmp_path / 'shop.db'}"), [Letters()], tmp_path / "home").load()
+    for answer in ALL:
+        made.put_answer(answer)
+    return made
+
+
+def order(one, query: str, language: str = "en") -> list[str]:
+    return [match.evidence.id for match in one.match_answers(query, language, NOW, 5)]
+
+
+@pytest.mark.parametrize(
+    ("query", "language", "right"),
+    [("when does the balance lapse", "en", "cards"), ("余额两年后作废 过期吗", "zh", "zh")],
+)
+def test_an_answers_own_words_help_to_find_it(knowledge, query, language, right):
+    learnt, plain = KnowledgeLibrary(knowledge), KnowledgeLibrary(knowledge)
+    learnt.learn(ALL)
+
+    def lead(one: KnowledgeLibrary) -> float:
+        scores = {match.evidence.id: match.evidence.score for match in one.match_answers(query, language, NOW, 5)}
+        return scores[right] - max(score for id_, score in scores.items() if id_ != right)
+
+    assert order(learnt, query, language)[0] == right
+    assert lead(learnt) > lead(plain)
+
+
+def test_scores_stay_on_the_scale_of_search(knowledge):
+    learnt, plain = KnowledgeLibrary(knowledge), KnowledgeLibrary(knowledge)
+    learnt.learn(ALL)
+    by_search = plain.match_answers(CARDS.question, "en", NOW, 1)[0].evidence.score
+    assert learnt.match_answers(CARDS.question, "en", NOW, 1)[0].evidence.score == pytest.approx(by_search, abs=0.5)
+
+
+def test_one_answer_or_very_many_are_found_by_search_alone(knowledge, monkeypatch):
+    assert learn_answers([CARDS], knowledge) is None
+    monkeypatch.setattr(library, "MOST_CLAIMANTS", 3)
+    assert learn_answers(ALL, knowledge) is None
+    searching = KnowledgeLibrary(knowledge)
+    searching.learn(ALL)
+    assert order(searching, "do points expire")[0] == "points"
+
+
+def test_a_withheld_wording_is_asked_of_a_library_that_does_not_know_it(knowledge):
+    twice = [
+        ApprovedAnswer("cards", "Do gift cards expire?", "After 24 months.", ("is my voucher valid", "zebra crossing")),
+        POINTS,
+    ]
+    reduced = ReducedLibrary(knowledge, twice)
+    (withheld,) = withheld_questions(twice)
+    assert withheld.question == "zebra crossing"
+    found = reduced.match_answers(withheld.question, "en", NOW, 5)
+    assert all("zebra" not in match.wording for match in found)
