@@ -38,7 +38,9 @@ class Calibrator:
 
 # Cautious guesses for a language nothing was fitted on yet; `trifolium chatbot fit` replaces them.
 DEFAULT_ANSWER = Calibrator(ANSWER_FEATURES, (3.0, 4.0, -1.0), -3.0)
-DEFAULT_PASSAGE = Calibrator(PASSAGE_FEATURES, (3.0, 3.0, 1.0, 1.0), -3.0)
+# Fitted on 400 questions of DRCD's development part, each asked with and without its passage among the five nearest
+# (area under the curve 0.97); by the question's words alone, which mean the same in every language and every encoder.
+DEFAULT_PASSAGE = Calibrator(PASSAGE_FEATURES, (0.0, 18.8, -4.6, 0.0), -5.1)
 # The judge's own probability is calibrated on what it was trained on; a shop's questions are a little harder.
 DEFAULT_JUDGED_ANSWER = Calibrator(JUDGED_ANSWER_FEATURES, (0.7, 0.3, 0.0), -0.5)
 DEFAULT_JUDGED_EVIDENCE = Calibrator(JUDGED_EVIDENCE_FEATURES, (0.7, 0.3), 0.0)

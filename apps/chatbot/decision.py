@@ -56,11 +56,16 @@ class Signals:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Smallest probability at which each act keeps its promised error rate; fitted per language."""
+    """Smallest probability at which each act keeps its promised error rate; fitted per language.
+
+    Of DRCD's questions asked with their passage among five, the defaults for passages let 6 % go unanswered, leave 36 %
+    to the generator and are sure of 58 %; asked without it 84 % go unanswered and none is sure.
+    """
 
     answer: float = 0.6
-    compose: float = 0.5
+    compose: float = 0.3
     clarify: float = 0.25
+    sure: float = 0.95  # of the passages: from here on the generator may not decline
     failures_before_person: int = 2
 
 

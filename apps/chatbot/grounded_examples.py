@@ -41,7 +41,10 @@ class ReadingQuestion:
 
 @dataclass(frozen=True)
 class GroundedExample:
-    """One prompt with its right completion; ``answerable`` tells which kind it is, ``language`` zh or en."""
+    """One prompt with its right completion; ``answerable`` tells which kind it is, ``language`` zh or en.
+
+    ``question`` and the rows of the ``passages`` shown are what the prompt was made of.
+    """
 
     prompt: str
     completion: str
@@ -49,6 +52,8 @@ class GroundedExample:
     language: str
     style: Style
     answers: tuple[str, ...] = ()
+    question: str = ""
+    passages: tuple[int, ...] = ()
 
 
 def build_examples(
@@ -113,7 +118,7 @@ def _example(
     said = refusal(item.language)
     if answerable:
         said = completion(rows.index(item.passage) + 1, _right_answer(item, passages[item.passage].text, style))
-    return GroundedExample(asked, said, answerable, item.language, style, item.answers)
+    return GroundedExample(asked, said, answerable, item.language, style, item.answers, item.question, tuple(rows))
 
 
 def _right_answer(item: ReadingQuestion, text: str, style: Style) -> str:

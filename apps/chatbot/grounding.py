@@ -98,6 +98,9 @@ def refusal(language: str) -> str:
     return _REFUSAL["zh" if language == "zh" else "en"]
 
 
+REFUSALS = tuple(_REFUSAL.values())
+
+
 def parse(said: str, language: str, excerpts: int) -> GroundedAnswer:
     """Take the generator's words apart; numbers outside 1…``excerpts`` are dropped, as they cite nothing."""
     text = said.strip()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from apps.chatbot import reply, wordings
+from apps.chatbot import grounding, reply, wordings
 from apps.chatbot.decision import Signals, Thresholds, after_refusal, decide
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Decision, Message, Outcome, Reason, Role, Turn
@@ -142,11 +142,13 @@ def _composed(
     try:
         generator = desk.generator()
         if generator is not None:
+            replying, sure = desk.section.replying, signals.passage_probability >= limits.sure
             options = GenerationOptions(
-                max_new_tokens=desk.section.replying.max_new_tokens, deadline_s=desk.section.replying.deadline_s
+                max_new_tokens=replying.max_new_tokens,
+                deadline_s=replying.deadline_s,
+                never_begin=grounding.REFUSALS if sure else (),
             )
-            support = desk.section.replying.support
-            for item in reply.compose(text, evidence, language, generator, options, support, before, cancel):
+            for item in reply.compose(text, evidence, language, generator, options, replying.support, before, cancel):
                 if isinstance(item, Composed):
                     composed = item
                     break

@@ -29,6 +29,7 @@ class Request:
     random: Any
     lookup: PromptLookup | None
     prompt_tokens: int
+    barred: tuple[int, ...] = ()  # tokens the answer must not begin with
     submitted: float = field(default_factory=time.monotonic)
     abandoned: threading.Event = field(default_factory=threading.Event)
     items: queue.SimpleQueue[Item] = field(default_factory=queue.SimpleQueue)

@@ -174,6 +174,8 @@ class Scheduler:
     def _take(self, request: Request, logits: torch.Tensor, draft: list[int]) -> None:
         """Accept the next token and, as long as the guesses were right, the ones after it."""
         options, right = request.options, 0
+        if request.barred and not request.new_tokens:
+            logits[0, list(request.barred)] = -torch.inf
         for place in range(len(draft) + 1):
             token = pick(logits[place], options.temperature, options.top_p, request.random)
             if not request.accept(token, self.stop_ids):

@@ -188,4 +188,9 @@ class LocalGenerator:
             random=None if greedy else random_state(options.seed),
             lookup=PromptLookup(ids) if greedy and options.lookup else None,
             prompt_tokens=len(ids),
+            barred=self._first_tokens(options.never_begin),
         )
+
+    def _first_tokens(self, texts: Sequence[str]) -> tuple[int, ...]:
+        encoded = (self.tokenizer.encode(text, add_special_tokens=False) for text in texts)
+        return tuple(ids[0] for ids in encoded if ids)

@@ -35,7 +35,8 @@ class GenerationOptions:
     """How an answer is made. ``temperature`` 0 is greedy and repeatable; ``stop`` strings never appear in the answer.
 
     ``deadline_s`` counts from the call, waiting included. ``lookup`` guesses words from the prompt when greedy: the
-    same answer, sooner where it quotes. Raises ``DataError`` for values out of range.
+    same answer, sooner where it quotes. ``never_begin`` are texts whose first token the answer does not begin with; a
+    remote server is not asked for that. Raises ``DataError`` for values out of range.
     """
 
     max_new_tokens: int = 256
@@ -45,6 +46,7 @@ class GenerationOptions:
     stop: tuple[str, ...] = ()
     deadline_s: float | None = None
     lookup: bool = True
+    never_begin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:

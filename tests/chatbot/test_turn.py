@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from apps.chatbot import grounding
 from apps.chatbot.decision import Match, Signals, Thresholds, decide
 from apps.chatbot.records import (
     Decision,
@@ -153,6 +154,18 @@ def test_a_refusal_of_the_generator_is_not_shown_but_asked_back():
         desk(passages=[KETTLE], generator=Says("No answer."), thresholds=SURE), "Who is the mayor?"
     )
     assert answer.decision.outcome is Outcome.CLARIFY and "No answer" not in tokens and tokens
+
+
+@pytest.mark.parametrize(("sure", "barred"), [(0.0, grounding.REFUSALS), (1.01, ())])
+def test_only_where_the_evidence_surely_answers_the_generator_may_not_decline(sure, barred):
+    class Listens(Says):
+        def stream(self, messages, options=None, cancel=None):
+            self.never_begin = options.never_begin
+            return super().stream(messages, options, cancel)
+
+    generator = Listens("[1] Descale the kettle monthly.")
+    turn(desk(passages=[KETTLE], generator=generator, thresholds=replace(SURE, sure=sure)), "How to descale?")
+    assert generator.never_begin == barred
 
 
 def test_a_refusal_counts_as_a_failure_by_the_teams_own_setting():

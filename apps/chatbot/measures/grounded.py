@@ -1,23 +1,30 @@
 """Measures grounded answers: token-F1 when one of five excerpts answers, refusals when that one is taken away.
 
-The same prompts go to the base model and to the model with the adapter. A trivial baseline, the excerpt's sentence
-nearest to the question, stands beside both. Knows generators by their protocol alone.
+The same prompts go to the base model and to the model with the adapter; beside the model alone stands the whole path
+of a turn, in which the words of the question decide first (``Gate``). A trivial baseline, the excerpt's sentence
+nearest to the question, stands beside all. Knows generators by their protocol alone.
 """
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from apps.chatbot import grounding
-from apps.chatbot.grounded_examples import GroundedExample, evaluation_example
+from apps.chatbot.calibration import DEFAULT_PASSAGE, passage_features
+from apps.chatbot.decision import Match, Thresholds
+from apps.chatbot.grounded_examples import GroundedExample, ReadingPassage, evaluation_example
 from apps.chatbot.grounded_sources import ReadingSet, ranking
+from apps.chatbot.records import Evidence, EvidenceKind
 from core.events import OnEvent, Progress, ignore
 from core.inference.messages import GenerationOptions, Generator, Message
 from core.metrics import bootstrap_interval, token_f1
+from core.retrieval.lexical import LexicalIndex
 
 SHORT_ANSWER = GenerationOptions(max_new_tokens=32)
+MUST_ANSWER = replace(SHORT_ANSWER, never_begin=grounding.REFUSALS)
+LIMITS = Thresholds()
 SEED = 0
 
 
@@ -41,6 +48,29 @@ class Case:
     unanswerable: GroundedExample
 
 
+@dataclass(frozen=True)
+class Said:
+    """The model's words to every case, with the answering passage and without it."""
+
+    answerable: tuple[str, ...]
+    unanswerable: tuple[str, ...]
+
+
+class Gate:
+    """How probably an example's excerpts answer it, as a turn tells where no team has fitted thresholds."""
+
+    def __init__(self, passages: Sequence[ReadingPassage]) -> None:
+        self._index = LexicalIndex()
+        self._index.add([str(row) for row in range(len(passages))], [f"{one.title} {one.text}" for one in passages])
+
+    def probability(self, example: GroundedExample) -> float:
+        """In [0, 1], by the share of the question's words that the passages hold."""
+        rows = [str(row) for row in example.passages]
+        covered = sorted((share for share, _ in self._index.likeness(example.question, rows)), reverse=True)
+        nothing = Evidence("", EvidenceKind.PASSAGE, 0, "", "", 0.0)
+        return DEFAULT_PASSAGE.probability(passage_features([Match(nothing, 0.0, share) for share in covered]))
+
+
 def cases(reading: ReadingSet, limit: int, seed: int = SEED) -> list[Case]:
     """``limit`` questions drawn with ``seed``; distractors are the nearest passages of other titles."""
     rank = ranking(reading.passages)
@@ -54,16 +84,47 @@ def cases(reading: ReadingSet, limit: int, seed: int = SEED) -> list[Case]:
     ]
 
 
-def measure(
-    generator: Generator, asked: Sequence[Case], streams: int = 4, on_event: OnEvent = ignore
-) -> GroundedFigures:
-    """Ask every case of the generator, ``streams`` at a time."""
-    said = _ask_all(generator, [one.answerable for one in asked], streams, on_event)
-    empty = _ask_all(generator, [one.unanswerable for one in asked], streams, on_event)
-    scores = [_score(words, one.answerable) for words, one in zip(said, asked, strict=True)]
-    cited = [_cites_right(words, one.answerable) for words, one in zip(said, asked, strict=True)]
-    false_refusals = sum(_parsed(words, one.answerable).refused for words, one in zip(said, asked, strict=True))
-    refusals = sum(_parsed(words, one.unanswerable).refused for words, one in zip(empty, asked, strict=True))
+def ask(generator: Generator, asked: Sequence[Case], streams: int = 4, on_event: OnEvent = ignore) -> Said:
+    """Ask every case of the generator alone, ``streams`` at a time."""
+    full = _ask_all(generator, [one.answerable for one in asked], SHORT_ANSWER, streams, on_event)
+    empty = _ask_all(generator, [one.unanswerable for one in asked], SHORT_ANSWER, streams, on_event)
+    return Said(full, empty)
+
+
+def through_gate(
+    generator: Generator, asked: Sequence[Case], said: Said, gate: Gate, streams: int = 4, on_event: OnEvent = ignore
+) -> Said:
+    """What customers would get: declined below the first threshold, never above the second, else as ``said`` alone."""
+
+    def whole(words: Sequence[str], examples: Sequence[GroundedExample]) -> tuple[str, ...]:
+        likely = [gate.probability(one) for one in examples]
+        kept = [
+            grounding.refusal(one.language) if share < LIMITS.compose else text
+            for text, one, share in zip(words, examples, likely, strict=True)
+        ]
+        again = [
+            row for row, one in enumerate(examples) if likely[row] >= LIMITS.sure and _parsed(kept[row], one).refused
+        ]
+        for row, text in zip(
+            again, _ask_all(generator, [examples[row] for row in again], MUST_ANSWER, streams, on_event), strict=True
+        ):
+            kept[row] = text
+        return tuple(kept)
+
+    return Said(
+        whole(said.answerable, [one.answerable for one in asked]),
+        whole(said.unanswerable, [one.unanswerable for one in asked]),
+    )
+
+
+def figures(asked: Sequence[Case], said: Said) -> GroundedFigures:
+    """How good the words are."""
+    full = list(zip(said.answerable, (one.answerable for one in asked), strict=True))
+    empty = list(zip(said.unanswerable, (one.unanswerable for one in asked), strict=True))
+    scores = [_score(words, one) for words, one in full]
+    cited = [_cites_right(words, one) for words, one in full]
+    false_refusals = sum(_parsed(words, one).refused for words, one in full)
+    refusals = sum(_parsed(words, one).refused for words, one in empty)
     return GroundedFigures(
         len(asked),
         float(np.mean(scores)),
@@ -86,12 +147,18 @@ def nearest_sentence(asked: Sequence[Case]) -> float:
     return float(np.mean(scores))
 
 
-def _ask_all(generator: Generator, examples: Sequence[GroundedExample], streams: int, on_event: OnEvent) -> list[str]:
-    def ask(example: GroundedExample) -> str:
-        return generator.complete([Message("user", example.prompt)], SHORT_ANSWER).text
+def _ask_all(
+    generator: Generator,
+    examples: Sequence[GroundedExample],
+    options: GenerationOptions,
+    streams: int,
+    on_event: OnEvent,
+) -> tuple[str, ...]:
+    def one(example: GroundedExample) -> str:
+        return generator.complete([Message("user", example.prompt)], options).text
 
     with ThreadPoolExecutor(streams) as pool:
-        return list(_counted(pool.map(ask, examples), len(examples), on_event))
+        return tuple(_counted(pool.map(one, examples), len(examples), on_event))
 
 
 def _counted(answers: Iterable[str], total: int, on_event: OnEvent) -> Iterable[str]:

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from apps.chatbot.engine import GROUNDED
-from apps.chatbot.measures.grounded import Case, GroundedFigures, cases, measure, nearest_sentence
+from apps.chatbot.measures.grounded import (
+    Case,
+    Gate,
+    GroundedFigures,
+    ask,
+    cases,
+    figures,
+    nearest_sentence,
+    through_gate,
+)
 from apps.chatbot.reading_files import reading_comprehension
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import DataError, NotFoundError
@@ -14,6 +23,11 @@ from core.models import catalog, device
 from core.models.adapters import AdapterRegistry
 from core.report import Report
 
+WHO = {  # by the prefix of its figures
+    "base_": "base model, same prompt",
+    "alone_": "with the adapter, same prompt",
+    "": "the whole path: words decide first, then the adapter",
+}
 ASKED = 200  # questions of each set unless told otherwise
 FOLDERS: Mapping[str, str] = {"xquad_en": "xquad_en", "cmrc2018_zh": "cmrc2018_zh"}
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets" / "chatbot"
@@ -36,37 +50,42 @@ def cmrc2018_zh(
 def grounded(
     settings: ChatbotSettings, folder: Path | None = None, on_event: OnEvent = ignore, limit: int | None = None
 ) -> Report:
-    """Both sets; ``refusal.recall`` and ``refusal.precision`` are the means over the languages."""
+    """Both sets; ``refusal.recall`` and ``refusal.precision``, of the whole path, are the means over the languages."""
     parts = [_report(name, settings, folder and folder / place, on_event, limit) for name, place in FOLDERS.items()]
-    figures = {key: value for part in parts for key, value in part.figures.items()}
+    found = {key: value for part in parts for key, value in part.figures.items()}
     for figure in ("recall", "precision"):
-        figures[f"refusal.{figure}"] = sum(figures[f"{name}.refusal_{figure}"] for name in FOLDERS) / len(FOLDERS)
-    return Report("grounded", [row for part in parts for row in part.rows], figures, parts[0].notes)
+        found[f"refusal.{figure}"] = sum(found[f"{name}.refusal_{figure}"] for name in FOLDERS) / len(FOLDERS)
+    return Report("grounded", [row for part in parts for row in part.rows], found, parts[0].notes)
 
 
 def _report(name: str, settings: ChatbotSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
     from core.inference.generation import load_generator
 
-    asked = cases(reading_comprehension(folder or SHARED / FOLDERS[name]), limit or ASKED)
+    reading = reading_comprehension(folder or SHARED / FOLDERS[name])
+    asked = cases(reading, limit or ASKED)
     adapter = AdapterRegistry(settings.home).live(GROUNDED)
     if adapter is None:
         raise NotFoundError(f"There is no adapter '{GROUNDED}' to measure: train one with `trifolium chatbot train`.")
     plan = device.plan(settings.models)
     device.apply(plan)
     base = catalog.ensure(catalog.resolve(settings.models.generator), settings.home, on_event)
-    rows: list[dict[str, Any]] = [_row(name, "nearest sentence", {"token_f1": nearest_sentence(asked)})]
-    figures = {f"{name}.nearest_sentence_token_f1": nearest_sentence(asked)}
-    for who, folder_of in (("base model, same prompt", None), ("with the adapter", adapter)):
-        generator = load_generator(base, plan, adapter=folder_of)
-        try:
-            found = measure(generator, asked, on_event=on_event)
-        finally:
-            generator.close()
-        rows.append(_row(name, who, _plain(found)))
-        figures |= {
-            f"{name}.{'base_' if folder_of is None else ''}{key}": value for key, value in _plain(found).items()
-        }
-    return Report(name, rows, figures, [_note(asked)])
+    measured: dict[str, GroundedFigures] = {}
+    generator = load_generator(base, plan)
+    try:
+        measured["base_"] = figures(asked, ask(generator, asked, on_event=on_event))
+        generator.load_adapter(GROUNDED, adapter)
+        generator.use_adapter(GROUNDED)
+        said = ask(generator, asked, on_event=on_event)
+        measured["alone_"] = figures(asked, said)
+        whole = through_gate(generator, asked, said, Gate(reading.passages), on_event=on_event)
+        measured[""] = figures(asked, whole)
+    finally:
+        generator.close()
+    nearest = nearest_sentence(asked)
+    rows = [_row(name, "nearest sentence", {"token_f1": nearest})]
+    rows += [_row(name, WHO[prefix], _plain(one)) for prefix, one in measured.items()]
+    plain = {f"{name}.{prefix}{key}": value for prefix, one in measured.items() for key, value in _plain(one).items()}
+    return Report(name, rows, {f"{name}.nearest_sentence_token_f1": nearest} | plain, [_note(asked)])
 
 
 def _row(name: str, who: str, figures: Mapping[str, float]) -> dict[str, Any]:

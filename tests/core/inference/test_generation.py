@@ -146,6 +146,17 @@ def test_a_stop_string_ends_the_answer_and_never_shows(generator):
     assert items[-1].reason == "stop"
 
 
+def test_an_answer_never_begins_with_what_is_barred_and_may_say_it_later(generator):
+    plain = ids_of(generator, QUESTIONS[0], PLAIN)
+    first = generator.tokenizer.decode(plain[:1])
+    assert generator.tokenizer.encode(first, add_special_tokens=False)[0] == plain[0]
+    barred = GenerationOptions(max_new_tokens=40, lookup=False, never_begin=(first,))
+    for _ in range(2):  # the second time the prompt is known already
+        other = ids_of(generator, QUESTIONS[0], barred)
+        assert other[0] != plain[0]
+    assert ids_of(generator, QUESTIONS[0], PLAIN) == plain
+
+
 def test_an_end_mark_ends_the_answer_and_is_no_part_of_it(generator):
     said = ids_of(generator, QUESTIONS[0], PLAIN)
     generator._scheduler.stop_ids = frozenset({said[9]})
