@@ -77,16 +77,14 @@ class AlertDesk:
 
     def adopt(self, work: Work, alerts: Iterable[Alert], lines: Iterable[Transition]) -> None:
         """Keeps what a backtest of the stored history came to, which is what live would have; nobody is told."""
-        told: dict[str, Alert] = {}
+        stories: dict[str, tuple[str, ...]] = {}
         for line in lines:
-            alert = replace(told.get(line.alert_id) or _of(line), evidence=line.evidence)
             if line.after in TOLD:
-                alert, (line,) = _with_stories(work, alert, [line])
-            told[line.alert_id] = alert
+                told, (line,) = _with_stories(work, replace(_of(line), evidence=line.evidence), [line])
+                stories[line.alert_id] = told.evidence.story_ids if told.evidence else ()
             work.alerts.add_transitions([line])
         for alert in alerts:
-            seen, known = alert.evidence, told.get(alert.id)
-            ids = known.evidence.story_ids if known and known.evidence else ()
+            seen, ids = alert.evidence, stories.get(alert.id, ())
             work.alerts.put_alert(replace(alert, told=False, evidence=replace(seen, story_ids=ids) if seen else None))
 
     def _watch(self, work: Work, now: datetime) -> Watch:

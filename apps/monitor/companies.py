@@ -3,6 +3,7 @@
 Knows names only; finding them in a text is ``gazetteer``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from apps.monitor.public_files import table
 from core.errors import DataError
 
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 COLUMNS = ("id", "name", "aliases", "ticker", "country", "sector")
 
 
@@ -32,6 +34,15 @@ class Company:
     def names(self) -> tuple[str, ...]:
         """Every name, the full one first; the ticker is none."""
         return tuple(dict.fromkeys((self.name, *self.aliases)))
+
+    def name_in(self, language: str) -> str:
+        """The name to show: for Chinese the first that has Chinese characters, else the full one.
+
+        >>> Company("alba", "Alba Bank", ("Alba", "阿尔巴银行")).name_in("zh")
+        '阿尔巴银行'
+        """
+        chinese = (name for name in self.names if _HAN.search(name))
+        return next(chinese, self.name) if language == "zh" else self.name
 
 
 def read_companies(path: Path) -> tuple[Company, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
-from apps.monitor.companies import read_companies
+from apps.monitor.companies import Company, read_companies
 from apps.monitor.records import (
     Correction,
     DriftRow,
@@ -139,17 +139,20 @@ class ItemCases(Cases):
         with self._store.reading() as work:
             return work.items.tag_values("company")
 
-    def company_names(self) -> dict[str, str]:
-        """Names to show of the companies in the gazetteer, by id."""
+    def company_names(self, language: str = "en") -> dict[str, str]:
+        """Names to show of the companies in the gazetteer, by id; in Chinese the first Chinese one, if there is one."""
+        return {id: company.name_in(language) for id, company in self._companies().items()}
+
+    def _companies(self) -> dict[str, Company]:
         path = self.settings.monitor.reading.gazetteer or SAMPLE / "companies.csv"
         if not path.is_file():
             return {}
         written = path.stat().st_mtime_ns
         if self._names is None or self._names[0] != (path, written):
-            self._names = ((path, written), {one.id: one.name for one in read_companies(path)})
-        return dict(self._names[1])
+            self._names = ((path, written), {one.id: one for one in read_companies(path)})
+        return self._names[1]
 
-    _names: tuple[tuple[Path, int], dict[str, str]] | None = None  # of the file as it was last read
+    _names: tuple[tuple[Path, int], dict[str, Company]] | None = None  # of the file as it was last read
 
     def topics(self) -> list[str]:
         """Topics of the settings."""

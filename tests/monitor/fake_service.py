@@ -230,8 +230,8 @@ class FakeMonitor:
     def companies(self) -> list[str]:
         return sorted({mention.company for one in self.rows for mention in one.reading.companies})
 
-    def company_names(self) -> dict[str, str]:
-        return {"aldermoor": "Aldermoor Bank", "hechuan": "鹤川集团"}
+    def company_names(self, language: str = "en") -> dict[str, str]:
+        return {"aldermoor": "奥德摩银行" if language == "zh" else "Aldermoor Bank", "hechuan": "鹤川集团"}
 
     def topics(self) -> list[str]:
         return list(TOPICS)

@@ -216,6 +216,19 @@ def test_the_sample_is_moved_by_whole_days_and_loaded_once(tmp_path, service):
     assert service.messages() == []
 
 
+def test_an_alert_of_the_sample_that_is_over_still_shows_the_stories_that_raised_it(tmp_path, service):
+    folder = sample(tmp_path)
+    later = {"id": "g1", "source": "Meridian Wire", "title": good("g1").title, "received_at": (NOW + DAY).isoformat()}
+    with (folder / "stream.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(later) + "\n")
+    list(service.load_sample(folder))
+    (alert,) = service.alerts()
+    assert alert.state is State.RESOLVED
+    told = {entry.item.id for entry in service.alert(alert.id).stories}
+    assert told
+    assert told <= {f"m{at}" for at in range(6)}
+
+
 def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path):
     service = monitor(rules=RULE, **{"intake.batch": 3})
     folder, stop = sample(tmp_path), threading.Event()

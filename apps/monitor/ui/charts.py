@@ -26,6 +26,7 @@ LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=200)
 CELL_HEIGHT = 30
 STRONG = 0.8  # net mood drawn in full colour: whole fields are seldom of one mind
 LABEL_LIMIT = 150
+SLANTED = 36  # pixels by which the last slanted label stands out
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def heat(
     numbers = base.mark_text(fontWeight=600, fontSize=12, color="#f2f7f4" if dark else "#16221b").encode(
         text="stories:Q"
     )
-    return alt.LayerChart(layer=[fields.add_params(picked), numbers]).properties(height=alt.Step(CELL_HEIGHT))
+    heat = alt.LayerChart(layer=[fields.add_params(picked), numbers])
+    return heat.properties(height=alt.Step(CELL_HEIGHT), padding={"right": SLANTED})
 
 
 def _tips(words: Words) -> list[alt.Tooltip]:

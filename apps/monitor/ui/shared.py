@@ -94,7 +94,7 @@ def topic_name(topic: str) -> str:
 
 def company_name(watch: "MonitorService", company: str) -> str:
     """A company as people know it, its id when nobody said."""
-    return watch.company_names().get(company, company)
+    return watch.company_names(language()).get(company, company)
 
 
 def company_choice(watch: "MonitorService", company: str) -> str:

@@ -48,6 +48,12 @@ def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
     )
 
 
+def test_companies_have_their_chinese_names_on_chinese_pages(open_page):
+    shown = texts(open_page("alerts", "zh"))
+    assert "奥德摩银行" in shown
+    assert "Aldermoor Bank" not in shown
+
+
 def test_the_resolved_one_is_under_all(open_page):
     assert "鹤川集团" not in texts(open_page("alerts"))
     assert "鹤川集团" in texts(open_page("alerts", alerts_section="all"))
@@ -206,17 +212,17 @@ def test_another_section_or_filter_shows_the_newest_at_once(open_page, fake):
     assert shown(page) == ["brightquay", "Aldermoor Bank"]
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_link_of_a_message_opens_its_alert_alone(open_page, fake, language):
+@pytest.mark.parametrize(("language", "other"), [("en", "Aldermoor Bank"), ("zh", "奥德摩银行")])
+def test_the_link_of_a_message_opens_its_alert_alone(open_page, fake, language, other):
     link = urlsplit(notice(fake.held["a2"], MessageKind.FIRING, [], "https://risk.example/")["generatorURL"])
     page = open_page(link.path.removeprefix("/monitor-"), language, asked=dict(parse_qsl(link.query)))
     assert "鹤川集团" in texts(page)
-    assert "Aldermoor" not in "".join(one.label for one in page.expander)
+    assert other not in "".join(one.label for one in page.expander)
     page.text_input(key="words-a2").set_value("seen")
     page.button(key="note-a2").click().run()
     assert fake.acts[-1][0] == "comment"
     page.button(key="alerts-back").click().run()
-    assert "Aldermoor Bank" in texts(page)
+    assert other in texts(page)
     assert not page.exception
 
 

@@ -81,7 +81,7 @@ def test_an_empty_stream_says_so(open_page, fake):
 
 
 def test_text_of_a_company_name_is_shown_as_it_is(open_page, fake):
-    fake.company_names = lambda: {"aldermoor": "**A** [x](http://evil)"}
+    fake.company_names = lambda language: {"aldermoor": "**A** [x](http://evil)"}
     shown = texts(open_page("overview"))
     assert "[x](http" not in shown
     assert r"\*\*A\*\*" in shown
