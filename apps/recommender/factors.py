@@ -120,16 +120,18 @@ def alternating(people: Rows, items: Rows, size: int, dim: int, seed: int, round
 
 
 def _solved(met: sparse.csr_matrix, other: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(rows, dim) best vectors of one side while the other stays."""
+    """(rows, dim) best vectors of one side while the other stays; zeros for a row that met nothing."""
     dim = other.shape[1]
     gram = other.T @ other + PENALTY * np.eye(dim)
     found = np.zeros((met.shape[0], dim))
     outer = (other[:, :, None] * other[:, None, :]).reshape(len(other), -1) if len(other) * dim * dim < 5e7 else None
-    for start in range(0, met.shape[0], AT_ONCE):
-        part = met[start : start + AT_ONCE]
+    some = np.flatnonzero(np.diff(met.indptr))
+    for start in range(0, len(some), AT_ONCE):
+        rows = some[start : start + AT_ONCE]
+        part = met[rows]
         right = (1 + CONFIDENCE) * (part @ other)
         left = gram + CONFIDENCE * _grams(part, other, outer)
-        found[start : start + AT_ONCE] = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+        found[rows] = np.linalg.solve(left, right[:, :, None])[:, :, 0]
     return found
 
 
