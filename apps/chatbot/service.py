@@ -231,8 +231,8 @@ def open_service(settings: ChatbotSettings) -> ChatbotService:
 def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
     """The sample's answers, documents and dialogues, and thresholds fitted on its calibration questions.
 
-    Fitting takes half a minute and with a judge minutes, so the sample brings its thresholds along; they serve while the
-    same judge and encoders do.
+    Fitting takes half a minute and with a judge minutes, so the sample brings its thresholds along; they serve while
+    judge and encoders are the same.
     """
     from apps.chatbot.dataset import read_questions
 
