@@ -157,4 +157,5 @@ def watch_job(key: str, working: str) -> None:
     if job.done:
         st.rerun()
     seen = job.progress
-    st.progress(seen.fraction if seen else 0.0, text=plain(seen.stage) if seen else working)
+    done = f" {seen.done} / {seen.total}" if seen and seen.total else ""
+    st.progress(seen.fraction if seen else 0.0, text=f"{working}{done}")

@@ -67,7 +67,8 @@ class Evidence:
     """What a rule saw when it looked: the numbers, and the sentence that says why.
 
     ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and the excess
-    over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval.
+    over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval. ``measure``
+    is what the rule counted, empty in what was written down before it was kept.
     """
 
     holds: bool
@@ -84,6 +85,7 @@ class Evidence:
     threshold: float | None = None
     why: str = ""
     story_ids: tuple[str, ...] = ()
+    measure: str = ""
 
 
 @dataclass(frozen=True)

@@ -222,6 +222,7 @@ def _evidence(
         score=round(seen.score, 3) if seen else None,
         threshold=rule.sensitivity if rule.kind is Kind.SURGE else rule.value,
         why=why,
+        measure=rule.measure,
     )
 
 

@@ -62,9 +62,12 @@ def reason(seen: Evidence) -> str:
     """Why the alert fired; the rule's own sentence in English, in Chinese one made of its numbers."""
     if language() == "en" or not seen.stories:
         return seen.why
-    words = say("seen_count", stories=seen.stories, window=length_words(seen.window_end - seen.window_start))
-    words += say("seen_usual", expected=f"{seen.expected:.1f}") if seen.expected is not None else ""
-    return words + (say("seen_negative", negative=seen.negative) if seen.negative else "") + say("rule_end")
+    counts_bad, window = seen.measure == "negative", length_words(seen.window_end - seen.window_start)
+    first = say("seen_bad" if counts_bad else "seen_count", negative=seen.negative, stories=seen.stories, window=window)
+    alike = seen.expected is not None and seen.measure in ("", "stories", "negative")
+    usual = say("seen_usual", expected=f"{seen.expected:.1f}") if alike else ""
+    rest = say("seen_all" if counts_bad else "seen_negative", negative=seen.negative, stories=seen.stories)
+    return first + usual + (rest if seen.negative else "") + say("rule_end")
 
 
 def alert_body(watch: "MonitorService", view: AlertView) -> None:
@@ -73,7 +76,8 @@ def alert_body(watch: "MonitorService", view: AlertView) -> None:
     facts = [say("alert_since", time=moment(one.since)), say("alert_rule", rule=one.rule, version=one.rule_version)]
     facts += [f"{say('alert_owner')}: {one.owner}"] if one.owner else []
     facts += [say("alert_model", model=one.model)] if one.model else []
-    facts += [say("alert_reopened", n=one.episode - 1)] if one.episode > 1 else []
+    again = one.episode - 1
+    facts += [say("alert_reopened", n=again) if again > 1 else say("alert_reopened_once")] if again > 0 else []
     st.caption(plain(" · ".join(facts)))
     if one.evidence:
         st.markdown(f"**{say('alert_why')}**  \n{plain(reason(one.evidence))}")

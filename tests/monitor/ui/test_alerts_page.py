@@ -48,6 +48,17 @@ def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
     )
 
 
+def test_what_is_usual_stands_beside_what_the_rule_counted(open_page, fake):
+    def reason(measure: str) -> str:
+        evidence = replace(fake.held["a1"].evidence, measure=measure)
+        fake.held["a1"] = replace(fake.held["a1"], evidence=evidence, episode=2)
+        return texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
+
+    assert "1 小时内 9 个负面事件，往常约 1.5；事件共 12 个。" in reason("negative")
+    assert "1 小时内 12 个事件；其中 9 个为负面。" in reason("reach")  # what is usual is another number's
+    assert "已复发 1 次" in reason("stories")
+
+
 def test_companies_have_their_chinese_names_on_chinese_pages(open_page):
     shown = texts(open_page("alerts", "zh"))
     assert "奥德摩银行" in shown
