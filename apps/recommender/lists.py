@@ -130,9 +130,8 @@ def _fill(made: Trace, blend: Blend, wish: Wish) -> None:
 
 def _refresh(made: Trace, wish: Wish) -> None:
     """Give new items the places the wish grants them, taking them from the end of the list."""
-    slots = int(wish.freshness * wish.k + 0.5)
     fresh = made.candidates.routes & BIT["fresh"] > 0
-    for spot, place in granted(made.places, made.order, fresh, slots).items():
+    for spot, place in granted(made.places, made.order, fresh, made.scores, wish.freshness, wish.k).items():
         made.added[spot] += float(made.scores[made.places[spot]] - made.scores[place])  # it stands where that one stood
         made.places[spot] = place
 

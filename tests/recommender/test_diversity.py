@@ -7,6 +7,8 @@ import pytest
 
 from apps.recommender.diversity import (
     CURVE,
+    FRESH_GAP,
+    SOFT,
     STRENGTH,
     Pool,
     choose,
@@ -49,7 +51,7 @@ def test_enough_variety_puts_another_kind_before_a_near_copy() -> None:
 
 
 def test_low_places_are_given_to_variety_first() -> None:
-    kinds = [choose(ALIKE, Wish(diversity=dial), 3).places for dial in (0.0, 0.62, 1.0)]
+    kinds = [choose(ALIKE, Wish(diversity=dial), 3).places for dial in (0.0, 0.54, 1.0)]
     assert kinds == [[0, 1, 2], [0, 1, 3], [0, 3, 4]]
 
 
@@ -61,12 +63,12 @@ def test_more_variety_never_makes_a_list_more_alike() -> None:
 
 
 def test_what_the_dials_add_is_what_they_took() -> None:
-    chosen = choose(ALIKE, Wish(diversity=0.62), 5)
+    chosen = choose(ALIKE, Wish(diversity=0.54), 5)
     assert chosen.added[0] == pytest.approx(0.0)  # nothing stands above the first
-    shares = np.exp(ALIKE.scores) / np.exp(ALIKE.scores).sum()
+    shares = np.exp(SOFT * ALIKE.scores) / np.exp(SOFT * ALIKE.scores).sum()
     gain = shares[1] / np.log2(3)
-    lost = STRENGTH * 0.62**CURVE * float(ALIKE.vectors[0] @ ALIKE.vectors[1])
-    assert chosen.added[1] == pytest.approx(np.log((gain - lost) / gain), abs=1e-4)
+    lost = STRENGTH * 0.54**CURVE * float(ALIKE.vectors[0] @ ALIKE.vectors[1])
+    assert chosen.added[1] == pytest.approx(np.log((gain - lost) / gain) / SOFT, abs=1e-4)
     assert all(value <= 1e-6 for value in chosen.added)
     assert choose(ALIKE, Wish(diversity=0.0), 5).added == pytest.approx([0] * 5)
 
@@ -114,11 +116,20 @@ def test_a_cap_passes_over_what_is_too_much_and_names_it() -> None:
 
 
 def test_fresh_places_are_the_last_ones_and_only_as_many_as_missing() -> None:
-    fresh = np.array([False, False, True, False, True])
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, 1) == {2: 2}
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, 2) == {1: 2, 2: 4}
-    assert granted([0, 2, 3], [0, 2, 3, 1, 4], fresh, 1) == {}
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], np.zeros(5, bool), 2) == {}
+    fresh, alike = np.array([False, False, True, False, True]), np.zeros(5, np.float32)
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, 1 / 3, 3) == {2: 2}
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, 2 / 3, 3) == {1: 2, 2: 4}
+    assert granted([0, 2, 3], [0, 2, 3, 1, 4], fresh, alike, 1 / 3, 3) == {}
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], np.zeros(5, bool), alike, 2 / 3, 3) == {}
+
+
+def test_a_fresh_item_far_behind_takes_no_place_until_the_dial_is_at_its_end() -> None:
+    fresh, order = np.array([False, False, True]), [0, 1, 2]
+    near, far = (np.array([5.0, 3.0, 3.0 - below], np.float32) for below in (2 * FRESH_GAP - 0.1, 2 * FRESH_GAP + 0.1))
+    assert granted([0, 1], order, fresh, near, 0.5, 2) == {1: 2}
+    assert granted([0, 1], order, fresh, far, 0.5, 2) == {}
+    assert granted([0, 1], order, fresh, far, 0.9, 1) == {1: 2}
+    assert granted([0, 1], order, fresh, np.array([9.0, 9.0, -9.0], np.float32), 1.0, 1) == {1: 2}
 
 
 def test_the_determinantal_choice_is_greedy_on_the_determinant() -> None:

@@ -98,7 +98,7 @@ def blend_without(choices: Choices, silent: Sequence[str]) -> Blend:
 
 @dataclass(frozen=True)
 class Way:
-    """A blend, how many places of ten go to items nobody wanted yet, and where the diversity dial stands."""
+    """A blend, how many places of ten may go to items nobody wanted yet, and where the diversity dial stands."""
 
     blend: Blend
     slots: int = 0
@@ -153,7 +153,7 @@ def _ordered(knowledge: Knowledge, way: Way, rows: Rows, scores: npt.NDArray[np.
         top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
     if way.slots:
         fresh = knowledge.popularity.wanted[rows] == 0
-        for spot, place in granted(top, order, fresh, way.slots).items():
+        for spot, place in granted(top, order, fresh, scores, way.slots / K, K).items():
             top[spot] = place
     if not way.dial and not way.slots:
         return order

@@ -24,7 +24,7 @@ TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's var
 DIALS = (0.0, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 MOST_LOSS = 0.015  # share of NDCG@10 that variety may cost where the dial is chosen; 0.02 is allowed where it is told
 DIALLED_CASES = 1_000
-SLOTS = (0, 1, 2)  # of ten
+SLOTS = (0, 1, 2, 3, 4, 5)  # of ten
 MOST_QUOTA_LOSS = 0.01
 
 
