@@ -157,7 +157,7 @@ def _with_message(rule: Rule, step: Step, seen: Seen, now: datetime) -> Step:
     if moved_to is State.RESOLVED:
         done = replace(alert, told=False)
         return replace(step, alert=done, message=MessageKind.RESOLVED if alert.told else None)
-    if alert.state is not State.FIRING or seen.inhibited:
+    if alert.state is not State.FIRING or seen.inhibited or seen.silenced:  # back from NO_DATA it passes FIRING
         return step
     if not alert.told and not _cooling(rule, alert, now):
         alert = replace(alert, messages=0)

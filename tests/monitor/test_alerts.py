@@ -66,6 +66,14 @@ def test_a_second_bad_hour_before_it_is_resolved_raises_nothing_again():
     assert messages == [MessageKind.FIRING] and alert.episode == 1
 
 
+def test_who_is_muted_when_the_source_comes_back_hears_of_no_repeat_that_fell_due_meanwhile():
+    alert, states, messages = walk((0, seen(True)), (40, Seen(None)), (400, seen(True, silenced=True)))
+    assert states == [State.FIRING, State.NO_DATA, State.FIRING, State.SILENCED]
+    assert messages == [MessageKind.FIRING]
+    _, _, messages = walk((410, seen(True)), alert=alert)
+    assert messages == [MessageKind.REPEAT]  # the silence over, it is told
+
+
 def test_repeats_grow_rarer_while_nobody_takes_it():
     events = [(minutes, seen(True)) for minutes in range(0, 60 * 40, 30)]
     alert, _, messages = walk(*events)
