@@ -51,6 +51,7 @@ class Adapted:
         from core.models import device
         from core.models.adapters import check_trained
         from core.models.mapped_embedding import map_embedding
+        from core.models.memory import give_back
         from core.models.precision import for_inference
 
         device.apply(plan)
@@ -64,6 +65,7 @@ class Adapted:
         self.model, self.tokenizer = self._load(base, adapter, plan)
         self.dtype = for_inference(self.model, plan)
         map_embedding(self.model, base)
+        give_back()
         self.most_tokens = int(min(task.get("max_tokens") or 512, self.tokenizer.model_max_length))
 
     def _load(self, base: Path, adapter: Path | None, plan: DevicePlan) -> tuple[Any, Any]:

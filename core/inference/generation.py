@@ -59,7 +59,7 @@ def load_generator(
     ``adapter`` is merged at once. At most ``streams`` answers are made side by side and ``waiting`` more are queued;
     a prompt and its answer together have at most ``context_tokens``.
     """
-    from core.models import catalog, device, loading
+    from core.models import catalog, device, loading, memory
 
     if isinstance(source, Path):
         path, name = source, source.name
@@ -80,6 +80,7 @@ def load_generator(
     if adapter is not None:
         generator.load_adapter(adapter.name, adapter)
         generator.use_adapter(adapter.name)
+    memory.give_back()
     return generator
 
 

@@ -6,9 +6,13 @@ unless a GPU is asked about.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import struct
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +133,25 @@ def free_memory_bytes(device: str = "cpu") -> int:
     free = int(psutil.virtual_memory().available)
     limited = _cgroup_free()
     return free if limited is None else min(free, limited)
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library would keep it; call it when a model has been loaded.
+
+    After loading Gemma 270M and quantising its head glibc held on to 0.5-0.7 GB of nothing.
+    """
+    gc.collect()
+    trim = getattr(_c_library(), "malloc_trim", None)  # glibc alone has it
+    if trim is not None:
+        trim(0)
+
+
+@lru_cache(maxsize=1)
+def _c_library() -> Any:
+    try:
+        return ctypes.CDLL(None) if sys.platform == "linux" else None
+    except OSError:
+        return None
 
 
 def require_memory(needed_gb: float, free_gb: float, what: str, advice: str) -> None:

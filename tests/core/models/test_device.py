@@ -1,6 +1,7 @@
 """The device plan obeys or refuses settings and says why; memory is estimated before anything is loaded."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,3 +117,12 @@ def test_a_cut_off_weight_file_is_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"\x10\x00")
     with pytest.raises(ModelError, match="not a complete safetensors"):
         ModelShape.read(tmp_path)
+
+
+def test_giving_memory_back_asks_the_c_library_where_it_can(monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory, "_c_library", lambda: SimpleNamespace(malloc_trim=asked.append))
+    memory.give_back()
+    monkeypatch.setattr(memory, "_c_library", lambda: None)
+    memory.give_back()
+    assert asked == [0]
