@@ -38,14 +38,13 @@ def train_text(
 ) -> Trained:
     """An "interest" adapter in ``run.path / "adapter"``; ``reach`` is one of ``REACHES``.
 
-    "all" goes through the stem's trainer, which resumes an interrupted run; the others are begun again.
+    All of them go on with an interrupted run of the same examples.
     """
     if reach != "all":
         from core.training.upper import finetune_upper
 
-        upper = finetune_upper(
-            base, examples, validation, options, run.path / "adapter", plan, REACHES[reach], on_event
-        )
+        folder, kept = run.path / "adapter", run.path / "standing.pt"
+        upper = finetune_upper(base, examples, validation, options, folder, plan, REACHES[reach], on_event, kept)
         return Trained(upper.adapter, upper.before, upper.after)
     from core.training.finetune import finetune
 

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,6 +28,7 @@ from core.training.batches import FeatureSet, LengthGroups
 from core.training.interest import Interest, compared
 from core.training.objectives import Batch
 from core.training.options import TrainingOptions
+from core.training.standing import Standing, key_of
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
@@ -126,10 +128,12 @@ def finetune_upper(
     plan: DevicePlan,
     layers: int = 2,
     on_event: OnEvent = ignore,
+    kept: Path | None = None,
 ) -> UpperResult:
     """Train and save an "interest" adapter of the model folder ``base`` in ``folder``.
 
-    It changes the uppermost ``layers``; with 0 only the last projection of the last layer.
+    It changes the uppermost ``layers``; with 0 only the last projection of the last layer. ``kept`` is a file from
+    which a killed training of the same examples and options goes on, to the same weights.
 
     Knows of the options epochs, max_steps, time_limit_s, learning_rate, warmup_share, weight_decay, batch_size,
     max_tokens, rank, alpha, dropout and seed. Raises ``DataError`` without examples and ``ModelError`` for an encoder
@@ -147,8 +151,9 @@ def finetune_upper(
     below = _below(top, model, tokenizer, goal.tokens, on_event)
     upper = _with_factors(top, options)
     task = _Task(goal, tokenizer, below, options)
+    key = key_of(options, examples, fingerprint(base), layers)
     before = task.measured(upper, held)
-    steps = task.train(upper, data, on_event)
+    steps = task.train(upper, data, on_event, kept, key)
     after = task.measured(upper, held)
     _save(model, options, folder, base)
     return UpperResult(folder, before, after, steps)
@@ -167,8 +172,8 @@ class _Task:
         rows = [self.below[number].float() for number in made["texts"].tolist()]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), made
 
-    def train(self, upper: Top, data: list[Any], on_event: OnEvent) -> int:
-        """AdamW with warm-up and cosine; the number of steps taken."""
+    def train(self, upper: Top, data: list[Any], on_event: OnEvent, kept: Path | None, key: str) -> int:
+        """AdamW with warm-up and cosine, from where ``kept`` stands; the number of steps taken in all."""
         options, began = self.options, time.monotonic()
         per_epoch = math.ceil(len(data) / options.batch_size)
         total = options.max_steps or max(1, round(options.epochs * per_epoch))
@@ -176,8 +181,9 @@ class _Task:
         optimiser = torch.optim.AdamW(weights, options.learning_rate, weight_decay=options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, options.warmup_share))
         upper.train(options.dropout > 0)  # without LoRA's dropout the encoder's own is off too
-        step = 0
-        for step, features in enumerate(self._endless(data), 1):
+        standing = Standing(kept, key, weights, optimiser, schedule)
+        step = begun = standing.step()
+        for step, features in enumerate(islice(self._endless(data), begun, None), begun + 1):
             hidden, batch = self.batch(features)
             loss = compared(upper(hidden, batch["attention_mask"]), batch).losses.mean()
             loss.backward()
@@ -186,10 +192,12 @@ class _Task:
             schedule.step()
             optimiser.zero_grad()
             spent = time.monotonic() - began
-            on_event(Progress("training", step, total, (total - step) * spent / step))
+            on_event(Progress("training", step, total, (total - step) * spent / (step - begun)))
             on_event(Metric("loss", float(loss.detach()), step))
-            if step == total or (options.time_limit_s and spent > options.time_limit_s):
+            if step >= total or (options.time_limit_s and spent > options.time_limit_s):
                 break
+            standing.keep(step)
+        standing.forget()
         return step
 
     def measured(self, upper: Top, held: list[Any]) -> dict[str, float]:

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.errors import DataError, ModelError
+from core.events import Event, Metric, OnEvent, ignore
 from core.inference.embedding import load_embedder
 from core.models.loading import load_encoder
 from core.models.pooling import mean_pool
+from core.training import standing
 from core.training.examples import InterestExample
 from core.training.options import TrainingOptions
 from core.training.upper import LastProjection, Upper, finetune_upper
@@ -94,3 +97,45 @@ def test_too_many_layers_and_no_examples_are_one_sentence(base: Path, tmp_path: 
         finetune_upper(base, tastes(), [], OPTIONS, tmp_path / "x", tiny.PLAN, 3)
     with pytest.raises(DataError, match="no training examples"):
         finetune_upper(base, [], [], OPTIONS, tmp_path / "x", tiny.PLAN, 1)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("layers", [1, 0])
+def test_a_killed_training_goes_on_to_the_same_weights(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: int
+) -> None:
+    monkeypatch.setattr(standing, "EVERY_S", 0.0)
+    options, kept = replace(OPTIONS, max_steps=9, dropout=0.2), tmp_path / "standing.pt"
+
+    def train(name: str, on_event: OnEvent = ignore, file: Path | None = None) -> dict[str, torch.Tensor]:
+        finetune_upper(base, tastes(), [], options, tmp_path / name, tiny.PLAN, layers, on_event, file)
+        return load_file(tmp_path / name / "adapter_model.safetensors")
+
+    def kill(event: Event) -> None:
+        if isinstance(event, Metric) and event.step == 6:
+            raise Killed
+
+    whole = train("whole")
+    with pytest.raises(Killed):
+        train("killed", kill, kept)
+    steps: list[int] = []
+    resumed = train("resumed", lambda event: steps.append(event.step) if isinstance(event, Metric) else None, kept)
+    assert steps == [6, 7, 8, 9]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not kept.exists()
+
+
+def test_what_another_training_left_is_not_gone_on_with(base: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "standing.pt"
+    weight = torch.ones(2)
+    mine = standing.Standing(kept, "mine", [weight])
+    mine._kept_at -= 2 * standing.EVERY_S
+    mine.keep(5)
+    assert standing.Standing(kept, "mine", [torch.zeros(2)]).step() == 5
+    assert standing.Standing(kept, "another", [torch.zeros(2)]).step() == 0
+    kept.write_bytes(kept.read_bytes()[:40])  # cut off
+    assert standing.Standing(kept, "mine", [torch.zeros(2)]).step() == 0
+    assert standing.key_of(OPTIONS, tastes()) != standing.key_of(OPTIONS, tastes()[1:])
