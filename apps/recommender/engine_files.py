@@ -74,6 +74,7 @@ def load(folder: Path, model: TextModel) -> tuple[Knowledge, Blend, str]:
         ItemTable(arrays["linear_neighbours"], arrays["linear_weights"]),
         Factors(arrays["factors"], arrays["factors_gram"]),
     )
+    knowledge.tables.factors.prepare()
     blend = Blend(tuple(facts["names"]), arrays["weights"], facts["slope"], facts["bias"])
     return knowledge, blend, str(facts["version"])
 

@@ -74,6 +74,11 @@ class Factors:
             rows, values = rows[first], values[first]
         return rows
 
+    def prepare(self) -> None:
+        """Work out now what the first call would have to wait for."""
+        if len(self):
+            _ = self._by_length, self._moments
+
     @cached_property
     def _by_length(self) -> tuple[Rows, Matrix, Matrix]:
         """Rows with the longest vectors first, those vectors, and their lengths."""

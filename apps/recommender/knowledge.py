@@ -180,6 +180,7 @@ class Knowledge:
             tables.linear = neighbours.linear(people, events.items, size, options.neighbours)
         elif size:
             tables.factors = als.alternating(people, events.items, size, options.factors, options.seed)
+        tables.factors.prepare()
         self.tables = tables
 
     def _room(self, rows: int) -> None:

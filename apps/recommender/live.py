@@ -4,6 +4,7 @@ A new model is loaded and fed beside the old one and then put in its place: call
 none fails. Looks happen in a thread of its own; ``catch_up`` looks at once.
 """
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from apps.recommender.store import Seen, Store
 from core.errors import TrifoliumError
 
 PATIENCE_S = 5.0  # how long a caller waits while a larger intake is being taken in
+LARGE = 20_000  # items from which on memory is not looked through for garbage again and again
 COUNTED = 200_000  # newest events that the fall-back reads at a start
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,8 @@ class LiveModel:
         if seen is None:
             follower.read_all(event for one in self._recent_lists() for event in impressions(one))
         follower.catch_up()
+        if len(self.fallback.item_ids()) >= LARGE:
+            gc.freeze()  # objects that stay, by the million: each look through them all would stop calls for 0.5 s
         self._followed, self.engine, self.name = follower, engine, name
         self.problem = self._refused = ""
 
