@@ -96,7 +96,7 @@ def _watch(ctx: typer.Context, settings: CoreSettings, commands: Mapping[str, Se
     home(settings)
     server, running = settings.server, {}
     page = _address(server.host, server.ui_port)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         for name, command in commands.items():
             running[name] = subprocess.Popen(command, env=os.environ | _paths() | terminal.given(ctx).environment())
@@ -116,6 +116,11 @@ def _watch(ctx: typer.Context, settings: CoreSettings, commands: Mapping[str, Se
         for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave one of them running
             signal.signal(number, signal.SIG_IGN)
         _stop(list(running.values()))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Ends like Ctrl-C; a signal of that kind would be lost, for a script's background process ignores it."""
+    raise KeyboardInterrupt
 
 
 def _stop(processes: Sequence["subprocess.Popen[bytes]"]) -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def start(api: int, ui: int, how: str) -> "subprocess.Popen[str]":
+def start(api: int, ui: int, how: str, before: Callable[[], object] | None = None) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(api), str(ui), how],
         cwd=ROOT,
@@ -69,13 +70,21 @@ def start(api: int, ui: int, how: str) -> "subprocess.Popen[str]":
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=before,
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_or_a_service_manager_stops_both_and_leaves_nothing(home, number):
+def ignore_ctrl_c() -> None:
+    """As a shell does for what a script starts with ``&``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(
+    ("number", "before"), [(signal.SIGINT, None), (signal.SIGTERM, None), (signal.SIGTERM, ignore_ctrl_c)]
+)
+def test_ctrl_c_or_a_service_manager_stops_both_and_leaves_nothing(home, number, before):
     api, ui = free_port(), free_port()
-    process = start(api, ui, "live")
+    process = start(api, ui, "live", before)
     lines = []
     for line in process.stdout:
         lines.append(line)
