@@ -132,6 +132,12 @@ def test_a_fresh_item_far_behind_takes_no_place_until_the_dial_is_at_its_end() -
     assert granted([0, 1], order, fresh, np.array([9.0, 9.0, -9.0], np.float32), 1.0, 1) == {1: 2}
 
 
+def test_a_fresh_item_is_held_against_the_plain_order_not_against_what_variety_put_there() -> None:
+    fresh, scores = np.array([False, False, False, True]), np.array([9.0, 8.0, 1.0, 2.0], np.float32)
+    assert granted([0, 2], [0, 1, 3, 2], fresh, scores, 0.5, 2) == {}
+    assert granted([0, 1], [0, 1, 3, 2], fresh, scores + np.array([0, 0, 0, 5], np.float32), 0.5, 2) == {1: 3}
+
+
 def test_the_determinantal_choice_is_greedy_on_the_determinant() -> None:
     scores, vectors = ALIKE.scores, ALIKE.vectors
     quality = np.exp(0.5 * (scores - scores.max()) / 2)

@@ -44,7 +44,7 @@ def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEven
     mine = context.ours(texts, figures, on_event)
     for who, result in mine.items():
         _note(rows, figures, context, who, result.filtered, result.unfiltered)
-    more = varied_figures(*(context.row(mine[who].filtered) for who in ("varied", "ours")))
+    more = varied_figures(*(context.row(mine[who].filtered) for who in ("varied", "no_quota")))
     figures |= {f"{problem.name}.{key}": value for key, value in more.items()}
     figures[f"{problem.name}.ece10"] = ranked.calibration(mine["ours"].probabilities, mine["ours"].wanted)
     if frozen is not None:
@@ -105,7 +105,7 @@ class _Context:
             slots, dial = self._dials(last, whole)
             figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": dial}
             ways["ours"] = Way(whole, slots)
-            ways["varied"] = Way(whole, slots, dial)
+            ways["varied"] = Way(whole, 0, dial)  # one dial at a time: beside "no_quota"
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
             ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
