@@ -32,7 +32,7 @@ OFFER_ERROR = 0.5
 # half of the tries may come to nothing.
 PASSAGE_ERROR = 0.5
 FEATURES = (ANSWER_FEATURES, PASSAGE_FEATURES, JUDGED_ANSWER_FEATURES, JUDGED_EVIDENCE_FEATURES)
-KINDS = frozenset({"answer", "passage", "offer", "sure"})
+KINDS = frozenset({"answer", "passage", "offer"})
 JUDGED = "judged_"  # before the kind of a set that holds where a judge has read
 
 
@@ -87,10 +87,9 @@ def fit_language(
         passage = calibration.fit(passage_rows, right_passage, rows.passage_names, PASSAGE_ERROR)
     except DataError as error:
         raise DataError(f"For language '{language}': {error}") from error
-    sure = calibration.refit_threshold(passage, passage_rows, right_passage, error_rate)
     offers = [_offered_right(one, found.answers) for (one, _), found in zip(asked, signals, strict=True)]
     offer = calibration.refit_threshold(answer, answer_rows, offers, OFFER_ERROR)
-    kinds = {"answer": answer, "passage": passage, "offer": offer, "sure": sure}
+    kinds = {"answer": answer, "passage": passage, "offer": offer}
     return [_set(language, rows.prefix + kind, found, now) for kind, found in kinds.items()]
 
 
@@ -170,7 +169,8 @@ def from_json(plain: Mapping[str, Any]) -> ThresholdSet:
 
 def _tuning(kinds: Mapping[str, ThresholdSet]) -> Tuning:
     answer, passage = kinds["answer"], kinds["passage"]
-    thresholds = Thresholds(answer.threshold, passage.threshold, kinds["offer"].threshold, sure=kinds["sure"].threshold)
+    # the generator may always decline: that evidence holds an answer does not say that a small model gets it out
+    thresholds = Thresholds(answer.threshold, passage.threshold, kinds["offer"].threshold, sure=calibration.NEVER)
     judged = {kind.removeprefix(JUDGED): one for kind, one in kinds.items() if kind.startswith(JUDGED)}
     return Tuning(
         answer.calibrator, passage.calibrator, thresholds, _tuning(judged) if judged.keys() >= KINDS else None

@@ -41,7 +41,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind_answer": ("Approved answer", "标准答案"),
     "kind_passage": ("Passage of a document", "文档片段"),
     "kind_offer": ("Candidates when asking back", "反问时的候选"),
-    "kind_sure": ("Composing without declining", "不得拒答的组织回答"),
     "kind_judged_answer": ("Approved answer, judged", "标准答案（经评判）"),
     "kind_judged_passage": ("Evidence to compose from, judged", "作答依据（经评判）"),
     "kind_judged_offer": ("Candidates when asking back, judged", "反问时的候选（经评判）"),
