@@ -44,7 +44,7 @@ def _check_columns(rows: list[Row], name: str) -> None:
     missing = [one for one in ("question", "answer") if one not in found]
     if rows and missing:
         theirs = ", ".join(dict.fromkeys(str(column) for row in rows[:20] for column in row.cells))
-        wanted = " or ".join(f"'{one}' ({HINTS[one]})" for one in missing)
+        wanted = " and ".join(f"'{one}' ({HINTS[one]})" for one in missing)
         raise DataError(f"'{name}' needs a column {wanted}; its columns are: {theirs}.")
 
 

@@ -103,7 +103,7 @@ def compose(
     shown = excerpts(question, evidence)
     asked = grounding.prompt(question, shown, language, Style.FULL, before)
     said, told = "", ""
-    cited: tuple[int, ...] = ()
+    sources: list[int] = []
     finish: Finish | None = None
     for item in generator.stream([Said("user", asked)], options, cancel):
         if isinstance(item, Finish):
@@ -113,24 +113,30 @@ def compose(
         answer = grounding.parse(said, language, len(evidence))
         if _may_refuse(said):
             continue
-        cited = answer.cited
         ready = _whole_sentences(answer.text)
         if len(ready) > len(told):
-            if not supported(ready[len(told) :], evidence, cited, question, support):
-                yield Composed(told, cited, unsupported=True)
+            source = holder(ready[len(told) :], evidence, answer.cited, question, support)
+            if source is None:
+                yield Composed(told, tuple(dict.fromkeys(sources)), unsupported=True)
                 return
+            sources.append(source)
             yield Token(ready[len(told) :])
             told = ready
-    yield from _ending(said, told, finish, language, evidence, question, support)
+    yield from _ending(said, told, sources, finish, language, evidence, question, support)
 
 
-def supported(text: str, evidence: Sequence[Evidence], cited: Sequence[int], question: str, share: float) -> bool:
-    """Whether the cited evidence (all of it when nothing is cited) holds the words of a sentence.
+def holder(text: str, evidence: Sequence[Evidence], cited: Sequence[int], question: str, share: float) -> int | None:
+    """The number of the one piece of evidence that holds a sentence, a cited one before others; None when none does.
 
-    Every number must stand in the evidence or the question; of the other words at least ``share`` must.
+    One piece must hold it: words gathered from several are how a small model invents.
     """
-    sources = [one for one in evidence if one.number in cited] or list(evidence)
-    held = " ".join(f"{one.title} {one.text}" for one in sources) + " " + question
+    ordered = sorted(evidence, key=lambda one: one.number not in cited)
+    return next((one.number for one in ordered if _holds(text, one, question, share)), None)
+
+
+def _holds(text: str, source: Evidence, question: str, share: float) -> bool:
+    """Whether every number stands in the source or the question, and of the other words at least ``share``."""
+    held = f"{source.title} {source.text} {question}"
     numbers = set(_NUMBER.findall(held))
     if any(number not in numbers for number in _NUMBER.findall(text)):
         return False
@@ -158,6 +164,7 @@ def cite(text: str, numbers: Sequence[int]) -> str:
 def _ending(
     said: str,
     told: str,
+    sources: list[int],
     finish: Finish | None,
     language: str,
     evidence: Sequence[Evidence],
@@ -172,15 +179,18 @@ def _ending(
     rest = answer.text[len(told) :]
     whole = finish is None or finish.reason == "stop"
     if rest.strip() and whole:
-        if not supported(rest, evidence, answer.cited, question, support):
-            yield Composed(told, answer.cited, unsupported=True, cancelled=cancelled)
+        source = holder(rest, evidence, answer.cited, question, support)
+        if source is None:
+            yield Composed(told, tuple(dict.fromkeys(sources)), unsupported=True, cancelled=cancelled)
             return
+        sources.append(source)
         yield Token(rest)
         told += rest
-    marks = "".join(f" [{number}]" for number in answer.cited)
-    if marks and told:
+    cited = tuple(dict.fromkeys(sources))
+    marks = "".join(f" [{number}]" for number in cited)
+    if marks:
         yield Token(marks)
-    yield Composed(told + (marks if told else ""), answer.cited, unsupported=not told, cancelled=cancelled)
+    yield Composed(told + marks, cited, unsupported=not told, cancelled=cancelled)
 
 
 def _may_refuse(said: str) -> bool:

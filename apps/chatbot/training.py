@@ -84,6 +84,8 @@ def finetune(
     if what not in KINDS:
         raise NotFoundError(f"There is nothing called '{what}' to train; {known_names(what, KINDS)}.")
     if what == "intents":
+        if options:
+            raise SettingsError(f"Intents are learnt in one step and take no options, got '{next(iter(options))}'.")
         return _train_intents(settings, on_event)
     chosen = _options(what, options)
     files = [Path(part) for part in reading.split(";") if part]

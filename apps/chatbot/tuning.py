@@ -5,7 +5,7 @@ comes out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +29,8 @@ from core.errors import DataError
 # offered as long as one of them is right every other time.
 OFFER_ERROR = 0.5
 # Composing tries: a passage that does not hold the answer makes the generator decline, and what it says is checked, so
-# half of the tries may come to nothing.
-PASSAGE_ERROR = 0.5
+# some of the tries may come to nothing; not half of them, for a small model declines too seldom.
+PASSAGE_ERROR = 0.4
 FEATURES = (ANSWER_FEATURES, PASSAGE_FEATURES, JUDGED_ANSWER_FEATURES, JUDGED_EVIDENCE_FEATURES)
 KINDS = frozenset({"answer", "passage", "offer"})
 JUDGED = "judged_"  # before the kind of a set that holds where a judge has read
@@ -89,6 +89,8 @@ def fit_language(
         raise DataError(f"For language '{language}': {error}") from error
     offers = [_offered_right(one, found.answers) for (one, _), found in zip(asked, signals, strict=True)]
     offer = calibration.refit_threshold(answer, answer_rows, offers, OFFER_ERROR)
+    if offer.threshold <= offer.curve[-1].threshold:  # kept over all questions: no score is known to be too low
+        offer = replace(offer, threshold=0.0)
     kinds = {"answer": answer, "passage": passage, "offer": offer}
     return [_set(language, rows.prefix + kind, found, now) for kind, found in kinds.items()]
 

@@ -3,6 +3,7 @@
 An iterator of events, the same for page, HTTP and terminal. Writes nothing: the service stores what comes out.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,12 @@ from core.events import Token
 from core.inference.messages import GenerationOptions, Generator
 
 UNHELPFUL = (Reason.NO_EVIDENCE, Reason.OUT_OF_SCOPE, Reason.SEVERAL_CANDIDATES, Reason.TOO_VAGUE)
+
+
+# "2", "2.", "(2)", "no. 2", "第二个"
+_NUMBER = re.compile(
+    r"(?:no\.?|#|第|选)?\s*[(（]?(?:(?P<digit>[1-9])|(?P<sign>[一二三]))[)）.。、]?\s*(?:个|号|条)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,9 @@ def respond(
         yield Decided(decision)
         yield from _whole(wordings.say(kind, language), decision, clock)
         return
-    query = standalone(text, _turns(history))
+    chosen = _chosen(text, history)
+    text = chosen or text
+    query = None if chosen else standalone(text, _turns(history))
     before = _earlier(history) if query else ""
     tuning = desk.tuning.get(language, Tuning())
     asked = Asked(query or text, text, language, now, failures(history), before)
@@ -94,6 +103,16 @@ def respond(
     said, decision = _said(decision, language, known)
     yield Decided(decision, query)
     yield from _whole(said, decision, clock)
+
+
+def _chosen(text: str, history: Sequence[Message]) -> str | None:
+    """The candidate question whose number is the whole message; None when it is none of those just offered."""
+    number = _NUMBER.fullmatch(text.strip())
+    decision = history[-1].decision if history else None
+    if number is None or decision is None or decision.outcome is not Outcome.CLARIFY:
+        return None
+    place = int(number["digit"]) if number["digit"] else "一二三".index(number["sign"]) + 1
+    return decision.candidates[place - 1].question if 1 <= place <= len(decision.candidates) else None
 
 
 def failures(history: Sequence[Message]) -> int:

@@ -205,10 +205,11 @@ def _both(one: Match, same: Match) -> Match:
 
 
 def _with_exact(answers: Sequence[Match], bare: set[str]) -> list[Match]:
-    """Marks the approved wording itself; or, when there is only one such, a near one that has all of the words."""
+    """Marks the approved wording itself; or a near one, when it comes first and no other has all of the words."""
     same = {one.evidence.id for one in answers if _bare(one.wording) in bare}
-    near = {one.evidence.id for one in answers if one.overlap >= ALL_WORDS and one.cosine >= NEAR}
-    exact = same or (near if len(near) == 1 else set())
+    whole = [one for one in answers if one.overlap >= ALL_WORDS]
+    near = {one.evidence.id for one in whole if len(whole) == 1 and one is answers[0] and one.cosine >= NEAR}
+    exact = same or near
     return [replace(one, exact=one.evidence.id in exact) for one in answers]
 
 

@@ -127,7 +127,10 @@ def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:
     for what, words in NAMES.items():
         if any(word in name for word in words):
             return what  # type: ignore[return-value]
-    raise DataError(f"'{path.name}' does not tell whether it holds items or events: say which.")
+    raise DataError(
+        f"The name '{path.name}' does not tell whether the file holds items or events: add --kind items or --kind "
+        "events."
+    )
 
 
 def event_id(user: str, item: str, kind: str, time: datetime, list_id: str = "") -> str:

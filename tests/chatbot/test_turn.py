@@ -9,6 +9,7 @@ import pytest
 from apps.chatbot import grounding
 from apps.chatbot.decision import Match, Signals, Thresholds, decide
 from apps.chatbot.records import (
+    Candidate,
     Decision,
     Evidence,
     EvidenceKind,
@@ -264,3 +265,45 @@ def test_the_very_words_of_an_approved_question_win_in_a_follow_up_too():
     asked = Asked(f"and that? {EXPRESS.wording}", EXPRESS.wording, "en", NOW, before="and that?")
     signals = understand(asked, Shop(), None, Tuning())
     assert signals.answers[0].evidence.id == EXPRESS.evidence.id and signals.answers[0].exact
+
+
+@pytest.mark.parametrize("reply", ["2", "2.", "(2)", "No. 2", "第二个", " 2 "])
+def test_the_number_of_an_offered_question_asks_it(reply):
+    at = desk([EXPRESS, STANDARD], thresholds=Thresholds(answer=1.01))
+    candidates = (Candidate("a1", EXPRESS.wording), Candidate("a2", STANDARD.wording))
+    offered = replace(bot(Reason.SEVERAL_CANDIDATES), decision=Decision(
+        Outcome.CLARIFY, Reason.SEVERAL_CANDIDATES, 0.5, candidates=candidates
+    ))  # fmt: skip
+    answer, _, _ = turn(at, reply, [offered])
+    assert (answer.decision.outcome, answer.text) == (Outcome.ANSWER, STANDARD.evidence.text)
+
+
+@pytest.mark.parametrize(("reply", "history"), [("2", []), ("7", "offered"), ("2 kettles please", "offered")])
+def test_a_number_that_chooses_nothing_is_a_message_like_any_other(reply, history):
+    at = desk([EXPRESS, STANDARD], thresholds=Thresholds(answer=1.01))
+    offered = [bot(Reason.SEVERAL_CANDIDATES)] if history else []
+    answer, _, _ = turn(at, reply, offered)
+    assert answer.decision.outcome is Outcome.CLARIFY
+
+
+def test_a_question_that_two_approved_ones_contain_is_asked_back_whatever_their_cosine():
+    far = replace(STANDARD, overlap=1.0, cosine=0.5)
+    near = replace(EXPRESS, overlap=1.0, cosine=0.9)
+    one = understand(Asked("delivery", "delivery", "en", NOW), Library([near]), None, Tuning())
+    two = understand(Asked("delivery", "delivery", "en", NOW), Library([far, near]), None, Tuning())
+    assert one.answers[0].exact
+    assert not any(match.exact for match in two.answers)
+
+
+def test_words_gathered_from_two_passages_are_not_shown():
+    other = match("p2", "Brass care", "Brass tarnishes. Wash brass by hand.", kind=EvidenceKind.PASSAGE)
+    generator = Says("Wash brass by hand: citric acid, each litre. [1]")
+    answer, tokens, _ = turn(desk(passages=[KETTLE, other], generator=generator, thresholds=SURE), "How to descale?")
+    assert answer.decision.reason is Reason.UNSUPPORTED_ANSWER and "Wash brass" not in tokens
+
+
+def test_the_citation_is_the_passage_that_holds_the_words_whatever_the_generator_says():
+    other = match("p2", "Brass care", "Wash brass by hand.", kind=EvidenceKind.PASSAGE)
+    generator = Says("Wash brass by hand. [1]")
+    answer, _, _ = turn(desk(passages=[KETTLE, other], generator=generator, thresholds=SURE), "How is brass washed?")
+    assert answer.text == "Wash brass by hand. [2]"
