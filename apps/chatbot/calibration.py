@@ -115,7 +115,8 @@ def _log_odds(matches: Sequence[Match], place: int) -> float:
 def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple[str, ...], error_rate: float) -> Fit:
     """Fit on labelled questions: ``right[i]`` says whether acting on question i would have been right.
 
-    The curve and the threshold come from ``FOLDS``-fold held-out probabilities, the calibrator from all rows. Raises
+    The curve and the threshold come from ``FOLDS``-fold held-out probabilities, the calibrator from all rows. Where
+    even the surest questions were wrong too often, the threshold lies above every wrong one. Raises
     ``DataError`` when there are fewer than ``FOLDS`` questions of either kind.
     """
     x, y = np.asarray(features, dtype=float), np.asarray(right, dtype=bool)
@@ -133,7 +134,9 @@ def fit(features: Sequence[Sequence[float]], right: Sequence[bool], names: tuple
     model.fit(x, y)
     calibrator = Calibrator(names, tuple(float(weight) for weight in model.coef_[0]), float(model.intercept_[0]))
     curve = risk_coverage_curve(held_out, y)
-    threshold = min(NEVER, threshold_for_risk(held_out, y, error_rate))  # infinity is no JSON
+    threshold = threshold_for_risk(held_out, y, error_rate)
+    if threshold == np.inf:  # only what is surer than anything that was wrong, and sure enough by the fit
+        threshold = max(1 - error_rate, float(np.nextafter(held_out[~y].max(), 2)))
     return Fit(calibrator, threshold, error_rate, curve, len(y))
 
 

@@ -21,6 +21,7 @@ from apps.chatbot.understanding import Asked, Depth, Intents, Judges, Library, T
 from core.errors import TrifoliumError
 from core.events import Token
 from core.inference.messages import GenerationOptions, Generator
+from core.text import language as language_of
 
 UNHELPFUL = (Reason.NO_EVIDENCE, Reason.OUT_OF_SCOPE, Reason.SEVERAL_CANDIDATES, Reason.TOO_VAGUE)
 
@@ -84,7 +85,8 @@ def respond(
         yield from _whole(wordings.say(kind, language), decision, clock)
         return
     chosen = _chosen(text, history)
-    text = chosen or text
+    if chosen:
+        text, language = chosen, language_of(chosen) if language_of(chosen) in ("en", "zh") else language
     query = None if chosen else standalone(text, _turns(history))
     before = _earlier(history) if query else ""
     tuning = desk.tuning.get(language, Tuning())

@@ -22,7 +22,16 @@ def test_nothing_is_answered_when_no_threshold_keeps_the_rate():
     fitted = fit([[0.1], [0.2]] * 10, [True, False] * 10, ("a",), error_rate=0.0001)
     backwards = fit([[1.0]] * 10 + [[1.1]] * 10, [False, True] * 10, ("a",), error_rate=0.01)
     assert fitted.threshold <= 1 and all(point.risk < 1 for point in fitted.curve)
-    assert backwards.threshold > 1
+    assert backwards.threshold >= 0.99
+    assert all(backwards.calibrator.probability([value]) < backwards.threshold for value in (1.0, 1.1))
+
+
+def test_where_the_surest_was_wrong_only_what_is_surer_still_is_answered():
+    features = [[3.0], *[[2.0]] * 10, *[[0.0]] * 10]
+    fitted = fit(features, [False, *[True] * 10, *[False] * 10], ("a",), error_rate=0.05)
+    assert all(point.risk > 0.05 for point in fitted.curve)
+    assert 0.95 <= fitted.threshold < 1
+    assert fitted.threshold > fitted.curve[0].threshold
 
 
 def test_a_fit_keeps_its_promise_on_fresh_questions():
