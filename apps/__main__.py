@@ -7,6 +7,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,6 +80,12 @@ def _load(name: str) -> Any:
 root = typer.Typer(cls=LazyGroup, name="trifolium", no_args_is_help=True, add_completion=True)
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"trifolium {package_version('trifolium')}")
+        raise typer.Exit
+
+
 @root.callback()
 def options(
     ctx: typer.Context,
@@ -87,6 +94,9 @@ def options(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as models.device=cpu.")
     ] = None,
     debug: Annotated[bool, typer.Option(help="Show the log and, for an error, where it happened.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Trifolium: chatbot, monitor and recommender on one shared core, in English and Chinese, on your own machine."""
     logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")

@@ -16,7 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
@@ -112,6 +112,11 @@ def _lifespan(open_services: Openers) -> Callable[[FastAPI], Any]:
 
 
 def _add_watch(app: FastAPI, metrics: Metrics) -> None:
+    @app.get("/", include_in_schema=False)
+    def front() -> RedirectResponse:
+        """To the description of the interface."""
+        return RedirectResponse("/docs")
+
     @app.get("/health", tags=["operations"])
     def health(request: Request) -> Health:
         """Whether the service answers, and what each app says of itself; needs no key."""

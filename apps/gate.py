@@ -23,7 +23,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS = ("/health", "/docs", "/openapi.json")  # no key: a load balancer has none, the schema holds no secret
+OPEN_PATHS = ("/", "/health", "/docs", "/openapi.json")  # no key: a load balancer has none, the schema holds no secret
 UNCOUNTED_PATHS = ("/health", "/metrics")  # answered also when the service is full
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 log = logging.getLogger(__name__)

@@ -102,7 +102,11 @@ def _watch(ctx: typer.Context, settings: CoreSettings, commands: Mapping[str, Se
             running[name] = subprocess.Popen(command, env=os.environ | _paths() | terminal.given(ctx).environment())
         if "API" in running:  # it fills an empty home; the pages should not do the same beside it
             api_address = _address(server.host, server.port)
-            terminal.say("Starting; the first start converts the models and takes a minute or two.", style="dim")
+            terminal.say(
+                "Starting; the first start converts the models and learns the samples, which takes minutes. "
+                "A line with the address of the pages comes when all is ready.",
+                style="dim",
+            )
             _wait_for(f"{api_address}/health", running)
         _wait_for(f"{page}/_stcore/health", running)
         terminal.say(f"Pages: {page}", style="bold")

@@ -49,6 +49,12 @@ def test_health_needs_no_key_and_tells_no_paths():
     assert "secret" not in answer.text
 
 
+def test_the_bare_address_leads_to_the_description():
+    with serving(create_app(settings(api_key=KEY), {"chatbot": StubService})) as client:
+        answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
 @pytest.mark.parametrize("sent", [None, "Bearer wrong", f"Basic {KEY}", f"Bearer {KEY}x", "Bearer", KEY, "Bearer ключ"])
 def test_without_the_right_key_nothing_but_health_and_docs_answers(sent):
     with serving(create_app(settings(api_key=KEY), {"chatbot": StubService})) as client:

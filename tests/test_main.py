@@ -181,3 +181,8 @@ def test_the_log_masks_personal_data_in_messages_and_traces():
     assert "9123 4567" not in shown
     assert "anna.tan" not in shown
     assert "ValueError" in shown
+
+
+def test_the_version_is_told_in_one_line(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("trifolium ")

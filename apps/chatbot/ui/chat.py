@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.chatbot.records import Conversation, ConversationState, Message, Rating, Role, Status
+from apps.chatbot.records import ApprovedAnswer, Conversation, ConversationState, Message, Rating, Role, Status
 from apps.chatbot.ui.messages import bubble, draw_candidates, draw_message, draw_partial, offers, scroll_to_end
 from apps.chatbot.ui.shared import one_sentence, say, service
 from apps.page_parts import language, plain, shorten
@@ -104,12 +104,17 @@ def _opening(bot: "ChatbotService") -> None:
     with bubble(Role.ASSISTANT):
         st.markdown(say("opener"))
         chosen: dict[str | None, str] = {}
-        for answer in bot.answers(status=Status.APPROVED, limit=400):
+        # the first ones that a team writes down are the common ones
+        for answer in sorted(bot.answers(status=Status.APPROVED, limit=400), key=_written):
             if answer.language == language() and len(answer.question) <= 70:
                 chosen.setdefault(answer.category, answer.question)
         for number, question in enumerate(list(chosen.values())[:SUGGESTED]):
             if st.button(plain(question), key=f"suggested-{number}", icon=":material/chat_bubble:"):
                 _ask(bot, None, question)
+
+
+def _written(answer: ApprovedAnswer) -> float:
+    return answer.created_at.timestamp() if answer.created_at else 0.0
 
 
 def _history(bot: "ChatbotService", conversation: Conversation | None, messages: list[Message]) -> None:

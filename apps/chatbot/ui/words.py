@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "reason_complaint": ("complaint", "投诉"),
     "reason_repeated_failure": ("not helped several times", "多次未能解决"),
     "reason_bot_paused": ("a person has taken over", "人工服务中"),
-    "reason_unsupported_answer": ("draft not held by the documents", "草稿缺少依据"),
+    "reason_unsupported_answer": ("quoted word for word", "原文引用"),
     "reason_model_unavailable": ("language model not available", "语言模型不可用"),
     "reason_small_talk": ("small talk", "闲聊"),
     "reason_slot_missing": ("a detail is missing", "缺少必要信息"),
