@@ -128,8 +128,8 @@ def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:
         if any(word in name for word in words):
             return what  # type: ignore[return-value]
     raise DataError(
-        f"The name '{path.name}' does not tell whether the file holds items or events: add --kind items or --kind "
-        "events."
+        f"The name '{path.name}' does not tell whether the file holds items or events: say which (in a terminal by "
+        "--kind items or --kind events)."
     )
 
 
