@@ -62,9 +62,9 @@ class Thresholds:
     to the generator and are sure of 58 %; asked without it 84 % go unanswered and none is sure.
     """
 
-    answer: float = 0.6
+    answer: float = 0.8
     compose: float = 0.3
-    clarify: float = 0.25
+    clarify: float = 0.2
     sure: float = 0.95  # of the passages: from here on the generator may not decline
     failures_before_person: int = 2
 
