@@ -6,8 +6,9 @@ tenth of its time.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from core.errors import TrifoliumError
@@ -28,28 +29,29 @@ class Timely:
 
     def wait(self, call: Callable[[], T]) -> T | None:
         """The answer, waited for in this thread."""
-        try:
+        with _giving_way():
             return self._workers.submit(call).result(self._deadline_s)
-        except TimeoutError:
-            log.warning(LATE)
-        except TrifoliumError:
-            raise
-        except Exception:
-            log.exception(BROKEN)
         return None
 
     async def soon(self, call: Callable[[], T]) -> T | None:
         """The answer, waited for by an event loop."""
-        try:
+        with _giving_way():
             return await asyncio.wait_for(asyncio.wrap_future(self._workers.submit(call)), self._deadline_s)
-        except TimeoutError:
-            log.warning(LATE)
-        except TrifoliumError:
-            raise
-        except Exception:
-            log.exception(BROKEN)
         return None
 
     def close(self) -> None:
         """Begin nothing more."""
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """What is late or broken is logged and ends here."""
+    try:
+        yield
+    except TimeoutError:
+        log.warning(LATE)
+    except TrifoliumError:
+        raise
+    except Exception:
+        log.exception(BROKEN)

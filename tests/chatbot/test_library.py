@@ -74,4 +74,5 @@ def test_a_withheld_wording_is_asked_of_a_library_that_does_not_know_it(knowledg
     (withheld,) = withheld_questions(twice)
     assert withheld.question == "zebra crossing"
     found = reduced.match_answers(withheld.question, "en", NOW, 5)
+    assert found
     assert all("zebra" not in match.wording for match in found)
