@@ -30,6 +30,7 @@ MEASURES: dict[str, Measure] = {
     "xquad_en": reading_sets.xquad_en,
     "cmrc2018_zh": reading_sets.cmrc2018_zh,
     "grounded": reading_sets.grounded,
+    "gate": reading_sets.gate,
     "insurance_zh": finding_sets.insurance_zh,
     "bank_faqs": finding_sets.bank_faqs,
     "sample": sample.measure,

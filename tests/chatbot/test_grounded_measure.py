@@ -47,6 +47,17 @@ def test_the_gate_is_sure_where_the_words_stand_and_says_no_where_they_do_not(re
     assert gate.probability(case.unanswerable) < Thresholds().compose
 
 
+def test_the_gates_figures_count_both_kinds_apart(reading):
+    found = measured.gate_figures(measured.cases(reading, 1), measured.Gate(PASSAGES))
+    assert found == {
+        "auroc": 1.0,
+        "answerable_declined": 0.0,
+        "answerable_sure": 1.0,
+        "unanswerable_declined": 1.0,
+        "unanswerable_sure": 0.0,
+    }
+
+
 def test_a_sure_question_must_be_answered_and_a_hopeless_one_is_not_asked_again(reading):
     asked, generator = measured.cases(reading, 1), Says()
     said = measured.ask(generator, asked, streams=1)

@@ -19,7 +19,7 @@ from apps.chatbot.grounded_sources import ReadingSet, ranking
 from apps.chatbot.records import Evidence, EvidenceKind
 from core.events import OnEvent, Progress, ignore
 from core.inference.messages import GenerationOptions, Generator, Message
-from core.metrics import bootstrap_interval, token_f1
+from core.metrics import auroc, bootstrap_interval, token_f1
 from core.retrieval.lexical import LexicalIndex
 
 SHORT_ANSWER = GenerationOptions(max_new_tokens=32)
@@ -133,6 +133,17 @@ def figures(asked: Sequence[Case], said: Said) -> GroundedFigures:
         refusals / len(asked),
         refusals / max(1, refusals + false_refusals),
     )
+
+
+def gate_figures(asked: Sequence[Case], gate: Gate) -> dict[str, float]:
+    """How well the words alone tell what can be answered: area under the curve, and shares beyond either threshold."""
+    full = [gate.probability(one.answerable) for one in asked]
+    empty = [gate.probability(one.unanswerable) for one in asked]
+    found = {"auroc": auroc([*full, *empty], [True] * len(full) + [False] * len(empty))}
+    for name, shares in (("answerable", np.array(full)), ("unanswerable", np.array(empty))):
+        found[f"{name}_declined"] = float((shares < LIMITS.compose).mean())
+        found[f"{name}_sure"] = float((shares >= LIMITS.sure).mean())
+    return found
 
 
 def nearest_sentence(asked: Sequence[Case]) -> float:

@@ -12,6 +12,7 @@ from apps.chatbot.measures.grounded import (
     ask,
     cases,
     figures,
+    gate_figures,
     nearest_sentence,
     through_gate,
 )
@@ -28,6 +29,7 @@ WHO = {  # by the prefix of its figures
     "alone_": "with the adapter, same prompt",
     "": "the whole path: words decide first, then the adapter",
 }
+FITTED_ON = 400  # questions of DRCD's development part that the words' weights come from
 ASKED = 200  # questions of each set unless told otherwise
 FOLDERS: Mapping[str, str] = {"xquad_en": "xquad_en", "cmrc2018_zh": "cmrc2018_zh"}
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "datasets" / "chatbot"
@@ -56,6 +58,16 @@ def grounded(
     for figure in ("recall", "precision"):
         found[f"refusal.{figure}"] = sum(found[f"{name}.refusal_{figure}"] for name in FOLDERS) / len(FOLDERS)
     return Report("grounded", [row for part in parts for row in part.rows], found, parts[0].notes)
+
+
+def gate(
+    settings: ChatbotSettings, folder: Path | None = None, on_event: OnEvent = ignore, limit: int | None = None
+) -> Report:
+    """What the question's words tell by themselves, without a model, on the set their weights were fitted on."""
+    reading = reading_comprehension(folder or SHARED / "drcd_zh")
+    asked = cases(reading, limit or FITTED_ON)
+    found = gate_figures(asked, Gate(reading.passages))
+    return Report("gate", [found], {f"gate.{key}": value for key, value in found.items()}, [_note(asked)])
 
 
 def _report(name: str, settings: ChatbotSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
