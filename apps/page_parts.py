@@ -104,11 +104,12 @@ def contents(files: Iterable[Any]) -> list[tuple[str, bytes]]:
 
 @contextmanager
 def as_paths(files: Iterable[tuple[str, bytes]]) -> Iterator[list[Path]]:
-    """The same as files in a folder that is gone afterwards."""
+    """The same as files in a folder that is gone afterwards; two of the same name do not meet."""
     with tempfile.TemporaryDirectory(prefix="trifolium-upload-") as folder:
         paths = []
-        for name, content in files:
-            paths.append(Path(folder) / name)
+        for number, (name, content) in enumerate(files):
+            paths.append(Path(folder) / str(number) / name)
+            paths[-1].parent.mkdir()
             paths[-1].write_bytes(content)
         yield paths
 

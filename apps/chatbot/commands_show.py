@@ -44,7 +44,9 @@ def _end(text: str, shown: str, decision: Decision | None, conversation_id: str)
 
 
 def show_ingest(report: IngestReport, json_wanted: bool) -> None:
-    """What was taken in and what was not."""
+    """What was taken in and what was not; files of which nothing could be read are named beside it too."""
+    if report.failed:
+        terminal.warn(f"Nothing could be read from {', '.join(report.failed)}: the report says why.")
     if json_wanted:
         terminal.say_json(as_json(report))
         return
@@ -55,7 +57,8 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
 def show_problems(problems: Sequence[RowProblem]) -> None:
     """Rows that were not taken, by line, with the reason."""
     for one in problems[:MOST_PROBLEMS]:
-        terminal.say(f"  {one.source}:{one.line}: {one.reason}", style="yellow")
+        where = f"{one.source}:{one.line}" if one.line else one.source
+        terminal.say(f"  {where}: {one.reason}", style="yellow")
     if len(problems) > MOST_PROBLEMS:
         terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
 

@@ -19,6 +19,7 @@ from apps.chatbot.records import (
     ApprovedAnswer,
     Dialogue,
     Document,
+    IngestReport,
     Kind,
     LabelledQuestion,
     Role,
@@ -26,7 +27,7 @@ from apps.chatbot.records import (
     Turn,
 )
 from apps.chatbot.tables import TABLES, Reading, Rows, read_rows
-from core.errors import DataError, NotFoundError
+from core.errors import DataError, MissingExtraError, NotFoundError
 
 __all__ = [
     "Loaded",
@@ -49,12 +50,13 @@ JSON_TABLES = (".jsonl", ".ndjson", ".json")
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one file gave."""
+    """What one file gave; ``failed`` holds its name when nothing of it could be read."""
 
     answers: tuple[ApprovedAnswer, ...] = ()
     documents: tuple[Document, ...] = ()
     dialogues: tuple[Dialogue, ...] = ()
     problems: tuple[RowProblem, ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,18 @@ def read_questions(path: Path) -> Rows[LabelledQuestion]:
     return reading.done()
 
 
-def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], tuple[RowProblem, ...]]:
-    """Readable files of files and folders with the name each is known by, and the others as problems.
+def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestReport]:
+    """Readable files of files and folders with the name each is known by, and a report that names the others.
 
-    In a folder the name is the path inside it, so that two files of one name stay apart; hidden files are skipped.
+    In a folder the name is the path inside it, so that two files of one name stay apart; hidden files are skipped, and
+    one that is not read is no failure there, as it is when it was named itself.
     """
     files: list[tuple[Path, str]] = []
-    problems: list[RowProblem] = []
+    report = IngestReport()
     for path in paths:
         if not path.exists():
-            raise NotFoundError(f"There is no file or folder '{path}'.")
+            report += _refused(str(path), f"There is no file or folder '{path}'.")
+            continue
         inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
         for one in inside:
             name = one.relative_to(path).as_posix() if path.is_dir() else one.name
@@ -124,8 +128,9 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], tuple[RowPr
                 files.append((one, name))
             else:
                 known = ", ".join((*TABLES, *READERS))
-                problems.append(RowProblem(name, 0, f"files ending in '{one.suffix}' are not read; known: {known}"))
-    return files, tuple(problems)
+                reason = f"files ending in '{one.suffix}' are not read; known: {known}"
+                report += _refused(name, reason, failed=not path.is_dir())
+    return files, report
 
 
 def kind_of(path: Path) -> str:
@@ -161,8 +166,12 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
             return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
         texts = read_documents(path, language, named)
         return Loaded(documents=texts.records, problems=texts.problems)
-    except DataError as error:
-        return Loaded(problems=(RowProblem(named, 0, str(error)),))
+    except (DataError, MissingExtraError) as error:
+        return Loaded(problems=(RowProblem(named, 0, str(error)),), failed=(named,))
+
+
+def _refused(name: str, reason: str, failed: bool = True) -> IngestReport:
+    return IngestReport(problems=(RowProblem(name, 0, reason),), failed=(name,) if failed else ())
 
 
 def _named(problems: Sequence[RowProblem], source: str) -> tuple[RowProblem, ...]:

@@ -20,7 +20,7 @@ from apps.chatbot.records import ApprovedAnswer, Audience, Document, IngestRepor
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
 from core.errors import DataError
-from core.events import OnEvent, Progress, ignore
+from core.events import Log, OnEvent, Progress, ignore
 from core.retrieval.blending import PASSAGES, QUESTIONS, Blend
 from core.retrieval.entries import Embeds, Entry, Found
 from core.retrieval.search import Search, SearchOptions
@@ -126,13 +126,15 @@ class Knowledge:
         ``kind`` is faq, documents, dialogues or auto (by ending and content). Dialogues are kept, and question-answer
         pairs mined out of them wait for review. A file that cannot be read is a problem of the report.
         """
-        report = IngestReport()
-        files, problems = files_in(paths)
+        files, report = files_in(paths)
         for number, (path, source) in enumerate(files, start=1):
-            report += self._keep(load(path, kind, language, source))
+            read = self._keep(load(path, kind, language, source))
+            taken = read.added + read.updated + read.unchanged
+            on_event(Log(f"{source}: {taken} taken in, {len(read.problems)} not"))
             on_event(Progress("read", number, len(files)))
+            report += read
         self.sync(on_event)
-        return report + IngestReport(problems=problems)
+        return report
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:
         """A document typed in; the same title again replaces it."""
@@ -186,7 +188,7 @@ class Knowledge:
         self._passage_search.save()
 
     def _keep(self, loaded: Loaded) -> IngestReport:
-        report = IngestReport(problems=loaded.problems)
+        report = IngestReport(problems=loaded.problems, failed=loaded.failed)
         if loaded.answers:
             report += self._store.put_answers(loaded.answers)
         if loaded.documents:

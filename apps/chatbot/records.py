@@ -354,12 +354,16 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingest did; nothing is dropped without a problem naming it."""
+    """What an ingest did; nothing is dropped without a problem naming it.
+
+    ``failed`` names files of which nothing could be read; their reason is a problem of line 0.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     problems: tuple[RowProblem, ...] = ()
+    failed: tuple[str, ...] = ()
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
         return IngestReport(
@@ -367,6 +371,7 @@ class IngestReport:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.problems + other.problems,
+            self.failed + other.failed,
         )
 
 

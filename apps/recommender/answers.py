@@ -50,10 +50,14 @@ class ItemReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of files."""
+    """What became of files; ``failed`` names those of which nothing could be read, their reason is a problem of line 0."""
 
     items: ItemReport = ItemReport()
     events: EventReport = EventReport()
+    failed: tuple[str, ...] = ()
+
+    def __add__(self, other: "IngestReport") -> "IngestReport":
+        return IngestReport(self.items + other.items, self.events + other.events, self.failed + other.failed)
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:

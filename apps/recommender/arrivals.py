@@ -11,7 +11,7 @@ from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowP
 from apps.recommender.records import Event, EventMeaning, Item
 from apps.recommender.store import Store
 from core.errors import DataError, known_names
-from core.events import OnEvent, Progress, ignore
+from core.events import Log, OnEvent, Progress, ignore
 
 Kind = Literal["auto", "items", "events"]
 PIECE = 500  # rows in one transaction: what is reported done survives a crash
@@ -37,15 +37,21 @@ class Arrivals:
         now: datetime,
         on_event: OnEvent = ignore,
     ) -> IngestReport:
-        """Files or whole folders, items before events whatever the order given."""
-        items, events, strange = _sorted_out(paths, kind)
-        item_report, event_report = ItemReport(problems=strange), EventReport()
+        """Files or whole folders, items before events whatever the order given; each file's report is a ``Log`` too.
+
+        A file that cannot be read costs no other file: the report names it. ``DataError`` when none could be read.
+        """
+        items, events, report = _sorted_out(paths, kind)
+        named = len(report.failed)
         for path in items:
-            item_report += self._item_file(path, mapping, on_event)
+            report += _tried(path, lambda path=path: self._item_file(path, mapping, on_event), on_event)
         known = {one.id for one in self._store.all_items()} if events else set()
         for path in events:
-            event_report += self._event_file(path, mapping, known, now, on_event)
-        return IngestReport(item_report, event_report)
+            report += _tried(path, lambda path=path: self._event_file(path, mapping, known, now, on_event), on_event)
+        if report.failed and len(report.failed) == named + len(items) + len(events):
+            reasons = dict.fromkeys(one.reason for one in report.problems if one.source in report.failed)
+            raise DataError(" ".join(reasons))
+        return report
 
     def items(self, items: Sequence[Item], on_event: OnEvent = ignore) -> ItemReport:
         """Keep items, piece by piece."""
@@ -79,16 +85,16 @@ class Arrivals:
             return f"Its time {event.time.isoformat()} lies in the future."
         return None
 
-    def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> ItemReport:
+    def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> IngestReport:
         from apps.recommender.dataset import read_items
 
         parsed = read_items(path, mapping)
         problems = tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems)
-        return ItemReport(problems=problems) + self.items(parsed.rows, on_event)
+        return IngestReport(ItemReport(problems=problems) + self.items(parsed.rows, on_event))
 
     def _event_file(
         self, path: Path, mapping: Mapping[str, str] | None, known: set[str], now: datetime, on_event: OnEvent
-    ) -> EventReport:
+    ) -> IngestReport:
         from apps.recommender.dataset import read_events
 
         parsed = read_events(path, mapping)
@@ -98,25 +104,40 @@ class Arrivals:
             stop = start + PIECE
             report += arrivals.events(parsed.rows[start:stop], now, path.name, parsed.lines[start:stop])
             on_event(Progress("events", min(start + PIECE, len(parsed.rows)), len(parsed.rows)))
-        return report
+        return IngestReport(events=report)
 
 
-def _sorted_out(paths: Sequence[Path], kind: Kind) -> tuple[list[Path], list[Path], tuple[RowProblem, ...]]:
-    """Files of items, files of events, and what lay in a folder beside them; ``DataError`` for what is not there."""
+def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> IngestReport:
+    """What became of one file, said to the listener."""
+    try:
+        report = take()
+    except DataError as error:
+        return _refused(path.name, str(error))
+    items, events = report.items, report.events
+    taken = items.added + items.updated + items.unchanged + events.added + events.known
+    on_event(Log(f"{path.name}: {taken} rows read, {len(report.problems)} not taken"))
+    return report
+
+
+def _refused(name: str, reason: str, failed: bool = True) -> IngestReport:
+    return IngestReport(ItemReport(problems=(RowProblem(name, 0, reason),)), failed=(name,) if failed else ())
+
+
+def _sorted_out(paths: Sequence[Path], kind: Kind) -> tuple[list[Path], list[Path], IngestReport]:
+    """Files of items, files of events, and a report of the others: a folder may hold other things, no failure that."""
     found: dict[str, list[Path]] = {"items": [], "events": []}
-    strange: list[RowProblem] = []
+    report = IngestReport()
     for path in paths:
         if not path.exists():
-            raise DataError(f"There is no file or folder '{path}'.")
-        if not path.is_dir():
-            found[kind_of(path, kind)].append(path)
+            report += _refused(str(path), f"There is no file or folder '{path}'.")
             continue
-        for one in sorted(inner for inner in path.iterdir() if inner.is_file()):
+        inside = path.is_dir()
+        for one in sorted(inner for inner in path.iterdir() if inner.is_file()) if inside else [path]:
             try:
                 found[kind_of(one, kind)].append(one)
-            except DataError as error:  # named alone it would be refused; a folder may hold other things
-                strange.append(RowProblem(one.name, 0, str(error)))
-    return found["items"], found["events"], tuple(strange)
+            except DataError as error:
+                report += _refused(one.name, str(error), failed=not inside)
+    return found["items"], found["events"], report
 
 
 def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:

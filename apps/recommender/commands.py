@@ -12,7 +12,7 @@ import typer
 
 from apps import terminal
 from apps.recommender import commands_desk
-from apps.recommender.commands_show import show_explanation, show_ingest, show_list, show_scores
+from apps.recommender.commands_show import show_explanation, show_ingest, show_list, show_scores, warn_of_unknown
 from apps.recommender.settings import load_settings
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def ingest(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk."""
+    """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk.
+
+    A file that cannot be read stops no other one; the exit code is 1 then.
+    """
     from apps.recommender.service_desk import open_desk
 
     mapping = {key: str(value) for key, value in terminal.parse_overrides(column or (), "--column").items()}
@@ -61,6 +64,8 @@ def ingest(
     finally:
         desk.close()
     show_ingest(report, as_json)
+    if report.failed:
+        raise typer.Exit(terminal.FAILURE)
 
 
 @app.command()
@@ -94,6 +99,7 @@ def score(
     """Score given items for a person, in the order given."""
     with opened(ctx) as service:
         answer = service.score(candidates, user, (), language)
+        warn_of_unknown(user, answer)
         show_scores(answer.items, service.items_of(candidates), as_json)
 
 

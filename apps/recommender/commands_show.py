@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps import terminal
-from apps.recommender.answers import IngestReport, ListAnswer, Quality, RowProblem
+from apps.recommender.answers import IngestReport, ListAnswer, Quality, RowProblem, ScoreAnswer
 from apps.recommender.experiments import ExperimentReport
 from apps.recommender.records import Explanation, Item, Scored
 from apps.recommender.replies import explanation, list_reply, scored
@@ -42,6 +42,15 @@ def show_scores(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool
     terminal.table(("item", "title", "score", "probability", "parts", "why"), cells)
 
 
+def warn_of_unknown(user: str, answer: ScoreAnswer) -> None:
+    """Beside the scores: items the catalogue does not have, and that nothing is known of the person."""
+    unknown = list(dict.fromkeys(one.item for one in answer.items if not one.known))
+    if unknown:
+        terminal.warn(f"Not in the catalogue and so without a score: {', '.join(unknown)}.")
+    if user and answer.route == "cold":
+        terminal.warn(f"{user} is not known: scored as a new visitor.")
+
+
 def show_explanation(found: Explanation, as_json: bool) -> None:
     """Where an item is and why."""
     if as_json:
@@ -58,7 +67,9 @@ def show_explanation(found: Explanation, as_json: bool) -> None:
 
 
 def show_ingest(report: IngestReport, as_json: bool) -> None:
-    """What was taken in and what was not."""
+    """What was taken in and what was not; files of which nothing could be read are named beside it too."""
+    if report.failed:
+        terminal.warn(f"Nothing could be read from {', '.join(report.failed)}: the report says why.")
     if as_json:
         terminal.say_json(plain(report))
         return
@@ -71,7 +82,8 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
 def show_problems(problems: Sequence[RowProblem]) -> None:
     """Rows that were not taken, by line, with the reason."""
     for one in problems[:MOST_PROBLEMS]:
-        terminal.say(f"  {one.source}:{one.line}: {one.reason}", style="yellow")
+        where = f"{one.source}:{one.line}" if one.line else one.source
+        terminal.say(f"  {where}: {one.reason}", style="yellow")
     if len(problems) > MOST_PROBLEMS:
         terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from apps.__main__ import run
+from apps.chatbot.records import IngestReport, RowProblem
 from tests.chatbot.stub_service import StubService
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,18 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
     assert "faq.csv:3: The answer is empty." in shown
     assert run(["chatbot", "ingest", "--json", str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == 1
+
+
+def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_failed(
+    stub, capsys, tmp_path, monkeypatch
+):
+    (tmp_path / "faq.csv").touch()
+    report = IngestReport(2, problems=(RowProblem("faq.csv", 0, "'faq.csv' is empty."),), failed=("faq.csv",))
+    monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
+    assert run(["chatbot", "ingest", str(tmp_path / "faq.csv"), str(tmp_path / "gone.csv")]) == 1
+    shown = capsys.readouterr()
+    assert "2 added" in shown.out and "  faq.csv: 'faq.csv' is empty." in shown.out
+    assert shown.err.strip().splitlines()[-1] == "Nothing could be read from faq.csv: the report says why."
 
 
 def test_export_masks_unless_told_otherwise(stub, capsys, tmp_path):

@@ -100,11 +100,18 @@ def test_a_folder_is_read_file_by_file_and_strangers_are_told(tmp_path):
     for name in ("a.md", "inner/a.md", "photo.jpg", ".hidden.md", "inner/~$a.docx"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("# A\ntext")
-    files, problems = files_in([tmp_path])
+    files, report = files_in([tmp_path])
     assert [name for _, name in files] == ["a.md", "inner/a.md"]
-    assert [one.source for one in problems] == ["photo.jpg"]
-    with pytest.raises(NotFoundError):
-        files_in([tmp_path / "nowhere"])
+    assert [one.source for one in report.problems] == ["photo.jpg"] and report.failed == ()
+
+
+def test_named_itself_a_stranger_has_failed_and_so_has_what_is_not_there(tmp_path):
+    for name in ("a.md", "photo.jpg"):
+        (tmp_path / name).write_text("# A\ntext")
+    files, report = files_in([tmp_path / "nowhere.md", tmp_path / "photo.jpg", tmp_path / "a.md"])
+    assert [name for _, name in files] == ["a.md"]
+    assert report.failed == (str(tmp_path / "nowhere.md"), "photo.jpg")
+    assert [(one.source, one.line) for one in report.problems] == [(name, 0) for name in report.failed]
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path):

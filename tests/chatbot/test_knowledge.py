@@ -14,6 +14,7 @@ from apps.chatbot.knowledge import Knowledge, answer_entries
 from apps.chatbot.records import ApprovedAnswer, Status
 from apps.chatbot.store import Store
 from core.errors import DataError, NotFoundError
+from core.events import Log
 from core.text import lexical_tokens
 
 TODAY = date(2026, 6, 1)
@@ -133,6 +134,16 @@ def test_a_folder_goes_in_with_a_report_of_everything(knowledge, tmp_path):
     again = knowledge.ingest([folder])
     assert (again.added, again.unchanged) == (0, 3)
     assert len(knowledge._store.answers(Status.PENDING)) == 2
+
+
+def test_a_file_that_cannot_be_read_is_named_as_failed_and_the_others_go_in(knowledge, tmp_path):
+    for name, content in (("empty.csv", ""), ("faq.csv", "question,answer\nIs there parking?,In the streets.\n")):
+        (tmp_path / name).write_text(content)
+    said = []
+    report = knowledge.ingest([tmp_path / name for name in ("empty.csv", "gone.csv", "faq.csv")], on_event=said.append)
+    assert report.added == 1 and answers(knowledge, "parking?") != []
+    assert sorted(report.failed) == sorted(["empty.csv", str(tmp_path / "gone.csv")])
+    assert [one.text for one in said if isinstance(one, Log)][-1] == "faq.csv: 1 taken in, 0 not"
 
 
 def test_what_another_process_changed_is_noticed_at_the_next_question(knowledge, url):

@@ -47,9 +47,12 @@ def test_a_list_shows_items_probabilities_parts_and_reasons(shop, capsys):
 
 
 def test_scores_similar_items_and_reasons(shop, capsys):
-    assert run("score", "ann", "pot", "ghost") == 0
-    shown = capsys.readouterr().out
-    assert "Clay pot" in shown and "There is no item 'ghost'" in shown
+    assert run("score", "ann", "pot", "ghost", "ghost", "shade") == 0
+    shown = capsys.readouterr()
+    assert "Clay pot" in shown.out and "There is no item 'ghost'" in shown.out
+    assert shown.err.strip() == "Not in the catalogue and so without a score: ghost, shade."
+    assert run("score", "nobody", "pot") == 0
+    assert capsys.readouterr().err.strip() == "nobody is not known: scored as a new visitor."
     assert run("score", "ann", "pot", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["item"] == "pot"
     assert run("similar", "tea", "-k", "2") == 0
@@ -182,6 +185,36 @@ def test_an_error_is_one_sentence_with_the_right_exit_code(shop, capsys, line, w
     assert run(*line) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert words in last and last.endswith(".")
+
+
+GOODS = "id,title\na,Lamp\nb,Kettle\n"
+CLICKS = "user,item,time\nann,a,2026-03-01T09:00:00Z\n"
+
+
+def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as_failed(home, capsys, tmp_path):
+    names = ("items.csv", "events_empty.csv", "events.csv", "stock.csv")
+    for name, content in zip(names, (GOODS, "", CLICKS, GOODS), strict=True):
+        (tmp_path / name).write_text(content)
+    line = ["ingest", *(str(tmp_path / name) for name in names), str(tmp_path / "nowhere.csv")]
+    assert run(*line) == 1
+    shown = capsys.readouterr()
+    assert "items: 2 added" in shown.out and "events: 1 added" in shown.out
+    assert "events_empty.csv: 'events_empty.csv' is empty." in shown.out
+    assert "The name 'stock.csv' does not tell" in shown.out and "There is no file or folder" in shown.out
+    assert "items.csv: 2 rows read, 0 not taken" in shown.err and "events.csv: 1 rows read" in shown.err
+    (sentence,) = [one for one in shown.err.splitlines() if one.startswith("Nothing could be read from")]
+    assert all(name in sentence for name in ("nowhere.csv", "stock.csv", "events_empty.csv"))
+    assert run(*line, "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["items"]["unchanged"], report["events"]["known"], len(report["failed"])) == (2, 1, 3)
+
+
+def test_when_no_file_can_be_read_each_reason_is_told_once(home, capsys, tmp_path):
+    for name in ("items.csv", "stock.csv"):
+        (tmp_path / name).write_text("")
+    assert run("ingest", str(tmp_path / "items.csv"), str(tmp_path / "stock.csv")) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "'items.csv' is empty." in last and "The name 'stock.csv' does not tell" in last
 
 
 def test_every_command_explains_itself(capsys):

@@ -69,6 +69,8 @@ def _show(job: Job[IngestReport]) -> None:
             st.error(plain(str(job.error)), icon=":material/error:")
             return
         report = job.result
+        if report.failed:
+            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
         columns = st.columns(4)
         for column, name in zip(columns, ("added", "updated", "unchanged"), strict=False):
             column.metric(say(f"report_{name}"), getattr(report, name))

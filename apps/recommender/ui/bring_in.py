@@ -49,6 +49,8 @@ def _show(job: Job[IngestReport]) -> None:
             st.error(plain(str(job.error)), icon=":material/error:")
             return
         report = job.result
+        if report.failed:
+            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
         figures = (
             ("report_items", report.items.added),
             ("report_updated", report.items.updated),

@@ -29,6 +29,13 @@ def test_every_outcome_reason_role_status_and_audience_has_words():
     assert [f"{name}_{one}" for name, kind in nouns.items() for one in kind if f"{name}_{one}" not in WORDS] == []
 
 
+def test_every_stage_that_a_turn_times_has_words():
+    sources = [file.read_text(encoding="utf-8") for file in Path(ui.__file__).parents[1].glob("*.py")]
+    stages = {stage for text in sources for stage in re.findall(r"""\blap\("([a-z_]+)"\)""", text)}
+    assert {"compose", "understand"} <= stages
+    assert [one for one in stages if f"stage_{one}" not in WORDS] == []
+
+
 def test_a_stage_without_words_shows_its_name():
     assert translate("stage_second_look", "zh") == "second look"
 
