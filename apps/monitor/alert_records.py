@@ -68,7 +68,9 @@ class Evidence:
 
     ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and the excess
     over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval. ``measure``
-    is what the rule counted, empty in what was written down before it was kept.
+    is what the rule counted, empty in what was written down before it was kept. ``why`` is English; ``cause`` names
+    what it says where the numbers alone do not tell it, for doors that speak other languages. Of a silence
+    ``threshold`` is the hours after which it is called.
     """
 
     holds: bool
@@ -86,6 +88,7 @@ class Evidence:
     why: str = ""
     story_ids: tuple[str, ...] = ()
     measure: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)

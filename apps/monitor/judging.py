@@ -13,7 +13,7 @@ from itertools import pairwise
 from apps.monitor.alert_records import Evidence
 from apps.monitor.records import EPOCH, Point, SeriesKey, Span, wilson
 from apps.monitor.rules import Kind, Rule
-from apps.monitor.source_records import Health, Source, SourceState, health, hours
+from apps.monitor.source_records import Health, Source, SourceState, health, hours, silent_after
 from apps.monitor.surge import Judgement, SurgeDetector
 from apps.monitor.trends import Counts, total
 
@@ -99,10 +99,10 @@ class Judge:
 
     def _surge(self, rule: Rule, key: SeriesKey, point: Point, end: datetime) -> Evidence:
         if _support(rule, point) < rule.min_stories:
-            return _evidence(rule, point, end, False, "Too few to judge.")
+            return _evidence(rule, point, end, False, "Too few to judge.", cause="too_few")
         began = self._counts.first(SeriesKey(source=key.source))
         if began is None or end - rule.window - began < rule.grace:
-            return _evidence(rule, point, end, False, "The series is too young to judge.")
+            return _evidence(rule, point, end, False, "The series is too young to judge.", cause="too_young")
         seen = self._detector(rule, key, began, end).judge(end - rule.window / 2, _value(rule.measure, point))
         return surge(rule, point, end, seen)
 
@@ -138,12 +138,12 @@ class Judge:
     def _new_company(self, rule: Rule, key: SeriesKey, point: Point, end: datetime) -> Evidence:
         began, start = self._counts.first(SeriesKey()), end - rule.window
         if began is None or start - began < rule.grace:
-            return _evidence(rule, point, end, False, "The stream is too young to know who is new.")
+            return _evidence(rule, point, end, False, "The stream is too young to know who is new.", cause="too_young")
         before = self._counts.points(key, Span.DAY, start - rule.learning, Span.DAY.floor(start))
         before += self._counts.points(key, Span.HOUR, Span.DAY.floor(start), Span.HOUR.floor(start))
         holds = not before and point.stories >= rule.min_stories
         said = f"{point.stories} stories name {key.company}, which nobody named in {hours(rule.learning)} before."
-        return _evidence(rule, point, end, holds, said)
+        return _evidence(rule, point, end, holds, said, cause="new" if holds else "")
 
 
 def finest(counts: Counts, key: SeriesKey, since: datetime, until: datetime) -> list[Point]:
@@ -196,17 +196,19 @@ def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
 def silence(rule: Rule, key: SeriesKey, sources: Sources, now: datetime) -> Evidence:
     """A source that says nothing, or cannot be read."""
     state, reason = sources.health(key.source, now)
-    holds = state in (Health.SILENT, Health.FAILING)
     known = sources.states.get(key.source)
     last = known[1].last_item_at if known else None
-    if rule.after is not None and last is not None and state is not Health.PAUSED:
-        holds = state is Health.FAILING or now - last > rule.after
+    limit = silent_after(*known) if known else None
+    if rule.after is not None and last is not None and state in (Health.OK, Health.SILENT):
+        limit, state = rule.after, Health.SILENT if now - last > rule.after else Health.OK
         reason = f"Nothing for {hours(now - last)}; the limit is {hours(rule.after)}."
-    return Evidence(holds, last or now, now, why=reason)
+    holds = state in (Health.SILENT, Health.FAILING)
+    limit_h = None if limit is None else round(limit / Span.HOUR.length, 3)
+    return Evidence(holds, last or now, now, threshold=limit_h, why=reason, cause=f"source_{state}")
 
 
 def _evidence(
-    rule: Rule, point: Point, end: datetime, holds: bool, why: str, seen: Judgement | None = None
+    rule: Rule, point: Point, end: datetime, holds: bool, why: str, seen: Judgement | None = None, cause: str = ""
 ) -> Evidence:
     return Evidence(
         holds=holds,
@@ -223,6 +225,7 @@ def _evidence(
         threshold=rule.sensitivity if rule.kind is Kind.SURGE else rule.value,
         why=why,
         measure=rule.measure,
+        cause=cause,
     )
 
 

@@ -9,7 +9,7 @@ from apps.monitor.alerts import alert_id
 from apps.monitor.judging import Judge, Past, Sources, late_ends
 from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Kind, Rule
-from apps.monitor.source_records import Source, SourceKind, SourceState
+from apps.monitor.source_records import Health, Source, SourceKind, SourceState
 from apps.monitor.trends import Tally, add_voice, voice
 from apps.monitor.watching import Watch, in_order, look_at, look_round
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, item
@@ -141,6 +141,7 @@ def test_a_silent_source_is_an_alert_of_its_own_and_never_good_news():
     assert not judged(quiet(), rule, wire, now=NOW + 6 * HOUR).holds
     seen = judged(quiet(), rule, wire, now=NOW + 7 * HOUR)
     assert seen.holds and "Nothing for 7 hours" in seen.why
+    assert (seen.cause, seen.threshold) == ("source_silent", 6.0)
     gone = Sources(
         {"wire": (Source("wire", SourceKind.RSS, "http://x.example"), SourceState(last_item_at=NOW, failures=5))}
     )
@@ -160,6 +161,22 @@ def test_a_graver_rule_that_fires_keeps_the_lesser_one_from_speaking():
     outcomes = firing([lesser, RULE], tally)
     assert {one.rule.name: len(one.messages) for one in outcomes} == {"surge": 1, "lesser": 0}
     assert all(one.alert.state is State.FIRING for one in outcomes)
+
+
+def test_a_source_that_cannot_be_read_is_failing_whatever_the_rule_allows():
+    rule, wire = Rule("silent", Kind.SILENCE, per=("source",), after=6 * HOUR), SeriesKey(source="wire")
+    state = SourceState(last_item_at=NOW, failures=5, error="HTTP 503")
+    broken = Sources({"wire": (Source("wire", SourceKind.RSS, "http://x.example"), state)})
+    seen = judged(quiet(), rule, wire, sources=broken, now=NOW + HOUR)
+    assert seen.holds and seen.cause == "source_failing"
+    assert seen.why == "5 looks in a row failed: HTTP 503"
+
+
+def test_every_cause_has_words():
+    from apps.monitor.ui.words import WORDS
+
+    causes = {"too_few", "too_young", "new", *(f"source_{one}" for one in Health)}
+    assert [one for one in causes if f"cause_{one}" not in WORDS] == []
 
 
 def test_a_silence_covers_what_matches_and_ends():

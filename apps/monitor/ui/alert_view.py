@@ -59,15 +59,24 @@ def alert_line(watch: "MonitorService", one: Alert) -> None:
 
 
 def reason(seen: Evidence) -> str:
-    """Why the alert fired; the rule's own sentence in English, in Chinese one made of its numbers."""
-    if language() == "en" or not seen.stories:
+    """Why the alert fired; the rule's own sentence in English, in Chinese one made of its cause or its numbers."""
+    if language() == "en" or not (seen.cause or seen.measure or seen.stories):
         return seen.why
+    if seen.cause:
+        return _cause(seen)
     counts_bad, window = seen.measure == "negative", length_words(seen.window_end - seen.window_start)
     first = say("seen_bad" if counts_bad else "seen_count", negative=seen.negative, stories=seen.stories, window=window)
     alike = seen.expected is not None and seen.measure in ("", "stories", "negative")
     usual = say("seen_usual", expected=f"{seen.expected:.1f}") if alike else ""
     rest = say("seen_all" if counts_bad else "seen_negative", negative=seen.negative, stories=seen.stories)
     return first + usual + (rest if seen.negative else "") + say("rule_end")
+
+
+def _cause(seen: Evidence) -> str:
+    """The sentence of a cause with its places filled; a failing source's own words stay as they came."""
+    limit = "" if seen.threshold is None else length_words(timedelta(hours=seen.threshold))
+    length = length_words(seen.window_end - seen.window_start)
+    return say(f"cause_{seen.cause}", length=length, limit=limit, stories=seen.stories, error=seen.why)
 
 
 def alert_body(watch: "MonitorService", view: AlertView) -> None:

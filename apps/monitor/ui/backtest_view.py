@@ -11,6 +11,7 @@ import streamlit as st
 
 from apps.monitor.alert_records import BacktestReport, Incident, Transition
 from apps.monitor.starting import read_incidents
+from apps.monitor.ui.alert_view import reason
 from apps.monitor.ui.rule_words import DRAFT
 from apps.monitor.ui.shared import company_name, one_sentence, say, series_name, topic_name
 from apps.page_parts import Job, moment, percent, plain, say_later, watch_job
@@ -206,7 +207,7 @@ def _firing(watch: "MonitorService", one: Transition, false: bool) -> dict[str, 
         say("history_time"): moment(one.at),
         say("section_rules"): one.rule,
         say("mover_what"): series_name(watch, one.key),
-        say("alert_why"): one.evidence.why if one.evidence else "",
+        say("alert_why"): reason(one.evidence) if one.evidence else "",
         " ": say("act_false_alarm") if false else "",
     }
 

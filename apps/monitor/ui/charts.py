@@ -69,7 +69,7 @@ def heat(
     base = alt.Chart(table).encode(
         x=alt.X("topic:N", title=None, sort=list(dict.fromkeys(table["topic"])), axis=across),
         y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=bare),
-        tooltip=["company", "topic", *_tips(words)],
+        tooltip=[*_unnamed("company", "topic"), *_tips(words)],
     )
     middle = "#4a5650" if dark else "#d3dad5"
     ends = alt.Scale(domain=[-STRONG, 0, STRONG], range=[RED, middle, GREEN], interpolate="rgb", clamp=True)
@@ -83,6 +83,11 @@ def heat(
     )
     heat = alt.LayerChart(layer=[fields.add_params(picked), numbers])
     return heat.properties(height=alt.Step(CELL_HEIGHT), padding={"right": SLANTED})
+
+
+def _unnamed(*fields: str) -> list[alt.Tooltip]:
+    """Values that say themselves what they are; titles must differ, or the last one alone is shown."""
+    return [alt.Tooltip(f"{field}:N", title=" " * number) for number, field in enumerate(fields, 1)]
 
 
 def _tips(words: Words) -> list[alt.Tooltip]:
@@ -187,7 +192,7 @@ def spark(points: Sequence[Point], span: timedelta, window: tuple[datetime, date
     bars = alt.Chart(table).mark_rect(stroke=None).encode(
         x=_across(points, span), x2="end:T", y=alt.Y("low:Q", title=None, axis=COUNTED), y2="high:Q",
         color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=["negative", "other"], range=[RED, GREY])),
-        tooltip=[_when(" "), alt.Tooltip("n:Q", title=" ")],
+        tooltip=[_when(" "), alt.Tooltip("n:Q", title="  ")],
     )  # fmt: skip
     return alt.LayerChart(layer=[behind, bars]).properties(height=110)
 
@@ -204,7 +209,7 @@ def then_and_now(then: Mapping[str, float], now: Mapping[str, float], names: tup
         y=alt.Y("kind:N", title=None, sort=kinds, axis=alt.Axis(labelLimit=LABEL_LIMIT)),
         yOffset=alt.YOffset("when:N", sort=list(names)),
         color=alt.Color("when:N", scale=alt.Scale(domain=list(names), range=[GREY, BLUE]), legend=LEGEND),
-        tooltip=["kind", "when", alt.Tooltip("share:Q", format=".1%")],
+        tooltip=[*_unnamed("kind", "when"), alt.Tooltip("share:Q", title="   ", format=".1%")],
     )  # fmt: skip
 
 

@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from apps.monitor.alert_records import Severity
 from apps.monitor.rules import COUNTS, MEASURES, SENSITIVITY, Kind, Rule
-from apps.monitor.ui.shared import length_words, say
+from apps.monitor.ui.shared import company_name, length_words, say, topic_name
+
+if TYPE_CHECKING:
+    from apps.monitor.service import MonitorService
 
 DRAFT = "rules-draft"
 PERS = (("company",), ("topic",), ("company", "topic"), ())
 
 
-def sentence(rule: Rule) -> str:
-    """What the rule says, in the visitor's language."""
+def sentence(watch: "MonitorService", rule: Rule) -> str:
+    """What the rule says and to what it is confined, in the visitor's language."""
     conditions = [say(f"rule_{rule.kind}", **_places(rule))]
     if rule.kind in (Kind.SURGE, Kind.THRESHOLD):
         if rule.kind is Kind.SURGE or rule.measure not in COUNTS:
@@ -26,7 +29,20 @@ def sentence(rule: Rule) -> str:
             conditions.append(say("rule_confidence", share=f"{rule.confidence:.0%}"))
     if rule.holds_for:
         conditions.append(say("rule_for", length=length_words(rule.holds_for)))
-    return say("rule_joint").join(conditions) + say("rule_end")
+    return say("rule_joint").join([*conditions, *_limits(watch, rule)]) + say("rule_end")
+
+
+def _limits(watch: "MonitorService", rule: Rule) -> list[str]:
+    """What the rule is confined to, what it leaves out, and what holds it back."""
+    named = (
+        ("rule_only", [company_name(watch, one) for one in rule.companies]),
+        ("rule_only", [topic_name(one) for one in rule.topics]),
+        ("rule_only", rule.sources),
+        ("rule_except", [company_name(watch, one) for one in rule.except_companies]),
+        ("rule_inhibited", rule.inhibited_by),
+        ("rule_channels", rule.channels),
+    )
+    return [say(key, names=" / ".join(names)) for key, names in named if names]
 
 
 def _places(rule: Rule) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The rules page: the rules in force in sentences, their text to edit, backtests, two sets compared, versions."""
 
+import re
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
 SECTIONS = ("rules", "edit", "backtest", "compare", "versions")
+KEPT = {"settings": "kept_settings", "first rules": "kept_first"}  # who saved the first version, and its note
 
 
 def draw() -> None:
@@ -43,16 +45,22 @@ def _in_force(watch: "MonitorService") -> None:
         st.info(say("rules_none"), icon=":material/rule:")
     for rule in rules:
         with st.container(border=True):
-            _rule(rule)
+            _rule(watch, rule)
 
 
 def _about(now: RuleSet) -> str:
-    by = plain(now.by) or "–"
-    note = f" {plain(now.note)}" if now.note else ""
+    by = plain(_kept(now.by)) or "–"
+    note = f" {plain(_kept(now.note))}" if now.note else ""
     return say("rules_version", version=now.version, time=moment(now.created_at), by=by) + note
 
 
-def _rule(rule: Rule) -> None:
+def _kept(text: str) -> str:
+    """What the monitor itself wrote down, in the visitor's language; what a person wrote stays."""
+    again = re.fullmatch(r"version (\d+) again", text)
+    return say("kept_again", n=again[1]) if again else say(KEPT[text]) if text in KEPT else text
+
+
+def _rule(watch: "MonitorService", rule: Rule) -> None:
     colour, icon = SEVERITIES[rule.severity]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(say(f"severity_{rule.severity}"), icon=icon, color=colour)  # type: ignore[arg-type]
@@ -60,7 +68,7 @@ def _rule(rule: Rule) -> None:
         st.caption(say(f"kind_{rule.kind}"), width="content")
         if not rule.enabled:
             st.badge(say("rule_off"), color="gray")
-    st.markdown(plain(sentence(rule)))
+    st.markdown(plain(sentence(watch, rule)))
 
 
 def _edit(watch: "MonitorService") -> None:
@@ -84,8 +92,8 @@ def _edit(watch: "MonitorService") -> None:
 
 def _versions(watch: "MonitorService") -> None:
     for number, one in enumerate(watch.rule_versions()):
-        label = f"{say('version', n=one.version)}  ·  {moment(one.created_at)}  ·  {plain(one.by or '–')}"
-        label += f"  ·  {plain(one.note)}" if one.note else ""
+        label = f"{say('version', n=one.version)}  ·  {moment(one.created_at)}  ·  {plain(_kept(one.by) or '–')}"
+        label += f"  ·  {plain(_kept(one.note))}" if one.note else ""
         label += f"  ·  :green[{say('version_in_use')}]" if number == 0 else ""
         with st.expander(label, key=f"version-{one.version}", on_change="rerun") as shown, one_sentence():
             if shown.open:

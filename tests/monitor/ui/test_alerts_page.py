@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from apps.monitor.alert_records import MessageKind, State, Why
+from apps.monitor.alert_records import Evidence, MessageKind, State, Why
 from apps.monitor.notices import notice
 from apps.monitor.records import SeriesKey
 from core.errors import ConflictError
@@ -14,6 +14,7 @@ from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import press, texts
 
 OPEN = {"alert-a1": True}
+HOUR = timedelta(hours=1)
 
 
 def act(page, label: str, words: str = "", by: str = "Mei"):
@@ -46,6 +47,24 @@ def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
     assert "1 小时内 12 个事件，往常约 1.5；其中 9 个为负面。" in texts(open_page("alerts", "zh", **OPEN)).replace(
         "\\", ""
     )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (Evidence(True, NOW - 7 * HOUR, NOW, threshold=6.0, why="Nothing for 7 hours; the limit is 6 hours.",
+                  cause="source_silent"), "已有 7 小时没有内容，上限为 6 小时。"),
+        (Evidence(True, NOW - HOUR, NOW, why="5 looks in a row failed: HTTP 503", cause="source_failing"),
+         "来源读取失败：5 looks in a row failed: HTTP 503"),
+        (Evidence(False, NOW - HOUR, NOW, why="Too few to judge.", measure="negative", cause="too_few"), "数量太少，无法判断。"),
+        (Evidence(True, NOW - HOUR, NOW, stories=4, why="4 stories name new, …", measure="stories", cause="new"),
+         "1 小时内有 4 个事件提到此前未出现过的公司。"),
+    ],
+)  # fmt: skip
+def test_a_reason_without_numbers_of_its_own_is_chinese_on_chinese_pages(open_page, fake, evidence, words):
+    fake.held["a1"] = replace(fake.held["a1"], evidence=evidence)
+    assert words in texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
+    assert evidence.why in texts(open_page("alerts", "en", **OPEN)).replace("\\", "")
 
 
 def test_what_is_usual_stands_beside_what_the_rule_counted(open_page, fake):

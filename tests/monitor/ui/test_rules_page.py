@@ -40,6 +40,45 @@ def test_a_rule_is_told_in_a_sentence(open_page, fake, toml, english, chinese):
         assert words in shown
 
 
+LIMITED = """[[rule]]
+name = "few"
+kind = "surge"
+companies = ["aldermoor"]
+topics = ["credit"]
+sources = ["wire", "forum"]
+inhibited_by = ["calm"]
+channels = ["desk"]
+
+[[rule]]
+name = "calm"
+kind = "silence"
+sources = ["wire"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["only Aldermoor Bank, only Credit and default, only wire / forum, silent while calm fires, told to desk.",
+                "six times its usual gap, only wire."]),
+        ("zh", ["仅限 奥德摩银行，仅限 信用与违约，仅限 wire / forum，calm 告警时不再告警，通知 desk。", "没有内容，仅限 wire。"]),
+    ],
+)  # fmt: skip
+def test_the_sentence_names_everything_a_rule_is_confined_to(open_page, fake, language, words):
+    fake.save_rules(LIMITED, "Mei")
+    shown = texts(open_page("rules", language)).replace("\\", "")
+    assert [one for one in words if one not in shown] == []
+
+
+def test_what_the_monitor_itself_noted_is_told_in_chinese_on_chinese_pages(open_page, fake):
+    fake.save_rules(CALM, "settings", "first rules")
+    shown = texts(open_page("rules", "zh"))
+    assert "设置文件 保存于" in shown and "初始规则" in shown
+    assert "first rules" not in shown
+    fake.save_rules(CALM, "Mei", "version 3 again")
+    assert "恢复版本 3" in texts(open_page("rules", "zh"))
+
+
 def test_a_draft_is_checked_and_saved_as_the_version_in_use(open_page, fake):
     page = open_page("rules", rules_section="edit")
     assert page.text_area(key="rules-draft").value == TOML

@@ -39,7 +39,7 @@ def test_no_string_is_written_twice_or_left_over():
     assert len(own) == len(set(own))
     assert set(own) & set(RUN_WORDS) == {"section_compare"}  # the rules page compares rules, not runs
     made = re.compile(
-        r"(page|span|label|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
+        r"(page|span|label|cause|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
         r"|done|message|delivery|drift|train|run|report|health|answer|one|so_many)_"
     )
     files = [*Path(ui.__file__).parent.glob("*.py"), Path(training_page.__file__)]
