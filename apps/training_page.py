@@ -35,6 +35,12 @@ RUN_WORDS: dict[str, tuple[str, str]] = {  # English, Chinese; a leaf lays its o
     "run_failed": ("failed", "失败"),
     "run_killed": ("stopped", "已停止"),
     "run_interrupted": ("interrupted", "已中断"),
+    "doing_training": ("training", "训练中"),
+    "doing_tuning": ("tuning", "调参中"),
+    "doing_embedding": ("embedding", "计算向量"),
+    "doing_layers_below": ("layers below", "计算底层"),
+    "doing_asking": ("asking", "测评中"),
+    "doing_reading": ("reading", "阅读中"),
     "left": ("about {minutes} min left", "约剩 {minutes} 分钟"),
     "step": ("step", "步"),
     "figure": ("Figure", "指标"),
@@ -119,7 +125,8 @@ def _run(run: Run, say: Callable[..., str], newest: bool) -> None:
     if state == "running":
         seen = run_view.progress(run)
         left = f" · {say('left', minutes=max(1, round(seen.left_s / 60)))}" if seen.left_s else ""
-        st.progress(seen.fraction, text=f"{plain(seen.stage or say('working'))} · {percent(seen.fraction)}{left}")
+        doing = say(f"doing_{seen.stage.replace(' ', '_')}") if seen.stage else say("working")
+        st.progress(seen.fraction, text=f"{plain(doing)} · {percent(seen.fraction)}{left}")
     if status.get("error"):
         st.error(plain(shorten(str(status["error"]), 300)), icon=":material/error:")
     points = run_view.curve(run) if newest else []
@@ -136,7 +143,7 @@ def _curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
         x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
         color=alt.Color("metric:N", legend=alt.Legend(orient="top", title=None, columns=2, labelLimit=280)),
-        tooltip=["metric", "step", alt.Tooltip("value:Q", format=".4f")],
+        tooltip=[alt.Tooltip("step:Q", title=step), alt.Tooltip("value:Q", title=" ", format=".4f")],
     )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: 
             x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8), scale=span),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
-            tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N"), alt.Tooltip("n:Q", title=count)],
+            tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N", title=" "),
+                     alt.Tooltip("n:Q", title=count)],
         )
     )  # fmt: skip
 
@@ -84,13 +85,13 @@ def latency(stages: Mapping[str, Mapping[str, float]], names: Mapping[str, str],
             "ms:Q", title=label, scale=alt.Scale(type="log"), axis=alt.Axis(values=DECADES, format="~s", grid=True)
         ),
         color=alt.Color("what:N", legend=LEGEND, scale=alt.Scale(range=["#2f9e68", "#d4616b"])),
-        tooltip=["stage:N", "what:N", alt.Tooltip("ms:Q", format=".1f")],
+        tooltip=[alt.Tooltip("stage:N", title=" "), alt.Tooltip("ms:Q", title=label, format=".1f")],
     )
     return rule + shown
 
 
 def risk_coverage(
-    curves: Mapping[str, Sequence[CurvePoint]], marks: Mapping[str, float], coverage: str, risk: str
+    curves: Mapping[str, Sequence[CurvePoint]], marks: Mapping[str, float], coverage: str, risk: str, threshold: str
 ) -> alt.Chart:
     """Share of questions answered against share of wrong answers; a dot where each threshold stands."""
     rows = [(name, one.coverage, one.risk, one.threshold) for name, curve in curves.items() for one in curve]
@@ -106,8 +107,10 @@ def risk_coverage(
     ]
     dots = alt.Chart(pd.DataFrame(kept, columns=table.columns)).mark_point(size=150, filled=True, opacity=1)
     return base.mark_line(interpolate="step-after") + dots.encode(
-        x="coverage:Q", y="risk:Q", color="set:N", tooltip=["set", alt.Tooltip("threshold:Q", format=".3f"),
-        alt.Tooltip("coverage:Q", format=".0%"), alt.Tooltip("risk:Q", format=".1%")]
+        x="coverage:Q", y="risk:Q", color="set:N", tooltip=[
+            alt.Tooltip("set:N", title=" "), alt.Tooltip("threshold:Q", title=threshold, format=".3f"),
+            alt.Tooltip("coverage:Q", title=coverage, format=".0%"), alt.Tooltip("risk:Q", title=risk, format=".1%"),
+        ]
     )  # fmt: skip
 
 

@@ -178,6 +178,7 @@ def _thresholds(bot: "ChatbotService") -> None:
         {names[id(one)]: one.threshold for one in fitted},
         say("coverage_axis"),
         say("risk_axis"),
+        say("threshold_column"),
     )
     with st.container(border=True):
         st.altair_chart(drawn)

@@ -24,7 +24,7 @@ def parts(values: Mapping[str, float]) -> alt.Chart:
             x=alt.X("value:Q", title=None, axis=alt.Axis(tickCount=4)),
             y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=120)),
             color=colour,
-            tooltip=["part", alt.Tooltip("value:Q", format="+.3f")],
+            tooltip=alt.Tooltip("value:Q", title=" ", format="+.3f"),
         )
     )
 
@@ -42,7 +42,7 @@ def days(rows: Sequence[tuple[date, float]], name: str, colour: str) -> alt.Char
             x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
                     scale=alt.Scale(domain=ends)),
             y=alt.Y("value:Q", title=name, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domainMin=0)),
-            tooltip=["day", alt.Tooltip("value:Q", title=name, format=".1%")],
+            tooltip=[alt.Tooltip("day:N", title=" "), alt.Tooltip("value:Q", title=name, format=".1%")],
         )
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def pulse(rows: Sequence[tuple[datetime, str, int]], names: Mapping[str, str], a
             x=alt.X("yearmonthdatehoursminutes(minute):T", title=None, axis=alt.Axis(format="%H:%M", tickCount=8)),
             y=alt.Y("sum(n):Q", title=axis, axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("kind:N", legend=LEGEND),
-            tooltip=[alt.Tooltip("minute:T", format="%H:%M"), "kind", "n"],
+            tooltip=[alt.Tooltip("kind:N", title=" "), alt.Tooltip("n:Q", title=axis)],
         )
     )
 
@@ -94,7 +94,11 @@ def differences(rows: Sequence[Difference], axis: str) -> alt.LayerChart:
         x=alt.X("low:Q", title=axis, axis=alt.Axis(format="+.1%")), x2="high:Q"
     )
     dots = base.mark_circle(size=120, opacity=1, color=GREEN).encode(
-        x="gap:Q", tooltip=["name", *(alt.Tooltip(f"{one}:Q", format="+.2%") for one in ("gap", "low", "high"))]
+        x="gap:Q",
+        tooltip=[
+            alt.Tooltip(f"{field}:Q", title=title, format="+.2%")
+            for field, title in (("gap", axis), ("low", "≥"), ("high", "≤"))
+        ],
     )
     zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(strokeDash=[4, 4], color=RED).encode(x="x:Q")
     return span + dots + zero
