@@ -65,6 +65,7 @@ def feed(
 
     query = FeedQuery(company, topic, source, sentiment or "", "", search, uncertain=uncertain)
     with _opened(ctx) as service:
+        service.check_names(company, topic)
         found = service.feed(query, limit)
     if as_json_:
         terminal.say_json([as_json(EntryJson, one) for one in found])
@@ -105,6 +106,7 @@ def alerts(
 ) -> None:
     """List the open alerts."""
     with _opened(ctx) as service:
+        service.check_names(company)
         found = service.alerts(severity=severity or "", company=company, open_only=not every, limit=limit)
     if as_json_:
         terminal.say_json([as_json(AlertJson, one) for one in found])

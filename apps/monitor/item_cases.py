@@ -26,7 +26,7 @@ from apps.monitor.records import (
 from apps.monitor.rows import RowRules, Taken, item_from_row, take_rows
 from apps.monitor.sources import rules_of
 from apps.monitor.starting import SAMPLE
-from core.errors import DataError
+from core.errors import DataError, NotFoundError, known_names
 
 SHOWN: Mapping[Span, timedelta] = {
     Span.MINUTE: timedelta(hours=3),
@@ -34,6 +34,7 @@ SHOWN: Mapping[Span, timedelta] = {
     Span.DAY: timedelta(days=30),
 }
 MOST_WINDOWS = 20_000  # in one answer
+EVERY = 1_000_000  # companies or topics, when none may be overlooked
 
 
 class ItemCases(Cases):
@@ -118,6 +119,18 @@ class ItemCases(Cases):
             raise DataError(f"A series may have {MOST_WINDOWS} windows: choose a longer span or a shorter time.")
         with self._store.reading() as work:
             return overview.series(work.counts, SeriesKey(company, topic, source), span, since, until)
+
+    def check_names(self, company: str = "", topic: str = "") -> None:
+        """``NotFoundError`` with the nearest known one for a company or topic of which nothing here has heard."""
+        with self._store.reading() as work:
+            named = {kind: work.items.tag_values(kind, EVERY) for kind in ("company", "topic")}
+        asked = (
+            ("company", company, {*named["company"], *self._companies()}),
+            ("topic", topic, {*named["topic"], *self.topics()}),
+        )
+        for kind, name, known in asked:
+            if name and name not in known:
+                raise NotFoundError(f"There is no {kind} '{name}'; {known_names(name, known)}.")
 
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         """Companies × topics over a period, most stories first; topic "" is the company as a whole."""

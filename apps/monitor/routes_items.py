@@ -115,6 +115,7 @@ def series(
     until: AwareDatetime | None = None,
 ) -> Any:
     """A series window by window, empty ones too; every field left out means all. Counts are of stories."""
+    service.check_names(company, topic)
     if since is not None and ((until or service.clock()) - since) / span.length > MOST_WINDOWS:
         raise DataError(f"One answer has at most {MOST_WINDOWS} windows: ask for a shorter time or a longer span.")
     return service.series(company, topic, source, span, since, until)

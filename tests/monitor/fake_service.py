@@ -48,7 +48,7 @@ from apps.monitor.records import (
 )
 from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
-from core.errors import BusyError, ConflictError, NotFoundError, RemoteError
+from core.errors import BusyError, ConflictError, NotFoundError, RemoteError, known_names
 from core.events import Progress, ignore
 from tests.monitor.fake_rows import MOODS, NOW, TOML, count, entries, entry
 
@@ -212,6 +212,11 @@ class FakeMonitor:
             made.append(count(start, [one for one in kept if span.floor(one.item.moment) == start]))
             start += span.length
         return made
+
+    def check_names(self, company: str = "", topic: str = "") -> None:
+        for kind, name, known in (("company", company, self.companies()), ("topic", topic, self.topics())):
+            if name and name not in known:
+                raise NotFoundError(f"There is no {kind} '{name}'; {known_names(name, known)}.")
 
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         groups: dict[tuple[str, str], list[FeedEntry]] = {}

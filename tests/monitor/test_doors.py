@@ -121,6 +121,20 @@ def test_counts_agree_between_series_heat_map_and_page(service, client):
     assert everything["Negative share"] == "80%"
 
 
+def test_a_company_or_topic_nobody_knows_is_named_with_the_nearest_known_one(service, client, run, capsys):
+    client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports")})
+    for asked, said in (({"company": "alb"}, "There is no company 'alb'; the nearest known is 'alba'"),
+                        ({"topic": "credits"}, "There is no topic 'credits'; the nearest known is 'credit'")):  # fmt: skip
+        answer = client.get(f"{AT}/series", params=asked)
+        assert answer.status_code == 404
+        assert said in answer.text
+        ((name, value),) = asked.items()
+        for command in ("series", "feed"):
+            assert run(command, f"--{name}", value) == 2
+            assert said in " ".join(capsys.readouterr().err.split())
+    assert client.get(f"{AT}/series", params={"company": "alba"}).status_code == 200
+
+
 def test_a_correction_made_on_the_page_changes_what_http_says(service, client):
     client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports")})
     shown = page("feed", **{"why-i0": True})
