@@ -26,11 +26,13 @@ HELP = "/new starts anew, /person asks for a person, /quit leaves; Ctrl-C stops 
 
 
 @contextmanager
-def opened(ctx: typer.Context) -> Iterator["ChatbotService"]:
-    """The service by this command line's settings, closed at the end."""
+def opened(ctx: typer.Context, answering: bool = True) -> Iterator["ChatbotService"]:
+    """The service by this command line's settings, closed at the end; without ``answering`` no generator is loaded."""
     from apps.chatbot.service import open_service
 
-    service = open_service(terminal.settings_of(ctx, load_settings))
+    settings = terminal.settings_of(ctx, load_settings)
+    with terminal.progress() as on_event:
+        service = open_service(settings, on_event, answering)
     try:
         yield service
     finally:
@@ -61,6 +63,7 @@ def ask(
 def chat(ctx: typer.Context, language: Language = None) -> None:
     """Talk with the chatbot; it keeps the history. Ctrl-C stops an answer, Ctrl-D or /quit leaves."""
     with opened(ctx) as service:
+        _wait_for_generator(service)
         terminal.say(HELP, style="dim")
         current: str | None = None
         while (text := _line()) is not None:
@@ -73,7 +76,6 @@ def chat(ctx: typer.Context, language: Language = None) -> None:
             if text == "/person":
                 terminal.say(service.request_person(current).text)
                 continue
-            _wait_for_generator(service)
             with terminal.stopping() as cancel:
                 show_turn(service.answer(current, text, cancel=cancel), current)
 
@@ -92,7 +94,7 @@ def ingest(
     """
     if not any(path.exists() for path in paths):
         _existing(paths[0])  # told before the models are loaded
-    with opened(ctx) as service, terminal.progress(quiet=as_json) as on_event:
+    with opened(ctx, answering=False) as service, terminal.progress(quiet=as_json) as on_event:
         report = service.ingest(paths, kind=kind, language=language, on_event=on_event)
     show_ingest(report, as_json)
     if report.failed:
@@ -194,7 +196,9 @@ def fit(
     show_problems([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
     with opened(ctx) as service:
-        show_thresholds(service.fit_thresholds(labelled, error_rate=error_rate))
+        with terminal.progress() as on_event:
+            fitted = service.fit_thresholds(labelled, error_rate=error_rate, on_event=on_event)
+        show_thresholds(fitted)
         if save is not None:
             service.save_thresholds(save)
 
@@ -206,7 +210,7 @@ def export(
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Leave personal data as it is.")] = False,
 ) -> None:
     """Write dialogues, answers and feedback to files; personal data is masked unless you say otherwise."""
-    with opened(ctx) as service:
+    with opened(ctx, answering=False) as service:
         for path in service.export(folder, masked=not unmasked):
             terminal.say(str(path))
 
@@ -233,9 +237,7 @@ def _language(text: str) -> Literal["en", "zh"]:
 
 def _wait_for_generator(service: "ChatbotService") -> None:
     """A terminal asks at once what a page asks a minute later: give the model loading behind us time to come up."""
-    with terminal.err().status("Loading the models …"):
-        ready = service.wait_until_ready()
-    if not ready:
+    if not service.wait_until_ready():
         state = str(service.status()["generator"]).rstrip(".")
         terminal.warn(f"Answers are quoted, not composed; generator {state}.")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from apps import terminal
+from apps.chatbot.commands_show import show_status
 from apps.chatbot.records import Rating, Status, as_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -32,7 +33,7 @@ def add(app: typer.Typer) -> None:
 def _opened(ctx: typer.Context) -> Any:
     from apps.chatbot.commands import opened
 
-    return opened(ctx)
+    return opened(ctx, answering=False)
 
 
 def conversations(ctx: typer.Context, limit: Limit = 20, as_json_: Json = False) -> None:
@@ -129,13 +130,13 @@ def insights(ctx: typer.Context, days: Annotated[int, typer.Option(min=1)] = 30,
 
 
 def status(ctx: typer.Context, as_json_: Json = False) -> None:
-    """Show models, knowledge and whether the generator is ready."""
+    """Show how much is known and with what it is answered."""
     with _opened(ctx) as service:
         found = service.status()
     if as_json_:
         terminal.say_json(as_json(found))
     else:
-        terminal.table(("", ""), [(name, value) for name, value in found.items()])
+        show_status(found)
 
 
 def _list(records: Any, columns: tuple[str, ...], json_wanted: bool) -> None:

@@ -1,7 +1,7 @@
 """How the chatbot's results look in a terminal; takes what the service gives, decides nothing."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apps import terminal
@@ -52,6 +52,20 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
     show_problems(report.problems)
+
+
+def show_status(found: Mapping[str, Any]) -> None:
+    """How much is known, a line each, and the models that answer."""
+    rows: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in found["knowledge"].items()]
+    rows += [("intents", found["intents"]), ("thresholds fitted for", ", ".join(found["languages_tuned"]) or "–")]
+    for name in ("generator", "judge"):
+        model = found["models"].get(name)
+        rows.append((name, f"{model} ({_loads(found[name])})" if model else _loads(found[name])))
+    terminal.table(("", ""), rows)
+
+
+def _loads(state: str) -> str:
+    return "loads when a question is asked" if state == "not loaded" else state
 
 
 def show_problems(problems: Sequence[RowProblem]) -> None:

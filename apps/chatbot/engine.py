@@ -13,12 +13,14 @@ from typing import Protocol, TypeVar, runtime_checkable
 from apps.chatbot.judging import JUDGE, Judge, load_judge
 from apps.chatbot.settings import ChatbotSettings
 from core.errors import NotFoundError, TrifoliumError
+from core.events import Log, OnEvent, ignore
 from core.inference.messages import Generator
 from core.models import catalog, device
 from core.models.adapter_manifest import Manifest
 from core.models.adapters import AdapterRegistry
 
 GROUNDED = "grounded-answer"
+NOT_LOADED = "not loaded"
 CLOSE_S = 120.0
 WATCH_S = 3.0  # between two looks at which adapters are live
 T = TypeVar("T")
@@ -33,10 +35,13 @@ class Adaptable(Protocol):
 
 
 class Engine:
-    """Loads once, in a thread of its own; ``generator`` and ``judge`` give None until they are there."""
+    """Loads once, in a thread of its own; ``generator`` and ``judge`` give None until they are there.
 
-    def __init__(self, settings: ChatbotSettings) -> None:
-        self._settings = settings
+    Without ``load`` it stays as it is: for work at the desk that needs neither. ``on_event`` hears what is loading.
+    """
+
+    def __init__(self, settings: ChatbotSettings, load: bool = True, on_event: OnEvent = ignore) -> None:
+        self._settings, self._on_event = settings, on_event
         self._generator: Generator | None = None
         self._state, self._done = "loading", threading.Event()
         self._judge: Judge | None = None
@@ -46,7 +51,12 @@ class Engine:
         self._base: str | None = None  # fingerprint of the local base model
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="generator", daemon=True)
-        self._thread.start()
+        if load:
+            self._thread.start()
+        else:
+            self._state = self._judge_state = NOT_LOADED
+            self._done.set()
+            self._judge_done.set()
 
     def generator(self, wait_s: float = 0.0) -> Generator | None:
         """The generator, or None while it loads or when it cannot; waits at most ``wait_s``."""
@@ -55,7 +65,7 @@ class Engine:
 
     @property
     def state(self) -> str:
-        """ready, loading, or failed with the reason."""
+        """ready, loading, not loaded, or failed with the reason."""
         return self._state
 
     def judge(self, wait_s: float = 0.0) -> Judge | None:
@@ -65,8 +75,16 @@ class Engine:
 
     @property
     def judge_state(self) -> str:
-        """ready, loading, off, or failed with the reason."""
+        """ready, loading, not loaded, off, or failed with the reason."""
         return self._judge_state
+
+    def names(self) -> dict[str, str | None]:
+        """Which generator and which version of the judge serve, or would; None where there is no judge."""
+        models, judge = self._settings.models, None
+        if self._settings.chatbot.deciding.judge:
+            judge = AdapterRegistry(self._settings.home).live(JUDGE)
+        remote = f"{models.remote_model} at {models.remote_url}" if models.remote_url and models.remote_model else None
+        return {"generator": remote or models.generator, "judge": f"{JUDGE} {judge.name}" if judge else None}
 
     @property
     def judge_hash(self) -> str | None:
@@ -79,7 +97,8 @@ class Engine:
     def close(self) -> None:
         """Free the models; waits while they load, as a process that ends in the middle of that crashes."""
         self._closed.set()
-        self._thread.join(CLOSE_S)
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_S)
         if self._generator is not None:
             self._generator.close()
 
@@ -135,7 +154,8 @@ class Engine:
         models = self._settings.models
         if not self._settings.chatbot.deciding.judge or AdapterRegistry(self._settings.home).live(JUDGE) is None:
             return None
-        base = catalog.ensure(catalog.resolve(models.generator), self._settings.home)
+        self._on_event(Log("Loading the judge …"))
+        base = catalog.ensure(catalog.resolve(models.generator), self._settings.home, self._on_event)
         self._base = self._base or catalog.fingerprint(base)
         adapter = self._live(JUDGE)
         if adapter is None:
@@ -158,7 +178,8 @@ class Engine:
         plan = device.plan(models)
         device.apply(plan)
         description = catalog.resolve(models.generator)
-        folder = catalog.ensure(description, self._settings.home, verify=models.verify_weights)
+        self._on_event(Log(f"Loading the generator {description.name} …"))
+        folder = catalog.ensure(description, self._settings.home, self._on_event, models.verify_weights)
         self._base = catalog.fingerprint(folder)
         chosen = self._adapter_folder()
         self.adapter = chosen.name if chosen else None

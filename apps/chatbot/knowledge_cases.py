@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,7 +38,7 @@ from apps.chatbot.tuning import ThresholdSet
 from apps.chatbot.turn import Clock
 from apps.chatbot.understanding import Asked, Depth, Tuning, understand
 from core.errors import DataError
-from core.events import OnEvent, ignore
+from core.events import Log, OnEvent, ignore
 from core.json_files import read_json, write_json
 from core.text import language as language_of
 
@@ -188,7 +189,11 @@ class KnowledgeCases:
         return self._store_sets()
 
     def fit_thresholds(
-        self, questions: Sequence[LabelledQuestion], error_rate: float | None = None, judged: bool = True
+        self,
+        questions: Sequence[LabelledQuestion],
+        error_rate: float | None = None,
+        judged: bool = True,
+        on_event: OnEvent = ignore,
     ) -> list[ThresholdSet]:
         """Fit to labelled questions; used from the next turn on. ``DataError`` when a language has too few.
 
@@ -204,14 +209,12 @@ class KnowledgeCases:
         judges: tuple[Judge | None, ...] = (None,)
         if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
             judges = (None, judge)
-        made = [
-            one
-            for language in languages
-            for judge in judges
-            for one in tuning.fit_language(
+        made: list[ThresholdSet] = []
+        for language, judge in product(languages, judges):
+            on_event(Log(f"Fitting the thresholds of '{language}'{', with the judge' if judge else ''} …"))
+            made += tuning.fit_language(
                 questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now(), judge
             )
-        ]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
         self._tuning = tuning.tuning_from(self._store_sets())
         return made

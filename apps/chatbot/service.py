@@ -34,6 +34,7 @@ from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
 from apps.chatbot.turn import Answer, Desk, respond
 from core.errors import ConflictError
+from core.events import Log, OnEvent, ignore
 from core.text import mask_personal_data
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "chatbot"
@@ -166,6 +167,7 @@ class ChatbotService(KnowledgeCases):
         """What runs and how much is known."""
         return {
             "generator": self._engine.state,
+            "models": self._engine.names(),
             "adapter": self._engine.adapter,
             "judge": self._engine.judge_state,
             "knowledge": self._store.counts(),
@@ -212,23 +214,28 @@ class ChatbotService(KnowledgeCases):
         )
 
 
-def build(settings: ChatbotSettings) -> ChatbotService:
-    """The service with its models; the generator goes on loading in the background."""
+def build(settings: ChatbotSettings, on_event: OnEvent = ignore, answering: bool = True) -> ChatbotService:
+    """The service with its models; the generator goes on loading in the background, without ``answering`` not at all.
+
+    ``on_event`` hears what takes long, also when that is later.
+    """
+    on_event(Log("Opening the knowledge …"))
     store = Store.open(settings.database_address)
-    engine = Engine(settings)
+    engine = Engine(settings, answering, on_event)
     knowledge = Knowledge.open(settings, store)
     return ChatbotService(settings, store, knowledge, engine)
 
 
-def open_service(settings: ChatbotSettings) -> ChatbotService:
+def open_service(settings: ChatbotSettings, on_event: OnEvent = ignore, answering: bool = True) -> ChatbotService:
     """``build``, and the sample shop in an empty database when the settings say so."""
-    service = build(settings)
+    service = build(settings, on_event, answering)
     if settings.chatbot.load_sample and not any(service.status()["knowledge"].values()):
-        load_sample(service)
+        on_event(Log("Learning the sample shop, once …"))
+        load_sample(service, on_event=on_event)
     return service
 
 
-def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
+def load_sample(service: ChatbotService, folder: Path = SAMPLE, on_event: OnEvent = ignore) -> IngestReport:
     """The sample's answers, documents and dialogues, and thresholds fitted on its calibration questions.
 
     Fitting takes half a minute and with a judge minutes, so the sample brings its thresholds along; they serve while
@@ -236,9 +243,9 @@ def load_sample(service: ChatbotService, folder: Path = SAMPLE) -> IngestReport:
     """
     from apps.chatbot.dataset import read_questions
 
-    report = service.ingest(sorted(folder.glob("faq.*.csv")), "faq")
-    report += service.ingest([folder / "documents"], "documents")
-    report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues")
+    report = service.ingest(sorted(folder.glob("faq.*.csv")), "faq", on_event=on_event)
+    report += service.ingest([folder / "documents"], "documents", on_event=on_event)
+    report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues", on_event=on_event)
     if not service.take_thresholds(folder / "thresholds.json"):
         labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
         service.fit_thresholds(labelled, judged=False)

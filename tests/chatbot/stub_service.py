@@ -31,7 +31,7 @@ from apps.chatbot.records import (
 from apps.chatbot.reply import Decided, Finished, Stage
 from apps.chatbot.tuning import ThresholdSet
 from core.errors import BusyError, ConflictError, ModelError, NotFoundError
-from core.events import Progress, Token, ignore
+from core.events import Log, Progress, Token, ignore
 
 EVIDENCE = Evidence("p1", EvidenceKind.PASSAGE, 1, "Shipping", "Standard delivery takes 2 to 4 working days.", 0.9)
 
@@ -178,7 +178,8 @@ class StubService:
     def thresholds(self):
         return []
 
-    def fit_thresholds(self, questions, error_rate=None):
+    def fit_thresholds(self, questions, error_rate=None, judged=True, on_event=ignore):
+        on_event(Log("Fitting the thresholds of 'en' …"))
         calibrator = Calibrator(("cosine",), (1.0,), 0.0)
         return [ThresholdSet("en", "answer", error_rate or 0.1, 0.7, (), len(questions), utc_now(), calibrator)]
 
@@ -195,7 +196,12 @@ class StubService:
         return [path]
 
     def status(self):
-        return {"generator": "failed: /secret/path is broken", "home": "/secret"}
+        known = {"answers": 41, "pending": 2, "documents": 3}
+        return {
+            "generator": "failed: /secret/path is broken", "judge": "not loaded", "home": "/secret", "intents": 7,
+            "knowledge": known, "languages_tuned": ["en", "zh"], "adapter": None,
+            "models": {"generator": "gemma-3-270m", "judge": "evidence-judge v2"},
+        }  # fmt: skip
 
     def close(self):
         self.closed = True

@@ -20,7 +20,7 @@ WITH_STUB = """
 import sys, types
 from tests.chatbot.stub_service import StubService
 stub = StubService()
-sys.modules["apps.chatbot.service"] = types.SimpleNamespace(open_service=lambda settings: stub)
+sys.modules["apps.chatbot.service"] = types.SimpleNamespace(open_service=lambda settings, *more: stub)
 from apps.__main__ import run
 code = run(sys.argv[1:])
 print("CANCELLED" if stub.cancelled.is_set() else "", "CLOSED" if stub.closed else "")
@@ -31,7 +31,9 @@ sys.exit(code)
 @pytest.fixture
 def stub(monkeypatch):
     made = StubService()
-    monkeypatch.setitem(sys.modules, "apps.chatbot.service", types.SimpleNamespace(open_service=lambda settings: made))
+    monkeypatch.setitem(
+        sys.modules, "apps.chatbot.service", types.SimpleNamespace(open_service=lambda settings, *more: made)
+    )
     return made
 
 
@@ -142,6 +144,15 @@ def test_the_desk_from_review_to_release(stub, capsys):
     assert stub.noted[0].reason == "late"
     for line in (["conversations"], ["messages", known], ["insights"], ["status"], ["hit", "tea?"]):
         assert run(["chatbot", *line]) == 0
+
+
+def test_status_tells_a_person_how_much_is_known_and_what_would_be_loaded(stub, capsys):
+    assert run(["chatbot", "status"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "answers 41" in lines and "intents 7" in lines
+    assert "thresholds fitted for en, zh" in lines
+    assert "generator gemma-3-270m (failed: /secret/path is broken)" in lines
+    assert "judge evidence-judge v2 (loads when a question is asked)" in lines
 
 
 def test_words_of_a_customer_cannot_steer_the_teams_terminal(stub, capsys):

@@ -30,6 +30,17 @@ def trained(base, folder, seed):
     return made
 
 
+def test_an_engine_that_is_not_to_load_says_so_and_makes_nobody_wait(home, tmp_path):
+    base = tiny.causal_lm(tmp_path / "base")
+    said = []
+    engine = Engine(load_settings(None, {"models.generator": str(base)}), load=False, on_event=said.append)
+    assert engine.generator(60) is None and engine.judge(60) is None
+    assert (engine.state, engine.judge_state) == ("not loaded", "not loaded")
+    assert engine.names()["generator"] == str(base)
+    engine.close()
+    assert said == []
+
+
 def test_an_adapter_promoted_or_rolled_back_is_taken_up_without_a_restart(home, tmp_path, monkeypatch):
     monkeypatch.setattr(engine_module, "WATCH_S", 0.05)
     base = tiny.causal_lm(tmp_path / "base")
