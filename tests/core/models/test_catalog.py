@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import ModelError, NotFoundError
-from core.events import Progress
+from core.events import Log, Progress
 from core.models import catalog, conversion, files, loading
 from tests import tiny
 
@@ -19,7 +19,7 @@ def gguf_free(monkeypatch):
     """Conversion of a stand-in: the 'GGUF' bytes decide only the hash, the weights are the tiny model's."""
     calls = []
 
-    def dequantise(source, made):
+    def dequantise(source, made, on_event):
         calls.append(source.read_bytes())
         tiny.causal_lm(made)
 
@@ -73,9 +73,21 @@ def test_gguf_weights_are_converted_once_even_when_two_ask(gguf_free, tmp_path, 
     folder = catalog.ensure(description, home)
     assert catalog.ready(description, home)
     assert gguf_free == [b"GGUF small"]
-    assert [event.done for event in events if isinstance(event, Progress)] == [0, 1, 3]
+    said = [event.text for event in events if isinstance(event, Log)]
+    assert len(said) == 2 and said[0].startswith("Unpacking small") and "is unpacked after" in said[1]
     assert loading.load_causal_lm(folder, tiny.PLAN)[1].chat_template
     assert json.loads((folder / "complete.json").read_text())["source_sha256"] == files.file_sha256(file)
+
+
+def test_the_librarys_bar_over_a_gguf_gives_way_to_progress_events(capfd):
+    from transformers import modeling_gguf_pytorch_utils as library
+
+    theirs, events = library.tqdm, []
+    with loading._tensors_counted(events.append):
+        assert list(library.tqdm(["a", "b"], desc="Converting and de-quantizing GGUF tensors...")) == ["a", "b"]
+    assert events == [Progress("unpacking", 1, 2), Progress("unpacking", 2, 2)]
+    assert library.tqdm is theirs
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_half_made_copy_is_made_again(gguf_free, tmp_path, home):
