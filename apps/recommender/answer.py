@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,14 +10,15 @@ import numpy.typing as npt
 
 from apps.recommender.candidates import route_names
 from apps.recommender.explanation import sentence, strongest
-from apps.recommender.features import Matrix
+from apps.recommender.features import NAMES, Matrix
 from apps.recommender.identifiers import Rows
 from apps.recommender.ranking import Blend
 from apps.recommender.records import PARTS, Scored
 from apps.recommender.signals import Signals
 
 NAMED = 2  # items that a sentence names
-CLOSE = 0.2  # least cosine at which a text is said to be close to another
+CLOSE = 0.2  # least cosine at which a text is said to be close to another …
+CLOSEST, CLOSEST_LEAST = 0.03, 5  # … and it must be among this share of the catalogue, in a small one among so many
 UNKNOWN = {"en": "There is no such item in the catalogue.", "zh": "目录中没有这个商品。"}
 
 
@@ -53,7 +55,7 @@ def scored_list(
     ids = signals.knowledge.catalogue.numbers.ids(rows.tolist())
     if not explain or not ids:
         return list(map(Scored, ids, totals, probabilities, owns, ways))
-    links = _Links(signals, rows)
+    links = _Links(signals, rows, table)
     whys = [links.why(place, own, way, language) for place, (own, way) in enumerate(zip(owns, ways, strict=True))]
     return list(map(Scored, ids, totals, probabilities, owns, ways, *zip(*whys, strict=True)))
 
@@ -61,9 +63,10 @@ def scored_list(
 class _Links:
     """How strongly each liked thing speaks for each candidate, by text, behaviour, and brand or category."""
 
-    def __init__(self, signals: Signals, rows: Rows) -> None:
+    def __init__(self, signals: Signals, rows: Rows, table: Matrix) -> None:
         self.signals, self.liked, self.rows = signals, signals.person.liked, rows
-        self._strength = {"text": (self._likeness, CLOSE), "behaviour": (self._met, 0.0), "rule": (self._kin, 0.0)}
+        self._young, self._unmet = (table[:, NAMES.index(name)] > 0 for name in ("fresh", "cold"))
+        self._strength = {"text": self._likeness, "behaviour": self._met, "rule": self._kin}
         self._found: dict[str, list[list[int]]] = {}  # per part and row: the liked items that speak most for it
 
     def why(
@@ -74,16 +77,27 @@ class _Links:
             return sentence("unfinished", (), language), ()
         part = strongest(parts)
         liked = self._named(part)[place] if part in self._strength and len(self.liked) else []
+        if part == "recency" and self._unmet[place] and not self._young[place]:
+            part = "unmet"
+        if part == "rule" and liked:
+            part, liked = self._bond(place, liked)
         catalogue = self.signals.knowledge.catalogue
         titles = [catalogue.item(row).title for row in liked]
         return sentence(part, titles, language), tuple(catalogue.numbers.ids(liked))
 
+    def _bond(self, place: int, liked: list[int]) -> tuple[str, list[int]]:
+        """What binds a candidate to the first of its kin, brand before category, and all that are bound by it."""
+        catalogue, row = self.signals.knowledge.catalogue, self.rows[place]
+        name = "brand" if catalogue.brand[liked[0]] == catalogue.brand[row] > 0 else "category"
+        codes = catalogue.brand if name == "brand" else catalogue.category
+        return name, [one for one in liked if codes[one] == codes[row]]
+
     def _named(self, part: str) -> list[list[int]]:
         """For every candidate the rows of the liked items that speak most for it in this part; itself is no reason."""
         if part not in self._found:
-            of, least = self._strength[part]
-            strength = np.where(self.liked[None, :] == self.rows[:, None], -1, of())  # (rows, liked)
+            strength = np.where(self.liked[None, :] == self.rows[:, None], -1, self._strength[part]())  # (rows, liked)
             order = np.argsort(-strength, axis=1, kind="stable")[:, :NAMED]
+            least = self._close_from(order) if part == "text" else 0.0
             enough = np.take_along_axis(strength, order, 1) > least
             names = self.liked[order].tolist()
             self._found[part] = [
@@ -91,6 +105,14 @@ class _Links:
                 for both in zip(names, enough.tolist(), strict=True)
             ]
         return self._found[part]
+
+    def _close_from(self, order: npt.NDArray[np.int64]) -> Matrix:
+        """(rows, named) cosine above which a text is close to each of these liked ones, itself not counted."""
+        named, back = np.unique(order, return_inverse=True)
+        likeness = self.signals.knowledge.panel.vectors @ self.signals.liked_vectors[named].T  # (panel, named)
+        beyond = min(len(likeness) - 1, 1 + max(CLOSEST_LEAST, math.ceil(CLOSEST * len(likeness))))
+        bound = np.maximum(np.partition(likeness, -1 - beyond, axis=0)[-1 - beyond], CLOSE)
+        return np.asarray(bound[back].reshape(order.shape), np.float32)
 
     def _likeness(self) -> Matrix:
         return self.signals.knowledge.vectors(self.rows) @ self.signals.liked_vectors.T

@@ -50,7 +50,7 @@ class ItemReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of files; ``failed`` names those of which nothing could be read, their reason is a problem of line 0."""
+    """What became of files; ``failed`` names those of which nothing could be read, the reason is a problem."""
 
     items: ItemReport = ItemReport()
     events: EventReport = EventReport()

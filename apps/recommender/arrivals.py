@@ -3,6 +3,7 @@ the store; knows no model."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -44,10 +45,10 @@ class Arrivals:
         items, events, report = _sorted_out(paths, kind)
         named = len(report.failed)
         for path in items:
-            report += _tried(path, lambda path=path: self._item_file(path, mapping, on_event), on_event)
+            report += _tried(path, partial(self._item_file, path, mapping, on_event), on_event)
         known = {one.id for one in self._store.all_items()} if events else set()
         for path in events:
-            report += _tried(path, lambda path=path: self._event_file(path, mapping, known, now, on_event), on_event)
+            report += _tried(path, partial(self._event_file, path, mapping, known, now, on_event), on_event)
         if report.failed and len(report.failed) == named + len(items) + len(events):
             reasons = dict.fromkeys(one.reason for one in report.problems if one.source in report.failed)
             raise DataError(" ".join(reasons))

@@ -14,11 +14,13 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "text": "Its description is close to {items}.",
         "behaviour": "People who chose {items} also chose this.",
         "popularity": "Many people want this at the moment.",
-        "recency": "New in the catalogue.",
-        "rule": "It is of a brand or category you like, such as {items}.",
+        "recency": "It came into the catalogue lately.",
+        "unmet": "Hardly anybody has met it yet.",
+        "brand": "It is of the same brand as {items}.",
+        "category": "It is in the same category as {items}.",
         "text_alone": "Its description fits what you looked at.",
         "behaviour_alone": "People with a similar history chose this.",
-        "rule_alone": "It fits your usual brands and prices.",
+        "rule_alone": "The shop's own figures speak for it.",
         "unfinished": "You began with this and have not finished.",
         "nothing": "Shown to learn what you like.",
     },
@@ -26,11 +28,13 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "text": "它的描述与{items}相近。",
         "behaviour": "选择了{items}的人也选择了它。",
         "popularity": "最近很多人想要它。",
-        "recency": "新上架的商品。",
-        "rule": "它属于您喜欢的品牌或类别，例如{items}。",
+        "recency": "它是近期上架的。",
+        "unmet": "目前还很少有人接触过它。",
+        "brand": "它与{items}是同一品牌。",
+        "category": "它与{items}属于同一品类。",
         "text_alone": "它的描述符合您看过的内容。",
         "behaviour_alone": "与您经历相似的人选择了它。",
-        "rule_alone": "它符合您常选的品牌和价位。",
+        "rule_alone": "店铺自己的数据为它加分。",
         "unfinished": "您之前看中了它，还没有完成。",
         "nothing": "先展示给您，以便了解您的喜好。",
     },
@@ -78,7 +82,10 @@ def strongest(parts: Mapping[str, float]) -> str:
 
 
 def sentence(part: str, titles: Sequence[str], language: str) -> str:
-    """One sentence for the strongest part, naming up to two items it follows from."""
+    """One sentence for the strongest part, naming up to two items it follows from.
+
+    ``part`` may be finer than the score's: brand or category for rule, unmet for the recency of an old item.
+    """
     words = _WHY[language]
     if part in ("text", "behaviour", "rule") and not titles:
         return words[f"{part}_alone"]
@@ -107,5 +114,5 @@ def _named(titles: Sequence[str], language: str) -> str:
         title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1].rstrip()}…" for title in titles[:2]
     ]
     if language == "zh":
-        return "和".join(f"《{title}》" for title in short)
+        return "和".join(title if title.startswith("《") else f"《{title}》" for title in short)
     return " and ".join(f"“{title}”" for title in short)

@@ -3,7 +3,7 @@
 One half of ``service.RecommenderService``; alone, for commands that would wait for models in vain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from core.settings import home
 
 FRESH_ITEMS = 500  # new items watched
 FRESH_DAYS = EngineOptions().fresh_days
+FEW_PEOPLE = 10  # wanted by fewer, an item is still to be discovered
 
 
 def utc_now() -> datetime:
@@ -62,6 +63,13 @@ class Desk:
     def items_of(self, ids: Sequence[str]) -> dict[str, Item]:
         """Items by id, as far as there are any."""
         return self._store.items_of(ids)
+
+    def newcomers(self, items: Iterable[Item]) -> set[str]:
+        """Ids of those that are new to people too: younger than ``FRESH_DAYS``, wanted by fewer than ``FEW_PEOPLE``."""
+        since = utc_now() - timedelta(days=FRESH_DAYS)
+        young = [one.id for one in items if one.created_at is not None and one.created_at > since]
+        wanted = self._store.people_per_item(young, [one.type for one in self._meanings if one.positive])
+        return {one for one in young if wanted.get(one, 0) < FEW_PEOPLE}
 
     def categories(self) -> dict[str, int]:
         """Items per category, largest first."""

@@ -71,6 +71,13 @@ class BehaviourTables(CatalogueTables):
         with self._database.reading() as session:
             return {str(kind): int(number) for kind, number in session.execute(query)}
 
+    def people_per_item(self, items: Sequence[str], kinds: Sequence[str]) -> dict[str, int]:
+        """How many people did one of these kinds of things with each item; items without any are left out."""
+        query = select(EventRow.item, func.count(func.distinct(EventRow.user))).group_by(EventRow.item)
+        query = query.where(EventRow.item.in_(items), EventRow.type.in_(kinds))
+        with self._database.reading() as session:
+            return {str(item): int(number) for item, number in session.execute(query)}
+
     def every_event(self, until: int | None = None, after: int = 0) -> Iterator[Event]:
         """Events in order of arrival, those numbered above ``after`` and up to ``until``, a page at a time."""
         last = after

@@ -5,7 +5,7 @@ import pytest
 
 from apps.chatbot.dataset import files_in, kind_of, load, read_dialogues, read_questions, read_sample
 from apps.chatbot.records import Kind, Role, RowProblem
-from core.errors import DataError, NotFoundError
+from core.errors import DataError
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "chatbot"
 

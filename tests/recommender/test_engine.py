@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.recommender.engine import Recommender
+from apps.recommender.explanation import sentence
 from apps.recommender.records import PARTS, EngineOptions, Event, Filters, Item, Wish
 from core.errors import DataError
 from tests.recommender.small_shop import NOW, CountingWords, catalogue, checkerboard, event
@@ -136,6 +137,38 @@ def test_an_unknown_id_costs_no_other_candidate_its_score(shop: Recommender) -> 
     assert (unknown.known, unknown.probability) == (False, 0.0)
     assert [first.item, last.item] == ["t0", "r0"]
     assert first.known
+
+
+def test_a_reason_tells_brand_from_category_and_keeps_chinese_brackets() -> None:
+    assert sentence("brand", ["Oolong"], "en") == "It is of the same brand as “Oolong”."
+    assert sentence("category", ["《夜读》", "乌龙"], "zh") == "它与《夜读》和《乌龙》属于同一品类。"
+
+
+def kin(liked: str, other: str) -> tuple[str, tuple[str, ...]]:
+    """What binds two things of one shop whose texts say nothing, when the rule speaks most."""
+    items = [Item("a", "aa", brand="north", category="tea"), Item("b", "bb", brand="north", category="pots"),
+             Item("c", "cc", brand="south", category="tea"), Item("d", "dd", brand="east", category="rugs")]  # fmt: skip
+    engine = Recommender.start(items, [])
+    engine.observe([event("p", liked, days_ago=1)])
+    (one,) = engine.score([other], NOW, "p")
+    return one.reason, one.because
+
+
+def test_a_thing_of_the_brand_is_bound_by_it_and_one_of_the_category_by_that() -> None:
+    assert kin("a", "b") == ("It is of the same brand as “aa”.", ("a",))
+    assert kin("a", "c") == ("It is in the same category as “aa”.", ("a",))
+    assert not kin("a", "d")[1]
+
+
+def test_a_text_is_called_close_only_when_few_others_are_as_close() -> None:
+    words = ["red", "green", "blue", "gold", "grey", "pink"]
+    items = [Item(f"x{n}", f"wool scarf {word} soft warm plain") for n, word in enumerate(words * 8)]
+    items += [Item("twin", "wool scarf soft warm plain lamp oil"), Item("lamp", "soft warm plain lamp oil wick")]
+    engine = Recommender.start([replace(one, title=f"{one.title} {one.id}") for one in items], [CountingWords()])
+    engine.observe([event("p", "lamp", days_ago=1)])
+    twin, other = engine.score(["twin", "x0"], NOW, "p")
+    assert twin.because == ("lamp",) and "close to" in twin.reason
+    assert other.because == ()
 
 
 def test_reasons_name_things_the_person_met_in_the_language_asked_for(shop: Recommender) -> None:

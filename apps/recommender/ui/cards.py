@@ -12,6 +12,7 @@ import streamlit as st
 
 from apps.page_parts import plain, shorten
 from apps.recommender.records import Item, Scored
+from apps.recommender.service_desk import FEW_PEOPLE, FRESH_DAYS
 from apps.recommender.ui import charts
 from apps.recommender.ui.shared import category_name, say
 
@@ -35,11 +36,14 @@ def hue(category: str) -> int:
     return int.from_bytes(sha256(category.encode()).digest()[:2], "big") % 360
 
 
-def cover(item: Item, mark: str = "", chance: float = 0.0, best: float = 1.0) -> None:
-    """A coloured head: category, price, a large first letter, a mark such as "new", a bar of the chance against the
-    best one."""
+def cover(item: Item, new: bool = False, chance: float = 0.0, best: float = 1.0) -> None:
+    """A coloured head: category, price, a large first letter, a mark "new" or "not available", a bar of the chance
+    against the best one."""
     price = f"{item.price:,.2f}" if item.price is not None else ""
-    badge = f"<em>{escape(mark)}</em>" if mark else ""
+    badge = f"<em>{escape(say('sold_out'))}</em>" if not item.available else ""
+    if new:
+        why = say("is_new_help", days=f"{FRESH_DAYS:g}", few=FEW_PEOPLE)
+        badge = f'<em title="{escape(why)}">{escape(say("is_new"))}</em>'
     wide = min(100.0, 100 * chance / best) if best > 0 else 0.0
     bar = f'<u title="{escape(say("chance", p=f"{chance:.1%}"))}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
     name = escape(category_name(item.category))
@@ -50,11 +54,11 @@ def cover(item: Item, mark: str = "", chance: float = 0.0, best: float = 1.0) ->
     )
 
 
-def draw_place(place: Place, titles: Mapping[str, str], act: Act, fresh: bool) -> None:
+def draw_place(place: Place, titles: Mapping[str, str], act: Act, new: bool) -> None:
     """A card: cover, title, chance, reason, what can be done with it, and why it is here."""
     one, item = place.scored, place.item
     with st.container(border=True, key=f"card-{place.number}"):
-        cover(item, say("is_new") if fresh else "", one.probability, place.best)
+        cover(item, new, one.probability, place.best)
         st.markdown(f"#### {plain(shorten(item.title, 80))}")
         st.caption(plain(one.reason))
         with st.container(horizontal=True, gap="small"):

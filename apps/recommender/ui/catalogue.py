@@ -9,7 +9,7 @@ from apps.recommender.quality import FreshItem
 from apps.recommender.records import Item
 from apps.recommender.ui.bring_in import bring_in
 from apps.recommender.ui.cards import cover
-from apps.recommender.ui.item_view import draw_item, is_new
+from apps.recommender.ui.item_view import draw_item
 from apps.recommender.ui.shared import category_name, head, one_sentence, say, service
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def _items(shop: "RecommenderService") -> None:
     pages = -(-len(found) // PAGE)
     number = 1 if pages == 1 else min(st.pagination(pages, key="catalogue-page"), pages)
     shown = found[(number - 1) * PAGE : number * PAGE]
+    new = shop.newcomers(shown)
     for start in range(0, len(shown), COLUMNS):
         for column, item in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
-                _card(item)
+                _card(item, item.id in new)
 
 
 def _found(shop: "RecommenderService", words: str, category: str, order: str) -> list[Item]:
@@ -73,9 +74,9 @@ def _found(shop: "RecommenderService", words: str, category: str, order: str) ->
     return [one for one in wanted if one.id in fitting]
 
 
-def _card(item: Item) -> None:
+def _card(item: Item, new: bool) -> None:
     with st.container(border=True, key=f"card-{item.id}"):
-        cover(item, say("is_new") if is_new(item) else "" if item.available else say("sold_out"))
+        cover(item, new)
         st.markdown(f"#### {plain(shorten(item.title, 60))}")
         st.caption(plain(shorten(item.description, 110)))
         if st.button(say("details"), key=f"open-{item.id}", icon=":material/open_in_full:"):

@@ -29,22 +29,34 @@ def parts(values: Mapping[str, float]) -> alt.Chart:
     )
 
 
-def days(rows: Sequence[tuple[date, float]], name: str, colour: str) -> alt.Chart:
-    """A share by day, on an axis of its own."""
-    table = pd.DataFrame([(str(day), value) for day, value in rows], columns=["day", "value"])
+def days(rows: Sequence[tuple[date, float]], name: str, colour: str, today: date, so_far: str) -> alt.LayerChart:
+    """A share by day, on an axis of its own; ``today`` has not ended and hangs on the line dotted, said in its tip."""
+    table = pd.DataFrame(
+        [(str(day), value, str(day) if day < today else f"{day} {so_far}") for day, value in rows],
+        columns=["day", "value", "when"],
+    )
     last = pd.Timestamp(rows[-1][0])
     first = min(pd.Timestamp(rows[0][0]), last - pd.Timedelta(days=FEWEST_DAYS - 1))
     ends = [alt.DateTime(year=one.year, month=one.month, date=one.day) for one in (first, last)]
-    return (
-        alt.Chart(table, height=124)
-        .mark_line(point={"size": 34, "color": colour}, color=colour)
-        .encode(
-            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
-                    scale=alt.Scale(domain=ends)),
-            y=alt.Y("value:Q", title=name, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domainMin=0)),
-            tooltip=[alt.Tooltip("day:N", title=" "), alt.Tooltip("value:Q", title=name, format=".1%")],
-        )
-    )  # fmt: skip
+    ended = sum(day < today for day, _ in rows)
+
+    def line(part: pd.DataFrame, dotted: bool) -> alt.Chart:
+        point = {"size": 34, "color": colour, "filled": not dotted}
+        return (
+            alt.Chart(part, height=124)
+            .mark_line(point=point, color=colour, strokeDash=[2, 4] if dotted else [1, 0])
+            .encode(
+                x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
+                        scale=alt.Scale(domain=ends)),
+                y=alt.Y("value:Q", title=name, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domainMin=0)),
+                tooltip=[alt.Tooltip("when:N", title=" "), alt.Tooltip("value:Q", title=name, format=".1%")],
+            )
+        )  # fmt: skip
+
+    lines = [line(table[:ended], dotted=False)]
+    if ended < len(rows):
+        lines.insert(0, line(table[max(0, ended - 1) :], dotted=True))
+    return alt.LayerChart(layer=lines)
 
 
 def exposure(curve: Sequence[tuple[float, float]], words: Mapping[str, str]) -> alt.Chart:

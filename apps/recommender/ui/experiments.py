@@ -1,5 +1,6 @@
 """The page "Experiments and quality": figures of lists served, experiments with their arms, events by the minute."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -56,9 +57,13 @@ def _quality(shop: "RecommenderService") -> None:
     left, right = st.columns(2)
     with left.container(border=True):
         st.markdown(f"**{say('quality_days')}**")
+        today = datetime.now(UTC).date()  # days are counted in UTC
         for what, colour in (("click_rate", charts.GREEN), ("coverage", charts.BLUE)):
             rows = [(one.day, getattr(one, what)) for one in found.days]
-            st.altair_chart(charts.days(rows, say(what), colour), key=f"days-{what}")
+            chart = charts.days(rows, say(what), colour, today, f"({say('so_far')})")
+            st.altair_chart(chart, key=f"days-{what}")
+        if found.days[-1].day == today:
+            st.caption(say("quality_so_far"))
     with right.container(border=True):
         st.markdown(f"**{say('exposure_title')}**")
         words = {name: say(f"exposure_{name}") for name in ("x", "y", "even", "ours")}

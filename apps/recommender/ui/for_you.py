@@ -4,7 +4,7 @@ A list is asked for once and kept for the session until the person, a dial or an
 serves no new list, so that the figures count what people were shown and not how often a page was drawn.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ import streamlit as st
 
 from apps.page_parts import language, moment, plain, say_later, shorten
 from apps.recommender.answers import ListAnswer
-from apps.recommender.records import Event, Item, Wish
+from apps.recommender.records import Event, Wish
 from apps.recommender.ui.cards import Place, draw_parts, draw_place
 from apps.recommender.ui.shared import category_name, head, one_sentence, say, service, warn_without_model
 from core.errors import NotFoundError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PEOPLE = 300  # offered; any other id can be typed
 COLUMNS = 3
-FRESH = timedelta(days=14)
 SHOWN_EVENTS = 30
 LENGTHS = (6, 12, 24, 48)
 DIALS = ("diversity", "freshness", "calibration", "exposure")
@@ -139,14 +138,11 @@ def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
         st.session_state.pop("list", None)
         say_later(say(f"noted_{kind}"))
 
+    new = shop.newcomers(place.item for place in places)
     for start in range(0, len(places), COLUMNS):
         for column, place in zip(st.columns(COLUMNS), places[start : start + COLUMNS], strict=False):
             with column:
-                draw_place(place, titles, act, _is_new(place.item))
-
-
-def _is_new(item: Item) -> bool:
-    return item.created_at is not None and datetime.now(UTC) - item.created_at < FRESH
+                draw_place(place, titles, act, place.item.id in new)
 
 
 def _history(shop: "RecommenderService", user: str) -> None:

@@ -1,26 +1,19 @@
 """One item on the page "Catalogue": its text, what people did with it, what is like it, and the way to delete it."""
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from apps.page_parts import language, plain, say_later, shorten
-from apps.recommender.records import EngineOptions, Item, Scored
+from apps.recommender.records import Item, Scored
 from apps.recommender.ui.cards import cover
 from apps.recommender.ui.shared import category_name, say
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
 
-FRESH = timedelta(days=EngineOptions().fresh_days)
 ALIKE = 8
 COLUMNS = 4
-
-
-def is_new(item: Item) -> bool:
-    """Whether the item is of the last two weeks."""
-    return item.created_at is not None and datetime.now(UTC) - item.created_at < FRESH
 
 
 def draw_item(shop: "RecommenderService", item_id: str) -> None:
@@ -31,7 +24,7 @@ def draw_item(shop: "RecommenderService", item_id: str) -> None:
     item = view.item
     left, right = st.columns([2, 3])
     with left:
-        cover(item, say("is_new") if is_new(item) else "")
+        cover(item, item.id in shop.newcomers([item]))
         _facts(item)
     with right:
         st.markdown(f"### {plain(item.title)}")

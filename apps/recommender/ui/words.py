@@ -35,7 +35,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "0 为纯兴趣排序；越大，越用少许准确换取多样。",
     ),
     "dial_freshness": ("New items", "新品比例"),
-    "dial_freshness_help": ("Share of places that new items may claim.", "新品最多可占的位置比例。"),
+    "dial_freshness_help": (
+        "At least this share of places goes to items of the last two weeks, as far as some come close enough; "
+        "interest alone may bring more.",
+        "近两周上架且得分足够接近的商品至少占这一比例；按兴趣排序时可以更多。",
+    ),
     "dial_calibration": ("Own mix of categories", "贴合自己的品类构成"),
     "dial_calibration_help": (
         "Pulls the list towards the categories the person usually meets.",
@@ -140,6 +144,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "language": ("Language", "语言"),
     "sold_out": ("not available", "暂不可售"),
     "is_new": ("new", "新品"),
+    "is_new_help": (
+        "In the shop for less than {days} days, and fewer than {few} people have wanted it so far.",
+        "上架不到 {days} 天，想要它的人还不到 {few} 位。",
+    ),
     "events_of_item": ("What people did with it", "用户行为"),
     "events_none": ("Nobody has met it yet: the text alone speaks for it.", "还没有人接触过，只凭文本推荐。"),
     "similar": ("Similar items", "相似商品"),
@@ -192,6 +200,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "这段时间还没有产生列表，请先打开“为你推荐”。",
     ),
     "quality_days": ("Click rate and coverage by day", "每日点击率与覆盖率"),
+    "so_far": ("so far", "截至目前"),
+    "quality_so_far": (
+        "Dotted: today, which has not ended (days are in UTC).",
+        "虚线为今天，尚未结束（按 UTC 计日）。",
+    ),
     "exposure_title": ("How places are spread over the catalogue", "曝光在目录中的分布"),
     "exposure_x": ("share of items, the least shown first", "商品占比（由少到多）"),
     "exposure_y": ("share of places", "曝光占比"),

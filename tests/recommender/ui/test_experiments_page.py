@@ -1,8 +1,11 @@
 """The page "Experiments and quality", clicked through."""
 
+from datetime import date
+
 import pytest
 
 from apps.recommender.experiments import Variant
+from apps.recommender.ui import charts
 from tests.recommender.plain_service import click
 from tests.recommender.ui.conftest import press, shown
 
@@ -31,6 +34,25 @@ def test_the_figures_are_those_of_the_lists_served(open_page, shop):
         "25.0%",
         "1.000",
     )
+
+
+def test_today_hangs_dotted_on_the_line_of_the_days_that_have_ended():
+    rows = [(date(2026, 3, 1), 0.4), (date(2026, 3, 2), 0.5), (date(2026, 3, 3), 0.1)]
+    chart = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 3), "(so far)").to_dict()
+    dotted, whole = (
+        (part["mark"]["strokeDash"], [row["when"] for row in chart["datasets"][part["data"]["name"]]])
+        for part in chart["layer"]
+    )
+    assert whole == ([1, 0], ["2026-03-01", "2026-03-02"])
+    assert dotted == ([2, 4], ["2026-03-02", "2026-03-03 (so far)"])
+    ended = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 4), "(so far)").to_dict()
+    assert len(ended["layer"]) == 1
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Dotted: today"), ("zh", "虚线为今天")])
+def test_the_page_says_that_today_has_not_ended(open_page, shop, language, words):
+    shop.recommend("ann")
+    assert words in shown(open_page("experiments", language))
 
 
 def test_an_experiment_is_begun_read_and_ended(open_page, shop):
