@@ -3,9 +3,10 @@
 Pure: no models, no files of our own. Parts live in characters, sentences, tokens and masking; import them from here.
 """
 
+import csv
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from core.characters import HAN, fold, normalise, simplify, word_set
@@ -17,6 +18,7 @@ __all__ = [
     "Language",
     "Span",
     "content_hash",
+    "delimiter_of",
     "fold",
     "language",
     "lexical_tokens",
@@ -29,6 +31,7 @@ __all__ = [
 
 Language: TypeAlias = Literal["zh", "en", "other"]
 
+_DELIMITERS = ",\t;|"
 _LOOKED_AT = 4000  # characters; the language of a text shows early
 _HAN = re.compile(f"[{HAN}]")
 _LATIN_WORD = re.compile(r"[a-zà-öø-ÿœßğışčřžńśłąęőű]+", re.IGNORECASE)
@@ -74,6 +77,23 @@ def language(text: str) -> Language:
 def content_hash(text: str) -> str:
     """The id of a text: 32 hex digits of SHA-256 over its normalised form; another width or blank is no other text."""
     return hashlib.sha256(normalise(text).encode("utf-8")).hexdigest()[:32]
+
+
+def delimiter_of(text: str, known: Callable[[str], bool] = lambda name: False) -> str:
+    """What parts the columns of a csv: comma, tab, semicolon or bar, by its first line.
+
+    The one that gives most names which are ``known``, then most columns; a comma where there is one column only.
+
+    >>> delimiter_of("id;title;price\\n1;Lamp, green;12,50")
+    ';'
+    """
+    first = text.lstrip("\ufeff\r\n").split("\n", 1)[0]
+
+    def names(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([first], delimiter=delimiter), [])
+        return sum(known(cell) for cell in cells), len(cells)
+
+    return max(_DELIMITERS, key=names)
 
 
 def strip_control_tokens(text: str, tokens: Sequence[str]) -> str:

@@ -16,9 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from apps.chatbot.records import RowProblem
 from core.errors import DataError
+from core.text import delimiter_of
 
 T = TypeVar("T")
-DELIMITERS = ",\t;|"
 LONGEST_CELL = 10_000_000  # characters; the csv module's own limit of 131,072 refuses long documents
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".json")
 
@@ -121,7 +121,7 @@ def _guesses(content: bytes) -> tuple[str, ...]:
 
 def _csv_rows(text: str, known: Callable[[str], bool], reading: Reading[Any]) -> list[Row]:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, known), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text, known), strict=True)
     header: list[str] | None = None
     rows: list[Row] = []
     before = 0
@@ -139,17 +139,6 @@ def _csv_rows(text: str, known: Callable[[str], bool], reading: Reading[Any]) ->
             header = _names(cells)
         elif any(cell.strip() for cell in cells):
             _row(line, header, cells, rows, reading)
-
-
-def _delimiter(text: str, known: Callable[[str], bool]) -> str:
-    """The one that cuts the first line into most known column names, then into most columns."""
-    first = text.lstrip("\ufeff\r\n").split("\n", 1)[0]
-
-    def names(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([first], delimiter=delimiter), [])
-        return sum(known(cell) for cell in cells), len(cells)
-
-    return max(DELIMITERS, key=names)
 
 
 def _names(cells: list[str]) -> list[str]:

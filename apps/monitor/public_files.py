@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DataError, NotFoundError
+from core.text import delimiter_of
 
 SHARED = Path(__file__).parents[3] / "shared" / "datasets" / "monitor"  # beside the checkout, where somebody put them
 
@@ -20,11 +21,13 @@ def located_folder(name: str, folder: Path | None = None) -> Path:
 
 
 def table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a comma-separated file with at least these columns; line breaks inside fields stay."""
+    """Rows of a csv with at least these columns; line breaks inside fields stay."""
     csv.field_size_limit(10_000_000)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
+            delimiter = delimiter_of(stream.readline())
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=delimiter)
             found = list(reader.fieldnames or ())
             if not set(columns) <= set(found):
                 raise DataError(f"'{path.name}' must have the columns {', '.join(columns)}; found {', '.join(found)}.")

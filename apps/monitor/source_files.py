@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from core.errors import DataError, NotFoundError
+from core.text import delimiter_of
 
 Row: TypeAlias = Mapping[str, Any] | DataError
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -30,15 +31,24 @@ def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
     yield from parse(raw, path.suffix.lower())
 
 
-def parse(raw: bytes, suffix: str, header: list[str] | None = None, first: int = 1) -> Iterator[tuple[str, Row]]:
-    """Rows of bytes; ``header`` is the csv's when the bytes do not begin with it, ``first`` the first row's number."""
+def parse(
+    raw: bytes, suffix: str, header: list[str] | None = None, first: int = 1, delimiter: str = ""
+) -> Iterator[tuple[str, Row]]:
+    """Rows of bytes; ``header`` and ``delimiter`` are the csv's when the bytes do not begin with it.
+
+    ``first`` is the first row's number.
+    """
     text = decoded(raw)
     if suffix in (".csv", ".tsv"):
-        yield from _csv_rows(text, "\t" if suffix == ".tsv" else ",", header, first)
+        yield from _csv_rows(text, delimiter or _delimiter(suffix, text), header, first)
     elif suffix == ".json" and text.lstrip().startswith("["):
         yield from _json_list(text)
     else:
         yield from _json_lines(text, first)
+
+
+def _delimiter(suffix: str, text: str) -> str:
+    return "\t" if suffix == ".tsv" else delimiter_of(text)
 
 
 def decoded(raw: bytes) -> str:
@@ -113,8 +123,8 @@ def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], 
     whole = raw[: raw.rfind(b"\n") + 1]
     if not whole and len(raw) >= largest:
         raise DataError(f"'{path.name}' has a line of more than {largest} bytes.")
-    header, body, first = _header(path, head, offset, whole, lines)
-    rows = list(parse(body, path.suffix.lower(), header, first)) if body else []
+    header, delimiter, first = _header(path, head, offset, lines)
+    rows = list(parse(whole, path.suffix.lower(), header, first, delimiter)) if whole else []
     end, seen = offset + len(whole), lines + whole.count(b"\n")
     return rows, f"{end}:{seen}:{_mark(head, end)}"
 
@@ -132,11 +142,13 @@ def _mark(head: bytes, offset: int) -> str:
     return hashlib.sha256(head[: min(offset, HEAD)]).hexdigest()[:16]
 
 
-def _header(path: Path, head: bytes, offset: int, whole: bytes, lines: int) -> tuple[list[str] | None, bytes, int]:
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        return None, whole, lines + 1
+def _header(path: Path, head: bytes, offset: int, lines: int) -> tuple[list[str] | None, str, int]:
+    """A csv's header and delimiter where the bytes that follow do not begin with them, and the next row's number."""
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".tsv"):
+        return None, "", lines + 1
     if offset == 0:
-        return None, whole, 1
-    first = decoded(head.split(b"\n", 1)[0])
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    return next(csv.reader([first.rstrip("\r")], delimiter=delimiter)), whole, lines
+        return None, "", 1
+    first = decoded(head.split(b"\n", 1)[0]).rstrip("\r")
+    delimiter = _delimiter(suffix, first)
+    return next(csv.reader([first], delimiter=delimiter)), delimiter, lines

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import DataError
+from core.text import delimiter_of
 
 Row = tuple[int, Mapping[str, Any] | str]  # line from 1; a text instead of a row says what is wrong with it
 # files without a header whose columns everybody knows: MovieLens 100K and 1M
@@ -40,7 +41,7 @@ def rows_of(path: Path) -> Iterator[Row]:
     if ending in ATOMIC:
         return _atomic(path)
     if ending in (".csv", ".tsv", ".txt"):
-        return _separated(path, "\t" if ending == ".tsv" else ",")
+        return _separated(path, "\t" if ending == ".tsv" else None)
     raise DataError(f"'{path.name}' is of no known kind; known are {KNOWN}.")
 
 
@@ -50,8 +51,12 @@ def _open(path: Path, encoding: str = "utf-8-sig") -> TextIO:
     return path.open(encoding=encoding, newline="", errors="replace")
 
 
-def _separated(path: Path, separator: str, plain: bool = False) -> Iterator[Row]:
+def _separated(path: Path, separator: str | None, plain: bool = False) -> Iterator[Row]:
+    """Rows under a header; without a ``separator`` the header tells it."""
     with _open(path) as file:
+        if separator is None:
+            separator = delimiter_of(file.readline())
+            file.seek(0)
         reader = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
         header = next(reader, None)
         if header is None:

@@ -188,6 +188,18 @@ def test_a_csv_keeps_its_header_for_rows_added_later_and_its_own_column_names(tm
     assert service.entry("2").item.published_at == datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
 
 
+def test_a_csv_parted_by_semicolons_is_read_also_where_it_grows(tmp_path, service):
+    path = tmp_path / "news.csv"
+    path.write_text("id;title;published_at\n1;Alba Bank profit, and more;2026-03-16T08:00:00Z\n", encoding="utf-8")
+    service.save_source(Source("file", SourceKind.FILE, str(path)))
+    assert service.poll("file", now=NOW).added == 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write("2;Cora Foods wins;2026-03-16T09:00:00Z\n")
+    assert service.poll("file", now=NOW).added == 1
+    assert [service.entry(id).item.title for id in "12"] == ["Alba Bank profit, and more", "Cora Foods wins"]
+    assert [row["id"] for _, row in numbered_rows(path)] == ["1", "2"]
+
+
 def test_a_folder_gives_each_file_once_and_one_bad_file_stops_no_other(tmp_path, service):
     (tmp_path / "a.jsonl").write_text('{"id": "1", "title": "Alba Bank profit"}\n', encoding="utf-8")
     (tmp_path / "b.csv").write_bytes("id,title\n2,海岚银行被罚款\n".encode("gb18030"))
