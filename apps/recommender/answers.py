@@ -50,14 +50,23 @@ class ItemReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of files; ``failed`` names those of which nothing could be read, the reason is a problem."""
+    """What became of files; ``failed`` names those of which nothing could be read, the reason is a problem.
+
+    ``zoneless`` counts times without a zone, which were read as UTC.
+    """
 
     items: ItemReport = ItemReport()
     events: EventReport = EventReport()
     failed: tuple[str, ...] = ()
+    zoneless: int = 0
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
-        return IngestReport(self.items + other.items, self.events + other.events, self.failed + other.failed)
+        return IngestReport(
+            self.items + other.items,
+            self.events + other.events,
+            self.failed + other.failed,
+            self.zoneless + other.zoneless,
+        )
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:

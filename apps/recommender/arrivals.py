@@ -28,7 +28,7 @@ class Arrivals:
 
     def __init__(self, store: Store, meanings: Iterable[EventMeaning], knows: Callable[[str], bool]) -> None:
         self._store, self._meanings, self._knows = store, tuple(meanings), knows
-        self._kinds = tuple(one.type for one in self._meanings)
+        self._kinds = {one.type: one for one in self._meanings}
 
     def files(
         self,
@@ -84,20 +84,23 @@ class Arrivals:
             return f"There is no item '{event.item}': put the item first."
         if event.time > now + AHEAD:
             return f"Its time {event.time.isoformat()} lies in the future."
-        return None
+        return self._kinds[event.type].refused(event.value)
 
     def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> IngestReport:
         from apps.recommender.dataset import read_items
 
+        on_event(Log(f"Reading {path.name} …"))
         parsed = read_items(path, mapping)
         problems = tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems)
-        return IngestReport(ItemReport(problems=problems) + self.items(parsed.rows, on_event))
+        report = ItemReport(problems=problems) + self.items(parsed.rows, on_event)
+        return IngestReport(report, zoneless=parsed.zoneless)
 
     def _event_file(
         self, path: Path, mapping: Mapping[str, str] | None, known: set[str], now: datetime, on_event: OnEvent
     ) -> IngestReport:
         from apps.recommender.dataset import read_events
 
+        on_event(Log(f"Reading {path.name} …"))
         parsed = read_events(path, mapping)
         report = EventReport(problems=tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems))
         arrivals = Arrivals(self._store, self._meanings, known.__contains__)
@@ -105,7 +108,7 @@ class Arrivals:
             stop = start + PIECE
             report += arrivals.events(parsed.rows[start:stop], now, path.name, parsed.lines[start:stop])
             on_event(Progress("events", min(start + PIECE, len(parsed.rows)), len(parsed.rows)))
-        return IngestReport(events=report)
+        return IngestReport(events=report, zoneless=parsed.zoneless)
 
 
 def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> IngestReport:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ EVENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 MILLISECONDS_FROM = 1e11  # a time stamp above is in milliseconds: in seconds it would be after the year 5000
 NO_WORDS = ("", "null", "none", "nan", "n/a")
+_ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d){0,2})\s*$", re.IGNORECASE)
 FALSE_WORDS = ("0", "false", "no", "n", "f")
 
 
@@ -58,11 +60,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Parsed(Generic[Made]):
-    """Usable rows with the line each began on, and the problems."""
+    """Usable rows with the line each began on, and the problems; ``zoneless`` rows have a time without a zone."""
 
     rows: tuple[Made, ...]
     problems: tuple[Problem, ...]
     lines: tuple[int, ...]
+    zoneless: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ def _read(
     rows: list[Made] = []
     lines: list[int] = []
     problems: list[Problem] = []
+    bare = 0
     chosen: dict[str, str] | None = None
     for line, row in rows_of(path):
         if isinstance(row, str):
@@ -144,13 +148,15 @@ def _read(
         if chosen is None or not chosen.items() <= {(f, c) for f, c in chosen.items() if c in row}:
             chosen = _chosen(path, row, mapping, columns, needed)
         try:
-            made = make({name: row.get(column) for name, column in chosen.items()}, _rest(row, chosen))
+            found = {name: row.get(column) for name, column in chosen.items()}
+            made = make(found, _rest(row, chosen))
         except (DataError, ValueError, TypeError, OverflowError) as error:
             problems.append(Problem(line, _sentence(error)))
             continue
         rows.append(made)
         lines.append(line)
-    return Parsed(tuple(rows), tuple(problems), tuple(lines))
+        bare += _zoneless(found.get("time") or found.get("created_at"))
+    return Parsed(tuple(rows), tuple(problems), tuple(lines), bare)
 
 
 def _chosen(
@@ -251,8 +257,10 @@ def _text(value: Any) -> str:
 def _number(value: Any, name: str) -> float | None:
     if _missing(value):
         return None
+    text = str(value).strip().strip("$€£¥ ")
+    comma = "." if re.fullmatch(r"[+-]?\d+,\d{1,2}", text) else ""  # 12,50 is twelve and a half, 1,250 is not
     try:
-        return float(str(value).strip().lstrip("$€£¥").replace(",", ""))
+        return float(text.replace(",", comma))
     except ValueError as error:
         raise DataError(f"{name} must be a number, found '{str(value)[:40]}'.") from error
 
@@ -277,6 +285,13 @@ def _time(value: Any, name: str) -> datetime:
     except ValueError:
         return _iso(text, name)
     return datetime.fromtimestamp(seconds / 1000 if abs(seconds) > MILLISECONDS_FROM else seconds, UTC)
+
+
+def _zoneless(value: Any) -> bool:
+    """Whether a time of day stands there without its zone; a day alone is not asked for one."""
+    if isinstance(value, datetime):
+        return value.tzinfo is None
+    return isinstance(value, str) and ":" in value and _ZONE.search(value) is None
 
 
 def _iso(text: str, name: str) -> datetime:

@@ -110,6 +110,16 @@ class EventMeaning:
                 f"Event type '{self.type}': weight must be at least 0, sign 1 or -1, half_life_days above 0."
             )
 
+    def refused(self, value: float | None) -> str | None:
+        """What is wrong with a value, in a sentence: a rating outside of the scale that neutral and best make."""
+        if self.neutral_value is None or value is None:
+            return None
+        worst = 2 * self.neutral_value - self.best_value
+        if worst <= value <= self.best_value:
+            return None
+        scale = f"the scale from {worst:g} to {self.best_value:g}"
+        return f"The {self.type} {value:g} lies outside of {scale}: another scale is a setting of recommender.events."
+
     def worth(self, value: float | None) -> float:
         """Signed weight of one event before it ages."""
         if self.neutral_value is None or value is None:

@@ -35,6 +35,17 @@ def test_a_csv_of_items_with_the_names_people_use(tmp_path: Path) -> None:
     assert (second.title, second.price, second.available, second.attributes) == ("茶杯", None, False, {})
 
 
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_csv_may_part_its_columns_by_other_marks_and_write_a_decimal_comma(tmp_path: Path, mark: str) -> None:
+    lines = ("sku,name,price", '"a1",Tea pot,"1.250"', '"b2",茶杯,"12#50"')
+    text = "\n".join(line.replace(",", mark).replace("#", ",") for line in lines) + "\n"
+    first, second = read_items(written(tmp_path, "goods.csv", text)).rows
+    assert (first.id, first.title, second.title, second.price) == ("a1", "Tea pot", "茶杯", 12.5)
+    with gzip.open(tmp_path / "goods.csv.gz", "wt", encoding="utf-8") as file:
+        file.write(text)
+    assert read_items(tmp_path / "goods.csv.gz").rows == (first, second)
+
+
 def test_a_mapping_names_columns_nobody_could_guess(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", "code,label,grp\n7,Lamp,light\n")
     (item,) = read_items(path, {"id": "code", "title": "label", "category": "grp"}).rows
@@ -72,6 +83,14 @@ def test_times_are_iso_seconds_or_milliseconds(tmp_path: Path) -> None:
         ),
     )
     assert {one.time for one in read_events(path).rows} == {datetime(2026, 1, 1, tzinfo=UTC)}
+
+
+def test_times_without_a_zone_are_read_as_utc_and_counted(tmp_path: Path) -> None:
+    times = ("2026-01-01 08:00", "2026-01-01T08:00:00", "2026-01-01T08:00Z", "2026-01-01T16:00:00+08:00", "1767254400")
+    path = written(tmp_path, "log.csv", "user,item,time\n" + "".join(f"u,a,{time}\n" for time in times))
+    parsed = read_events(path)
+    assert {one.time for one in parsed.rows} == {datetime(2026, 1, 1, 8, tzinfo=UTC)}
+    assert parsed.zoneless == 2
 
 
 def test_reading_twice_gives_the_same_ids_and_equal_rows_stay_apart(tmp_path: Path) -> None:

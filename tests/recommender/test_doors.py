@@ -213,6 +213,18 @@ def test_a_file_sent_over_http_is_taken_in_with_its_lines(client):
     assert any("'hug'" in one["reason"] for one in report["events"]["problems"])
 
 
+def test_a_rating_outside_of_the_scale_is_named_by_its_line_and_times_without_a_zone_are_counted(client):
+    when = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%d %H:%M}"
+    rows = "user;item;type;time;value\n" + "".join(
+        f"p010;t00{n};rating;{when};{value}\n" for n, value in ((1, "9"), (2, "4,5"), (3, "-1"), (4, "5"))
+    )
+    report = client.post(f"{AT}/files", files=[("files", ("events.csv", rows.encode()))]).json()
+    assert (report["events"]["added"], report["zoneless"]) == (2, 4)
+    said = {one["line"]: one["reason"] for one in report["events"]["problems"]}
+    assert said[2].startswith("The rating 9 lies outside of the scale from 0 to 5")
+    assert said.keys() == {2, 4}
+
+
 def test_a_model_trained_in_the_terminal_takes_over_while_lists_are_asked_for(client, service, terminal, capsys):
     before, failed, stop = service.model, [], threading.Event()
 

@@ -59,6 +59,8 @@ def _show(job: Job[IngestReport]) -> None:
         )
         for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
             column.metric(say(name), f"{value:,}")
+        if report.zoneless:
+            st.caption(say("zoneless", n=report.zoneless))
         rows = [
             {say("problem_file"): one.source, say("problem_line"): one.line, say("problem_why"): one.reason}
             for one in report.problems[:SHOWN_PROBLEMS]
