@@ -4,6 +4,7 @@ Knows no app by name: an app's ``routes.router`` is mounted, its service is open
 """
 
 import importlib
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 from apps import APPS
 from apps.gate import Gate, Metrics, error_body, error_type
 from core.errors import BusyError, TrifoliumError
+from core.events import Event, Log
 from core.settings import CoreSettings
 
 EXAMPLE_ERROR: dict[str, Any] = {**error_body("No conversation has the id 'c1'.", "not_found_error", "not_found")}
@@ -61,7 +63,13 @@ def openers(config: Path | None = None, overrides: Mapping[str, object] | None =
 def open_app(name: str, config: Path | None, overrides: Mapping[str, object] | None) -> Any:
     """One app's service by its own settings."""
     settings = importlib.import_module(f"apps.{name}.settings").load_settings(config, overrides)
-    return importlib.import_module(f"apps.{name}.service").open_service(settings)
+    return importlib.import_module(f"apps.{name}.service").open_service(settings, partial(_say, name))
+
+
+def _say(name: str, event: Event) -> None:
+    """What opening an app says of itself goes to the log: a first start takes minutes."""
+    if isinstance(event, Log):
+        logging.getLogger(__name__).info("%s: %s", name, event.text)
 
 
 def create_app(settings: CoreSettings, open_services: Openers | None = None) -> FastAPI:

@@ -38,7 +38,8 @@ def opened(ctx: typer.Context, sample: bool = True, live: bool = False) -> Itera
     """
     from apps.monitor.service import open_service
 
-    service = open_service(_settings(ctx, sample, live))
+    with terminal.progress() as on_event:
+        service = open_service(_settings(ctx, sample, live), on_event)
     try:
         _wait_for_sample(service)
         yield service
@@ -95,12 +96,15 @@ def ingest(
     """Take in items as if they had just arrived; rows not taken are listed with the reason."""
     from apps.monitor.records import IngestReport
     from apps.monitor.source_files import numbered_rows
+    from core.events import Log
 
     files = [file for path in paths for file in _files(path)]
     report = IngestReport()
-    with opened(ctx, sample=False) as service:
+    with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
         for file in files:
-            report += service.ingest_rows((row for _, row in numbered_rows(file)), source=source or file.stem)
+            on_event(Log(f"Reading {file.name} …"))
+            rows = (row for _, row in numbered_rows(file))
+            report += service.ingest_rows(rows, source=source or file.stem, on_event=on_event)
     show_ingest(report, as_json)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from apps import terminal
 from apps.monitor.alert_records import Alert, Severity
+from apps.monitor.commands_show import show_status
 from apps.monitor.records import Label
 from apps.monitor.wire_alerts import AlertJson, AlertWhole, HealthJson, RulesJson, SilenceJson
 from apps.monitor.wire_records import EntryJson, as_json
@@ -276,8 +277,8 @@ def status(ctx: typer.Context, as_json_: Json = False) -> None:
     """Show what there is: items, alerts, messages, the reader, the stream's clock."""
     with _opened(ctx) as service:
         found = service.status()
-    shown = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in found.items()}
     if as_json_:
+        shown = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in found.items()}
         terminal.say_json(shown)
     else:
-        terminal.table(("", ""), list(shown.items()))
+        show_status(found)

@@ -1,6 +1,7 @@
 """How the monitor's results look in a terminal; takes what the service gives, decides nothing."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from apps import terminal
@@ -73,11 +74,41 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
     for name in ("reposts", "late", "undated", "shortened", "garbled", "dropped"):
         counted += [f"{getattr(report, name)} {name}"] if getattr(report, name) else []
     terminal.say(", ".join(counted), style="bold")
+    if report.zoneless:
+        terminal.say(
+            f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"
+        )
     for one in report.problems[:MOST_PROBLEMS]:
         terminal.say(f"  row {one.row}: {one.reason}", style="yellow")
     more = report.dropped - min(len(report.problems), MOST_PROBLEMS)
     if more > 0:
         terminal.say(f"  … and {more} more", style="yellow")
+
+
+def show_status(found: Mapping[str, Any]) -> None:
+    """What there is, a line each."""
+    moved = f"yes, its dates moved by {found['shifted_days']} days" if found["shifted_days"] else "yes"
+    rows: list[tuple[str, object]] = [
+        ("items", f"{found['items']:,}"),
+        ("newest item", _minute(found["newest_item"])),
+        ("stream time", _minute(found["clock"])),
+        ("alerts", _counted(found["alerts"])),
+        ("messages", _counted(found["messages"])),
+        ("rules", f"version {found['rules_version']}"),
+        ("channels", ", ".join(found["channels"]) or "none"),
+        ("reader", f"{found['model']} (loads when a text comes)"),
+        ("sample stream", moved if found["sample"] else "no"),
+        ("database", found["database"]),
+    ]
+    terminal.table(("", ""), rows)
+
+
+def _minute(when: datetime | None) -> str:
+    return f"{when.astimezone():%Y-%m-%d %H:%M}" if when else "–"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "none"
 
 
 def show_replay(last: "ReplayStep", json_wanted: bool) -> None:

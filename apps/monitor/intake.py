@@ -172,7 +172,7 @@ class Intake:
         late = item.received_at - item.moment > self._late_after
         flags = {
             "reposts": is_repost, "late": late, "undated": taken.undated, "shortened": taken.shortened,
-            "garbled": taken.garbled,
+            "garbled": taken.garbled, "zoneless": taken.zoneless,
         }  # fmt: skip
         marked: dict[str, Any] = {name: int(flag) for name, flag in flags.items()}
         batch.report += IngestReport(added=1, **marked)

@@ -27,6 +27,7 @@ from apps.monitor.rows import RowRules, Taken, item_from_row, take_rows
 from apps.monitor.sources import rules_of
 from apps.monitor.starting import SAMPLE
 from core.errors import DataError, NotFoundError, known_names
+from core.events import OnEvent, Progress, ignore
 
 SHOWN: Mapping[Span, timedelta] = {
     Span.MINUTE: timedelta(hours=3),
@@ -47,7 +48,11 @@ class ItemCases(Cases):
         return self._take([Taken(item, undated=item.published_at is None) for item in items], now or utc_now(), quiet)
 
     def ingest_rows(
-        self, rows: Iterable[Mapping[str, Any] | DataError], source: str = "push", now: datetime | None = None
+        self,
+        rows: Iterable[Mapping[str, Any] | DataError],
+        source: str = "push",
+        now: datetime | None = None,
+        on_event: OnEvent = ignore,
     ) -> IngestReport:
         """The same for raw rows (HTTP, files); a bad row is reported by number and never loses another.
 
@@ -61,12 +66,15 @@ class ItemCases(Cases):
         if known is not None:
             rules = rules_of(known[0], own.longest_text, own.oldest_days)
         taken, problems = take_rows(rows, rules, now)
-        return self._take(taken, now) + problems
+        return self._take(taken, now, on_event=on_event) + problems
 
-    def _take(self, taken: Sequence[Taken], now: datetime, quiet: bool = False) -> IngestReport:
+    def _take(
+        self, taken: Sequence[Taken], now: datetime, quiet: bool = False, on_event: OnEvent = ignore
+    ) -> IngestReport:
         report, size = IngestReport(), self.settings.monitor.intake.batch
         for at in range(0, len(taken), size):
             report += self._intake.take(taken[at : at + size], now, quiet)[0]
+            on_event(Progress("items", min(at + size, len(taken)), len(taken)))
         return report
 
     def classify(self, texts: Sequence[str]) -> list[Reading]:

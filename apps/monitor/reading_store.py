@@ -39,6 +39,7 @@ def load_model(
         )
         adapter = fitting(settings, base, str(adapter_name))
         if adapter is not None:
+            on_event(Log(f"Loading the reader {version_name(adapter)} …"))
             return AdaptedModel(version_name(adapter), base, adapter, plan)
     return load_linear(settings, on_event)
 
@@ -88,6 +89,7 @@ def load_linear(settings: MonitorSettings, on_event: OnEvent = ignore) -> Linear
     from core.inference.embedding import load_embedder
     from core.models import device
 
+    on_event(Log(f"Loading the reader on {settings.models.multilingual_encoder} …"))
     embedder = load_embedder(settings.models.multilingual_encoder, settings.home, device.plan(settings.models))
     items = read_sample(SAMPLE).parts()["train"]
     learnt = hashlib.sha256("\n".join(f"{item.id}{item.text}{item.sentiment}" for item in items).encode()).hexdigest()

@@ -259,7 +259,8 @@ class IngestReport:
     """What became of a batch. ``added`` + ``duplicates`` + ``dropped`` is what came in.
 
     ``reposts`` (of the added: near-duplicates of a known story), ``late`` (their window was over), ``undated``,
-    ``shortened`` and ``garbled`` (broken encoding mended) are counted among the added; ``counts`` has the dropped by
+    ``shortened``, ``garbled`` (broken encoding mended) and ``zoneless`` (a date that does not say its zone, read in its
+    source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
     reason (``empty``, ``malformed``).
     """
 
@@ -270,6 +271,7 @@ class IngestReport:
     undated: int = 0
     shortened: int = 0
     garbled: int = 0
+    zoneless: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[RowProblem, ...] = ()
     transitions: int = 0
@@ -279,7 +281,7 @@ class IngestReport:
         return sum(self.counts.values())
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
-        names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "transitions")
+        names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "transitions")
         sums = {name: getattr(self, name) + getattr(other, name) for name in names}
         reasons = {*self.counts, *other.counts}
         counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in sorted(reasons)}

@@ -61,6 +61,7 @@ class Taken:
     undated: bool = False
     shortened: bool = False
     garbled: bool = False
+    zoneless: bool = False
 
 
 def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime | None) -> Taken:
@@ -100,7 +101,13 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
         reach=_reach(given["reach"], rules.reach),
         tickers=_tickers(given["tickers"]),
     )
-    return Taken(item, undated=published is None, shortened=shortened, garbled=title_mended or text_mended)
+    return Taken(
+        item,
+        undated=published is None,
+        shortened=shortened,
+        garbled=title_mended or text_mended,
+        zoneless=published is not None and zoneless(given["published_at"]),
+    )
 
 
 def take_rows(
@@ -201,13 +208,25 @@ def parse_moment(value: Any, zone: str = "UTC") -> datetime | None:
     >>> parse_moment("2026年3月1日 08:30", "Asia/Shanghai").isoformat()
     '2026-03-01T00:30:00+00:00'
     """
+    found = _found(value)
+    try:
+        return found and (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def zoneless(value: Any) -> bool:
+    """Whether there is a moment that does not say its zone."""
+    found = _found(value)
+    return found is not None and found.tzinfo is None
+
+
+def _found(value: Any) -> datetime | None:
+    """The moment as written, None when there is none to be read."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     try:
-        found = value if isinstance(value, datetime) else _read(value)
-        if found is None:
-            return None
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        return value if isinstance(value, datetime) else _read(value)
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
         return None
 

@@ -36,6 +36,7 @@ from apps.monitor.sources import Limits
 from apps.monitor.starting import SAMPLE, read_sample, set_up
 from apps.monitor.store import Store
 from core.errors import NotFoundError
+from core.events import OnEvent, ignore
 
 SAMPLE_LEASE, LEASE = "sample_loader", timedelta(minutes=2)
 
@@ -230,18 +231,21 @@ class MonitorService(ItemCases, AlertCases):
         self._store.close()
 
 
-def build(settings: MonitorSettings) -> MonitorService:
-    """The service with its reader, rules and sources of the settings' files in place."""
+def build(settings: MonitorSettings, on_event: OnEvent = ignore) -> MonitorService:
+    """The service with its reader, rules and sources of the settings' files in place.
+
+    ``on_event`` hears when models are loaded, which happens when the first text comes.
+    """
     from apps.monitor.reading import load_reader
 
     store = Store.open(settings.database_address)
     set_up(store, settings)
-    return MonitorService(settings, store, load_reader(settings))
+    return MonitorService(settings, store, load_reader(settings, on_event))
 
 
-def open_service(settings: MonitorSettings) -> MonitorService:
+def open_service(settings: MonitorSettings, on_event: OnEvent = ignore) -> MonitorService:
     """``build``, the sample stream in an empty database and the live loop, both behind and as the settings say."""
-    service = build(settings)
+    service = build(settings, on_event)
     if settings.monitor.load_sample:
         service.start_sample()
     if settings.monitor.live:

@@ -184,6 +184,7 @@ class IngestJson(RecordJson):
     undated: int
     shortened: int
     garbled: int
+    zoneless: int
     transitions: int
     problems: list[ProblemJson]
 

@@ -114,7 +114,9 @@ class FakeMonitor:
     def clock(self) -> datetime:
         return NOW
 
-    def ingest_rows(self, rows: Iterable[Mapping[str, Any]], source: str = "push", now: Any = None) -> IngestReport:
+    def ingest_rows(
+        self, rows: Iterable[Mapping[str, Any]], source: str = "push", now: Any = None, on_event: Any = None
+    ) -> IngestReport:
         known, added, doubles, bad = {one.item.id for one in self.rows}, 0, 0, []
         for number, row in enumerate(rows, 1):
             title = str(row.get("title") or row.get("text") or "")
@@ -451,8 +453,15 @@ class FakeMonitor:
 
     def status(self) -> dict[str, Any]:
         return {
-            "reader": "tiny@1f2e",
             "items": len(self.rows),
+            "newest_item": NOW,
+            "clock": NOW,
+            "alerts": {"firing": 1, "resolved": 1, "silenced": 0},
+            "messages": {},
+            "rules_version": len(self.versions),
+            "channels": ["desk"],
+            "model": "tiny@1f2e",
+            "database": "sqlite:///x.db",
             "sample": True,
             "shifted_days": 12,
             "last_transition": len(self.audit),

@@ -18,7 +18,7 @@ import sys, types, apps
 apps.APPS = tuple(dict.fromkeys((*apps.APPS, "monitor")))
 from tests.monitor.fake_service import FakeMonitor
 fake = FakeMonitor()
-sys.modules["apps.monitor.service"] = types.SimpleNamespace(open_service=lambda settings: fake)
+sys.modules["apps.monitor.service"] = types.SimpleNamespace(open_service=lambda settings, *more: fake)
 import apps.__main__ as root
 root.APPS = apps.APPS
 code = root.run(sys.argv[1:])
@@ -30,7 +30,7 @@ sys.exit(code)
 @pytest.fixture
 def fake(monkeypatch):
     made = FakeMonitor()
-    opened = types.SimpleNamespace(open_service=lambda settings: made)
+    opened = types.SimpleNamespace(open_service=lambda settings, *more: made)
     monkeypatch.setitem(sys.modules, "apps.monitor.service", opened)
     return made
 
@@ -120,6 +120,15 @@ def test_watch_beside_a_sample_whose_length_is_not_known_yet_waits_and_shows(run
     shown = capsys.readouterr()
     assert "loading the sample" in shown.err
     assert shown.out.count("FIRING") == 2
+
+
+def test_status_tells_a_person_what_there_is_in_words(run, fake, capsys):
+    assert run("status") == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "alerts 1 firing, 1 resolved" in lines and "messages none" in lines
+    assert "reader tiny@1f2e (loads when a text comes)" in lines
+    assert "sample stream yes, its dates moved by 12 days" in lines
+    assert not [line for line in lines if "{" in line]
 
 
 def test_backtest_of_two_rule_files_stands_side_by_side(run, fake, capsys, tmp_path):

@@ -37,7 +37,7 @@ def service(home: Path, monkeypatch: pytest.MonkeyPatch):
     made = MonitorService(settings, Store.open(settings.database_address), LexiconReader())
     made.save_rules(RULES, "test")
     monkeypatch.setitem(
-        sys.modules, "apps.monitor.service", types.SimpleNamespace(open_service=lambda given: _kept_open(made))
+        sys.modules, "apps.monitor.service", types.SimpleNamespace(open_service=lambda given, *more: _kept_open(made))
     )
     monkeypatch.setattr(shared, "service", lambda: made)
     yield made

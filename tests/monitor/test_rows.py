@@ -33,6 +33,19 @@ def test_dates_of_all_kinds_are_read_in_their_zone(text, iso):
     assert parse_moment(text, "Asia/Shanghai").isoformat() == iso
 
 
+def test_dates_that_name_no_zone_are_counted_once_for_the_whole_file():
+    dates = (
+        "2026-03-01 08:30",
+        "2026-03-01T08:30:00Z",
+        "2026年3月1日",
+        1772353800,
+        "Sun, 01 Mar 2026 08:30:00 GMT",
+        "soon",
+    )
+    made = [taken(published_at=date) for date in dates]
+    assert [one.zoneless for one in made] == [True, False, True, False, False, False]
+
+
 @pytest.mark.parametrize(
     "text", ["", None, "yesterday", "2026-13-45", True, "99999999999999999", "0200-01-01", [], float("inf")]
 )

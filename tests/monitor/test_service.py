@@ -174,6 +174,15 @@ def test_texts_are_classified_without_being_kept(service):
         service.classify([" "])
 
 
+def test_the_report_counts_dates_without_a_zone_and_rows_are_heard_piece_by_piece(service):
+    heard = []
+    rows = [{"id": str(n), "title": f"Alba Bank wins prize {n}", "published_at": "2026-03-16 08:00"} for n in range(3)]
+    rows.append({"id": "z", "title": "Cora Foods wins", "published_at": "2026-03-16T08:00:00+08:00"})
+    report = service.ingest_rows(rows, now=NOW, on_event=heard.append)
+    assert (report.added, report.zoneless) == (4, 3)
+    assert (heard[-1].done, heard[-1].total) == (4, 4)
+
+
 def test_a_series_of_too_many_windows_is_refused(service):
     with pytest.raises(DataError, match="choose a longer span"):
         service.series(span=Span.MINUTE, since=NOW - 400 * DAY, until=NOW)
@@ -283,7 +292,7 @@ def test_sources_and_rules_of_files_are_in_place_at_the_start(tmp_path, monkeypa
         '[[source]]\nname = "coast"\nkind = "rss"\naddress = "http://x.example/feed"\nzone = "Asia/Shanghai"\n'
     )
     (tmp_path / "rules.toml").write_text(RULE)
-    monkeypatch.setattr("apps.monitor.reading.load_reader", lambda settings: monitor()._reader)
+    monkeypatch.setattr("apps.monitor.reading.load_reader", lambda settings, on_event: monitor()._reader)
     given = {
         "monitor.intake.sources_file": tmp_path / "sources.toml",
         "monitor.alerting.rules_file": tmp_path / "rules.toml",

@@ -11,6 +11,7 @@ from apps.monitor.source_files import parse
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import one_sentence, say
 from apps.page_parts import Job, plain, say_later, watch_job
+from core.events import OnEvent
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -63,12 +64,15 @@ def take_in(watch: "MonitorService") -> None:
                     st.warning(say("upload_none"))
                     return
                 content, suffix = file.getvalue(), Path(str(file.name)).suffix.lower()
-                st.session_state[JOB] = Job(lambda listen: _read(watch, content, suffix, name), say("unexpected"))
+                st.session_state[JOB] = Job(
+                    lambda listen: _read(watch, content, suffix, name, listen), say("unexpected")
+                )
                 st.rerun()
 
 
-def _read(watch: "MonitorService", content: bytes, suffix: str, name: str) -> IngestReport:
-    return watch.ingest_rows((row for _, row in parse(content, suffix)), source=name.strip() or "upload")
+def _read(watch: "MonitorService", content: bytes, suffix: str, name: str, listen: OnEvent) -> IngestReport:
+    rows = (row for _, row in parse(content, suffix))
+    return watch.ingest_rows(rows, source=name.strip() or "upload", on_event=listen)
 
 
 def _show(job: Job[IngestReport]) -> None:
@@ -79,6 +83,8 @@ def _show(job: Job[IngestReport]) -> None:
     with st.container(horizontal=True, key="take-in-report"):
         for name in ("added", "duplicates", "late", "dropped"):
             st.metric(say(f"report_{name}"), getattr(report, name))
+    if report.zoneless:
+        st.caption(say("zoneless", n=report.zoneless))
     if report.problems:
         st.dataframe(
             [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems[:SHOWN_PROBLEMS]],

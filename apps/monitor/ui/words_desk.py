@@ -183,6 +183,10 @@ DESK: dict[str, tuple[str, str]] = {
     "report_duplicates": ("Doubles", "重复"),
     "report_late": ("Late", "迟到"),
     "report_dropped": ("Not taken", "未收录"),
+    "zoneless": (
+        "{n} dates name no time zone: they were read in their source's, else as UTC.",
+        "{n} 个日期没有时区，已按来源的时区读取，来源未设时按 UTC。",
+    ),
     "problem_row": ("Row", "行"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
     # channels
