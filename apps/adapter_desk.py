@@ -1,4 +1,4 @@
-"""Commands over the adapter registry: list, check, add, promote, rollback, remove, export."""
+"""Commands over the adapter registry: list, check, add, promote, roll back, remove, export."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -96,8 +96,9 @@ def promote(ctx: typer.Context, name: str, version: str, base: Base = None) -> N
     terminal.say(f"{made.name} {made.version} is live")
 
 
-@app.command()
-def rollback(ctx: typer.Context, name: str) -> None:
+@app.command("rollback", hidden=True)  # as it was spelt at first
+@app.command("roll-back")
+def roll_back(ctx: typer.Context, name: str) -> None:
     """Go back to the version that was live before."""
     version = _registry(terminal.settings_of(ctx, core_settings)).rollback(name)
     terminal.say(f"{name} {version} is live")

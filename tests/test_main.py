@@ -140,7 +140,7 @@ def test_an_adapter_is_added_checked_promoted_rolled_back_and_removed(tmp_path, 
     for version in versions:
         assert run([*use, "adapters", "promote", "faq", version]) == 0
     assert run([*use, "adapters", "remove", "faq", versions[1]]) == 2  # live
-    assert run(["adapters", "rollback", "faq"]) == 0
+    assert run(["adapters", "roll-back", "faq"]) == 0
     capsys.readouterr()
     assert run(["adapters", "list", "faq", "--json"]) == 0
     assert {one["version"]: one["live"] for one in json.loads(capsys.readouterr().out)} == {
@@ -150,6 +150,16 @@ def test_an_adapter_is_added_checked_promoted_rolled_back_and_removed(tmp_path, 
     assert run([*use, "adapters", "remove", "faq", versions[1]]) == 0
     assert run([*use, "adapters", "check", "faq", versions[1]]) == 2
     assert run(["adapters", "list"]) == 0
+
+
+def test_going_back_is_spelt_alike_everywhere_and_the_old_spelling_goes_on_working_unseen(home, capsys):
+    for command in ("adapters", "recommender"):
+        assert run([command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert "roll-back" in shown and "rollback" not in shown
+    assert run(["adapters", "rollback", "faq"]) == run(["adapters", "roll-back", "faq"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == second and "faq" in first
 
 
 def test_a_hostile_adapter_is_refused_in_one_sentence(tmp_path, capsys):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from apps.chatbot.records import IngestReport
 from apps.chatbot.ui.shared import say
-from apps.page_parts import Job, as_paths, contents, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, plain, watch_job
 from core.events import OnEvent
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SHOWN_PROBLEMS = 500
 
 def upload(bot: "ChatbotService") -> None:
     """The form, then the progress, then the report."""
+    keep("upload-kind", "upload-language")  # the form is away while a job runs
     job: Job[IngestReport] | None = st.session_state.get(JOB)
     if job is not None and not job.done:
         watch_job(JOB, say("working"))
@@ -29,7 +30,7 @@ def upload(bot: "ChatbotService") -> None:
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
-        kind = left.selectbox(say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"))
+        kind = left.selectbox(say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"), key="upload-kind")
         language = _language(right, "upload-language")
         if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
             if files:
@@ -78,7 +79,11 @@ def _show(job: Job[IngestReport]) -> None:
         if report.problems:
             st.dataframe(
                 [
-                    {say("problem_file"): one.source, say("problem_line"): one.line, say("problem_why"): one.reason}
+                    {
+                        say("problem_file"): one.source,
+                        say("problem_line"): str(one.line or say("whole_file")),
+                        say("problem_why"): one.reason,
+                    }
                     for one in report.problems[:SHOWN_PROBLEMS]
                 ],
                 hide_index=True,

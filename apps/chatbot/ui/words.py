@@ -109,6 +109,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
+    "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
     # knowledge: answers
     "review_none": ("Nothing waits for review.", "没有待审核的问答。"),

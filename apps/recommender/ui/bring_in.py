@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, as_paths, contents, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, plain, watch_job
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
@@ -21,6 +21,7 @@ SHOWN_PROBLEMS = 500
 
 def bring_in(shop: "RecommenderService") -> None:
     """The form, then the progress, then the report."""
+    keep("files-kind")  # the form is away while a job runs
     job: Job[IngestReport] | None = st.session_state.get(JOB)
     if job is not None and not job.done:
         watch_job(JOB, say("working"))
@@ -62,7 +63,11 @@ def _show(job: Job[IngestReport]) -> None:
         if report.zoneless:
             st.caption(say("zoneless", n=report.zoneless))
         rows = [
-            {say("problem_file"): one.source, say("problem_line"): one.line, say("problem_why"): one.reason}
+            {
+                say("problem_file"): one.source,
+                say("problem_line"): str(one.line or say("whole_file")),
+                say("problem_why"): one.reason,
+            }
             for one in report.problems[:SHOWN_PROBLEMS]
         ]
         if rows:

@@ -183,6 +183,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
+    "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
     # experiments and quality
     "section_quality": ("Quality", "质量"),

@@ -2,8 +2,11 @@
 
 from datetime import date
 
-from apps.chatbot.records import Status
+import pytest
+
+from apps.chatbot.records import IngestReport, RowProblem, Status
 from apps.chatbot.ui.upload import JOB
+from apps.page_parts import Job
 
 
 def texts(page) -> str:
@@ -27,7 +30,16 @@ def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
         "Added": "2", "Updated": "1", "Unchanged": "0", "Not taken": "1"}  # fmt: skip
-    assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", 3, "the answer is empty"]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", "the answer is empty"]
+
+
+@pytest.mark.parametrize(("language", "where"), [("en", "whole file"), ("zh", "整个文件")])
+def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where):
+    report = IngestReport(problems=(RowProblem("torn.pdf", 0, "it is no PDF"),), failed=("torn.pdf",))
+    job = Job(lambda listen: report, "")
+    assert job.wait(30)
+    page = open_page("knowledge", language, **{JOB: job})
+    assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "it is no PDF"]
 
 
 def test_pasted_text_becomes_a_document(open_page, bot):
