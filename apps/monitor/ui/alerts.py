@@ -43,13 +43,8 @@ def draw() -> None:
         st.button(say("alerts_back"), icon=":material/arrow_back:", key="alerts-back", on_click=_forget_link)
         _linked()
         return
-    count = len(watch.alerts(open_only=True, limit=1000))
-    muted = len(watch.silences())
-    sections = {
-        "open": f"{say('section_open')} ({count})" if count else say("section_open"),
-        "all": say("section_all"),
-        "silences": f"{say('section_silences')} ({muted})" if muted else say("section_silences"),
-    }
+    # no numbers in the tabs: they are drawn once, while the list below goes on by itself
+    sections = {name: say(f"section_{name}") for name in ("open", "all", "silences")}
     if choose(SECTION, sections, say("section")) == "silences":
         _silences(watch)
     else:
