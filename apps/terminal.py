@@ -151,7 +151,10 @@ def stopping() -> Iterator[threading.Event]:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[OnEvent]:
-    """A listener for long work: bars with the time left, sentences and numbers above them, all on stderr."""
+    """A listener for long work: bars with the time left, sentences and numbers above them, all on stderr.
+
+    It may be told of something still afterwards, by a model that loads in the background: sentences are shown then too.
+    """
     if quiet:
         yield lambda event: None
         return
@@ -163,8 +166,19 @@ def progress(quiet: bool = False) -> Iterator[OnEvent]:
         console=err(),
     )
     tasks: dict[str, TaskID] = {}
-    with bars:
-        yield lambda event: _show(bars, tasks, event)
+    ended = threading.Event()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Done) and not ended.is_set():
+            bars.start()
+        _show(bars, tasks, event)
+
+    try:
+        yield listen
+    finally:
+        ended.set()
+        if bars.live.is_started:  # without a bar there is nothing to end, not even a line
+            bars.stop()
 
 
 def _show(bars: Progress, tasks: dict[str, TaskID], event: Event) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from apps.__main__ import options_first, run
-from apps.terminal import Given, parse_overrides, plain
+from apps.terminal import Given, parse_overrides, plain, progress
 from core.errors import SettingsError
+from core.events import Log, Progress
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "peft", "streamlit", "fastapi", "sqlalchemy", "pandas", "sklearn", "faiss")
@@ -196,3 +197,17 @@ def test_the_log_masks_personal_data_in_messages_and_traces():
 def test_the_version_is_told_in_one_line(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("trifolium ")
+
+
+def test_sentences_alone_leave_no_empty_line_and_are_shown_also_after_the_end(capsys):
+    with progress() as on_event:
+        on_event(Log("Opening …"))
+    on_event(Log("Loaded."))
+    on_event(Progress("late", 1, 2))
+    assert capsys.readouterr().err == "Opening …\nLoaded.\n"
+    with progress() as on_event:
+        on_event(Progress("items", 2, 2))
+    assert "items" in capsys.readouterr().err
+    with progress(quiet=True) as on_event:
+        on_event(Log("Opening …"))
+    assert capsys.readouterr().err == ""
