@@ -97,6 +97,13 @@ def said() -> None:
         st.toast(text, icon=icon)
 
 
+def keep(*keys: str) -> None:
+    """What was chosen in these widgets outlives a draw without them; to be called before they may be drawn."""
+    for key in keys:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
 def contents(files: Iterable[Any]) -> list[tuple[str, bytes]]:
     """Uploads as names without folders and bytes, to be read before a thread starts: they die with the rerun."""
     return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]

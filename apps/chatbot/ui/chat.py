@@ -142,7 +142,8 @@ def _growing(bot: "ChatbotService", conversation_id: str, pending: str, messages
 
     @st.fragment(run_every=LOOK_S)
     def grow() -> None:
-        with one_sentence():
+        # parts of this container do not fade while a busy machine redraws them: stop can be had at any moment
+        with one_sentence(), st.container(key="growing"):
             view = bot.pending(pending)
             if view.done:
                 st.rerun()

@@ -71,10 +71,10 @@ def with_citations(text: str) -> str:
 
 
 def cited(decision: Decision, text: str) -> Sequence[Evidence]:
-    """The evidence the text cites; all of it when an approved answer cites none; nothing for other outcomes."""
+    """The evidence the text cites, all of it when an answer cites none; nothing for no text and for other outcomes."""
     numbers = {int(number) for number in re.findall(r"\[(\d{1,2})\]", text)}
     named = [one for one in decision.evidence if one.number in numbers]
-    if named or decision.outcome not in (Outcome.ANSWER, Outcome.COMPOSE):
+    if named or not text or decision.outcome not in (Outcome.ANSWER, Outcome.COMPOSE):
         return named
     return decision.evidence[:1] if decision.outcome is Outcome.ANSWER else decision.evidence
 
@@ -103,9 +103,10 @@ def offers(decision: Decision) -> bool:
 
 
 def draw_candidates(decision: Decision, key: str, pick: Pick) -> None:
-    """The questions offered when asking back; a click asks that one."""
-    for one in decision.candidates if offers(decision) else ():
-        if st.button(plain(one.question), key=f"{key}-{one.id}", icon=":material/subdirectory_arrow_right:"):
+    """The questions offered when asking back; a click asks that one, and so does its number typed."""
+    for number, one in enumerate(decision.candidates if offers(decision) else (), start=1):
+        label = plain(f"{number}. {one.question}")
+        if st.button(label, key=f"{key}-{one.id}", icon=":material/subdirectory_arrow_right:"):
             pick(one.question)
 
 

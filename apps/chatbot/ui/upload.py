@@ -30,7 +30,9 @@ def upload(bot: "ChatbotService") -> None:
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
-        kind = left.selectbox(say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"), key="upload-kind")
+        kind = left.selectbox(
+            say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"), key="upload-kind"
+        )
         language = _language(right, "upload-language")
         if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
             if files:

@@ -1,6 +1,8 @@
 """The chat page, clicked through."""
 
-from apps.chatbot.records import ConversationState, Rating, Role
+from dataclasses import replace
+
+from apps.chatbot.records import ConversationState, Rating, Reason, Role
 from apps.chatbot.ui.messages import with_citations
 
 
@@ -61,10 +63,19 @@ def test_a_growing_answer_survives_clicks_and_can_be_stopped(open_page, bot):
     assert not page.chat_input(key="ask").disabled
 
 
+def test_an_answer_stopped_before_its_first_word_shows_no_sources(open_page, bot, monkeypatch):
+    stopped = replace(bot._decide("kettle")[0], reason=Reason.CANCELLED)
+    monkeypatch.setattr(bot, "_decide", lambda text: (stopped, ""))
+    page = open_page("chat")
+    page.chat_input(key="ask").set_value("how full may the kettle be").run()
+    assert "stopped" in shown(page) and "MAX" not in shown(page) and not page.exception
+
+
 def test_candidates_are_buttons_that_ask(open_page, bot):
     page = open_page("chat")
     page.chat_input(key="ask").set_value("hm").run()
     offered = next(one for one in page.button if str(one.key).endswith("-a2"))
+    assert offered.label == r"2\. Is there a warranty?"  # its number may be typed instead
     offered.click().run()
     assert bot.said["c0"][-2].text == "Is there a warranty?"
 

@@ -1,5 +1,6 @@
 """The knowledge page, clicked through."""
 
+import threading
 from datetime import date
 
 import pytest
@@ -40,6 +41,28 @@ def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where
     assert job.wait(30)
     page = open_page("knowledge", language, **{JOB: job})
     assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "it is no PDF"]
+
+
+def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
+    go_on, taken = threading.Event(), []
+
+    def slow(paths, kind, language, on_event):
+        taken.append((kind, language))
+        go_on.wait(30)
+        return IngestReport(1)
+
+    monkeypatch.setattr(bot, "ingest", slow)
+    page = open_page("knowledge")
+    page.selectbox(key="upload-language").set_value("zh")
+    page.selectbox(key="upload-kind").set_value("faq")
+    page.file_uploader[0].upload("../faq.csv", b"question,answer\na,b\n", "text/csv")
+    press(page, "Add to the knowledge")
+    page.run()
+    assert not page.file_uploader  # the form is away meanwhile
+    go_on.set()
+    finish_upload(page)
+    assert taken == [("faq", "zh")]
+    assert (page.selectbox(key="upload-kind").value, page.selectbox(key="upload-language").value) == ("faq", "zh")
 
 
 def test_pasted_text_becomes_a_document(open_page, bot):
