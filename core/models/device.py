@@ -38,7 +38,10 @@ __all__ = [
     "require_memory",
 ]
 
-INT8 = {"bfloat16": "int8 weights for decoding", "float32": "int8 output layer for decoding"}  # on a CPU, by format
+INT8 = {
+    "bfloat16": "int8 weights for decoding",
+    "float32": "two-byte layers and an int8 output layer",
+}  # on a CPU, by format
 SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 

@@ -86,7 +86,7 @@ def estimate_inference_gb(
     """Weights + key/value cache + working space, in GB (1e9 bytes).
 
     int8 keeps the dense weights beside the quantised ones, for prompts are still multiplied densely; a float32 model
-    has its output layer quantised alone.
+    has its output layer quantised, and its layers take as much as before: two bytes kept, two to compute with.
     """
     weights = shape.parameters * (QUANTIZED_BYTES.get(quantize) or BYTES[dtype])
     if quantize == "int8":

@@ -19,10 +19,12 @@ from torch import nn
 
 from core.errors import AdapterError
 from core.models.files import refuse_pickles
+from core.models.half_linear import HalfLinear, compact
 from core.models.quantization import Int8Linear, ShortlistHead
 
 KEY = re.compile(r"^base_model\.model\.(?P<module>[\w.]+)\.lora_(?P<side>[AB])\.weight$")
 MOST_RANK = 256
+PACKED = (Int8Linear, ShortlistHead, HalfLinear)  # layers that compute with a packed copy of their weights
 
 
 @dataclass(frozen=True)
@@ -88,23 +90,18 @@ class Merger:
     def _merge(self, path: str, module: Any, pair: tuple[torch.Tensor, torch.Tensor] | None) -> None:
         weight = module.weight
         if path not in self.base:
-            self.base[path] = _compact(weight.data)
+            self.base[path] = compact(weight.data)
         summed = self.base[path].float()
         if pair is not None:
             a, b = (factor.to(weight.device) for factor in pair)
             summed = summed + b @ a
-        # never in place: the old weights may lie in a file, or be shared with another layer
-        module.weight = nn.Parameter(summed.to(weight.dtype), requires_grad=False)
-        if isinstance(module, Int8Linear | ShortlistHead):
+        if not isinstance(module, HalfLinear):
+            # never in place: the old weights may lie in a file, or be shared with another layer
+            module.weight = nn.Parameter(summed.to(weight.dtype), requires_grad=False)
+        if isinstance(module, PACKED):
             module.pack(summed)
         if pair is None:
             del self.base[path]
-
-
-def _compact(weight: torch.Tensor) -> torch.Tensor:
-    """The same values in bfloat16 where that loses nothing, as of most published weights; else as they are."""
-    short = weight.to(torch.bfloat16)
-    return short if torch.equal(short.to(weight.dtype), weight) else weight
 
 
 def _beside(pair: tuple[torch.Tensor, torch.Tensor]) -> Any:
@@ -116,7 +113,7 @@ def _beside(pair: tuple[torch.Tensor, torch.Tensor]) -> Any:
 
 
 def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear | Int8Linear | ShortlistHead)
+    return isinstance(module, (nn.Linear, *PACKED))
 
 
 def _scale(name: str, folder: Path) -> float:

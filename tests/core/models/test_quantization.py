@@ -1,4 +1,4 @@
-"""int8 weights: near the dense product, dense for many rows, refused when the self-test fails."""
+"""Small weights: near the dense product, dense for many rows, refused when the self-test fails."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ import torch
 from core.inference.generation import GenerationOptions, Message, load_generator
 from core.models import device, quantization
 from core.models.device import DevicePlan
+from core.models.half_linear import HalfLinear
 from tests import tiny
 
 needs_bf16 = pytest.mark.skipif(not device.cpu_has_bf16(), reason="this CPU has no bfloat16")
@@ -40,10 +41,10 @@ def test_a_failed_self_test_leaves_the_layer_dense(monkeypatch):
     assert type(model[0]) is torch.nn.Linear
 
 
-def test_only_bfloat16_layers_are_replaced():
-    model = torch.nn.Sequential(bf16_layer(), torch.nn.Linear(4, 4))
-    assert quantization.quantize(model) == 1
-    assert isinstance(model[0], quantization.Int8Linear)
+def test_each_layer_gets_the_weights_that_are_quick_in_its_format():
+    model = torch.nn.Sequential(bf16_layer(), torch.nn.Linear(4, 4), torch.nn.Linear(4, 4).half())
+    assert quantization.quantize(model) == 2
+    assert [type(layer) for layer in model] == [quantization.Int8Linear, HalfLinear, torch.nn.Linear]
 
 
 class WithHead(torch.nn.Module):

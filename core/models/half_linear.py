@@ -1,0 +1,85 @@
+"""Linear layers that compute in float32 by weights of two bytes: a CPU without bfloat16 waits for its memory, and half
+as many bytes come twice as fast.
+
+Rests on private torch calls, hence the self-test before they are used. For inference only: no gradient passes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import nn
+
+LARGEST = 65_504.0  # what float16 holds; larger weights would be cut
+TOLERATED = 1e-3  # relative error of one product; 11 bits of mantissa give 2e-4, weights made in bfloat16 lose nothing
+
+
+class HalfLinear(nn.Module):
+    """A float32 linear layer whose weights were rounded to float16.
+
+    ``weight`` stays what the model came with, in as few bytes as hold it exactly; ``pack`` sets what is computed with.
+    """
+
+    def __init__(self, dense: nn.Linear) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(compact(dense.weight.data), requires_grad=False)
+        self.bias = dense.bias
+        self.in_features, self.out_features = dense.in_features, dense.out_features
+        self.pack(dense.weight.data)
+
+    def pack(self, weight: torch.Tensor) -> None:
+        """Compute with ``weight`` (out, in), of any format, from now on."""
+        with warnings.catch_warnings():  # torch means to drop these calls one day; the self-test will tell
+            warnings.simplefilter("ignore", UserWarning)
+            self._packed = torch.ops.quantized.linear_prepack_fp16(weight.float().contiguous(), self.bias)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(inputs, self._packed)
+        return out
+
+
+def compact(weight: torch.Tensor) -> torch.Tensor:
+    """The same values in bfloat16 where that loses nothing, as of most published weights; else as they are."""
+    short = weight.to(torch.bfloat16)
+    return short if torch.equal(short.to(weight.dtype), weight) else weight
+
+
+def halve(model: nn.Module) -> int:
+    """Replace the float32 linear layers, in place, where the calls exist; the number replaced.
+
+    The output layer is left: it is read by another way (see ``quantization``).
+    """
+    found = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if type(child) is nn.Linear and child.weight.dtype == torch.float32 and name != "lm_head"
+    ]
+    return sum(_replaced(parent, name, child) for parent, name, child in found)
+
+
+def _replaced(parent: nn.Module, name: str, dense: nn.Linear) -> bool:
+    if not bool(dense.weight.abs().max() < LARGEST):
+        return False
+    try:
+        made = HalfLinear(dense)
+        if not self_test(made, dense):
+            return False
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+    setattr(parent, name, made)
+    return True
+
+
+@torch.inference_mode()
+def self_test(layer: Any, dense: nn.Linear) -> bool:
+    """Whether the product comes close to the dense one, for 1 and for 8 rows."""
+    noise = torch.Generator().manual_seed(0)
+    for rows in (1, 8):
+        inputs = torch.randn(rows, dense.in_features, generator=noise)
+        expected = dense(inputs)
+        if not bool((layer(inputs) - expected).norm() <= TOLERATED * expected.norm()):
+            return False
+    return True
