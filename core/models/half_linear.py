@@ -1,7 +1,7 @@
 """Linear layers that compute in float32 by weights of two bytes: a CPU without bfloat16 waits for its memory, and half
 as many bytes come twice as fast.
 
-Rests on private torch calls, hence the self-test before they are used. For inference only: no gradient passes.
+Rests on private torch calls, hence the self-test before they are used. Not for training.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
+HEADS = ("lm_head", "classifier", "score")  # what a model ends in: small, or read in another way (``quantization``)
 LARGEST = 65_504.0  # what float16 holds; larger weights would be cut
 TOLERATED = 1e-3  # relative error of one product; 11 bits of mantissa give 2e-4, weights made in bfloat16 lose nothing
 
@@ -36,6 +38,8 @@ class HalfLinear(nn.Module):
             self._packed = torch.ops.quantized.linear_prepack_fp16(weight.float().contiguous(), self.bias)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if inputs.requires_grad:  # the packed product passes no gradient, which explanations ask for
+            return functional.linear(inputs, self.weight.to(inputs.dtype), self.bias)
         out: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(inputs, self._packed)
         return out
 
@@ -47,20 +51,16 @@ def compact(weight: torch.Tensor) -> torch.Tensor:
 
 
 def halve(model: nn.Module) -> int:
-    """Replace the float32 linear layers, in place, where the calls exist; the number replaced.
-
-    The output layer is left: it is read by another way (see ``quantization``).
-    """
+    """Replace the float32 linear layers but the heads, in place, where the calls exist; the number replaced."""
     found = [
-        (parent, name, child)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if type(child) is nn.Linear and child.weight.dtype == torch.float32 and name != "lm_head"
+        (path, child)
+        for path, child in model.named_modules()
+        if type(child) is nn.Linear and child.weight.dtype == torch.float32 and not set(HEADS) & set(path.split("."))
     ]
-    return sum(_replaced(parent, name, child) for parent, name, child in found)
+    return sum(_replaced(model, path, child) for path, child in found)
 
 
-def _replaced(parent: nn.Module, name: str, dense: nn.Linear) -> bool:
+def _replaced(model: nn.Module, path: str, dense: nn.Linear) -> bool:
     if not bool(dense.weight.abs().max() < LARGEST):
         return False
     try:
@@ -69,7 +69,8 @@ def _replaced(parent: nn.Module, name: str, dense: nn.Linear) -> bool:
             return False
     except (RuntimeError, AttributeError, NotImplementedError):
         return False
-    setattr(parent, name, made)
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, made)
     return True
 
 
