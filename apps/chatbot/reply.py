@@ -7,10 +7,10 @@ does not hold: a sentence is checked before it is streamed.
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apps.chatbot import grounding
-from apps.chatbot.grounding import Excerpt, Style
+from apps.chatbot.grounding import Excerpt, GroundedAnswer, Style
 from apps.chatbot.records import Candidate, Decision, Evidence, EvidenceKind, Message
 from apps.chatbot.wordings import say, slot_name
 from core.events import Token
@@ -100,10 +100,9 @@ def compose(
     cancel: threading.Event | None = None,
 ) -> Iterator[Token | Composed]:
     """A grounded answer, each sentence shown once it is checked against its source; the last item is ``Composed``."""
-    shown = excerpts(question, evidence)
-    asked = grounding.prompt(question, shown, language, Style.FULL, before)
-    said, told = "", ""
-    sources: list[int] = []
+    asked = grounding.prompt(question, excerpts(question, evidence), language, Style.FULL, before)
+    shown = _Shown(evidence, question, support)
+    said = ""
     finish: Finish | None = None
     for item in generator.stream([Said("user", asked)], options, cancel):
         if isinstance(item, Finish):
@@ -111,18 +110,13 @@ def compose(
             break
         said += item.text
         answer = grounding.parse(said, language, len(evidence))
-        if _may_refuse(said):
-            continue
-        ready = _whole_sentences(answer.text)
-        if len(ready) > len(told):
-            source = holder(ready[len(told) :], evidence, answer.cited, question, support)
-            if source is None:
-                yield Composed(told, tuple(dict.fromkeys(sources)), unsupported=True)
+        part = "" if _may_refuse(said) else _whole_sentences(answer.text)[len(shown.text) :]
+        if part:
+            if not shown.add(part, answer.cited):
+                yield shown.ended(unsupported=True)
                 return
-            sources.append(source)
-            yield Token(ready[len(told) :])
-            told = ready
-    yield from _ending(said, told, sources, finish, language, evidence, question, support)
+            yield Token(part)
+    yield from _ending(grounding.parse(said, language, len(evidence)), shown, finish)
 
 
 def holder(text: str, evidence: Sequence[Evidence], cited: Sequence[int], question: str, share: float) -> int | None:
@@ -161,36 +155,51 @@ def cite(text: str, numbers: Sequence[int]) -> str:
     return text.rstrip() + "".join(f" [{number}]" for number in numbers)
 
 
-def _ending(
-    said: str,
-    told: str,
-    sources: list[int],
-    finish: Finish | None,
-    language: str,
-    evidence: Sequence[Evidence],
-    question: str,
-    support: float,
-) -> Iterator[Token | Composed]:
-    answer = grounding.parse(said, language, len(evidence))
+@dataclass
+class _Shown:
+    """What of an answer the customer has seen, and which piece of the evidence holds each part of it."""
+
+    evidence: Sequence[Evidence]
+    question: str
+    support: float
+    text: str = ""
+    sources: list[int] = field(default_factory=list)
+
+    def add(self, part: str, cited: Sequence[int]) -> bool:
+        """Take a part to be shown next; False when no single piece of the evidence holds it."""
+        source = holder(part, self.evidence, cited, self.question, self.support)
+        if source is None:
+            return False
+        self.sources.append(source)
+        self.text += part
+        return True
+
+    @property
+    def cited(self) -> tuple[int, ...]:
+        """The sources, each once."""
+        return tuple(dict.fromkeys(self.sources))
+
+    def ended(self, unsupported: bool = False, cancelled: bool = False, marks: str = "") -> Composed:
+        """What there is in the end."""
+        return Composed(self.text + marks, self.cited, unsupported=unsupported, cancelled=cancelled)
+
+
+def _ending(answer: GroundedAnswer, shown: _Shown, finish: Finish | None) -> Iterator[Token | Composed]:
+    """The last words where the generator came to its end, and the marks of the sources."""
     cancelled = finish is not None and finish.reason == "cancelled"
-    if answer.refused and not told:
+    if answer.refused and not shown.text:
         yield Composed("", (), refused=not cancelled, cancelled=cancelled)
         return
-    rest = answer.text[len(told) :]
-    whole = finish is None or finish.reason == "stop"
-    if rest.strip() and whole:
-        source = holder(rest, evidence, answer.cited, question, support)
-        if source is None:
-            yield Composed(told, tuple(dict.fromkeys(sources)), unsupported=True, cancelled=cancelled)
+    rest = answer.text[len(shown.text) :]
+    if rest.strip() and (finish is None or finish.reason == "stop"):
+        if not shown.add(rest, answer.cited):
+            yield shown.ended(unsupported=True, cancelled=cancelled)
             return
-        sources.append(source)
         yield Token(rest)
-        told += rest
-    cited = tuple(dict.fromkeys(sources))
-    marks = "".join(f" [{number}]" for number in cited)
+    marks = "".join(f" [{number}]" for number in shown.cited)
     if marks:
         yield Token(marks)
-    yield Composed(told + marks, cited, unsupported=not told, cancelled=cancelled)
+    yield shown.ended(unsupported=not shown.text, cancelled=cancelled, marks=marks)
 
 
 def _may_refuse(said: str) -> bool:

@@ -68,6 +68,43 @@ class Clock:
         return Stage(stage, self.ms[stage])
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """What one turn starts from; ``query`` is the question as it is searched for where it leans on an earlier one."""
+
+    desk: Desk
+    history: Sequence[Message]
+    text: str
+    language: str
+    query: str | None
+    cancel: threading.Event | None
+    clock: Clock
+
+    @property
+    def before(self) -> str:
+        """The earlier question that this one leans on, empty for none."""
+        return _earlier(self.history) if self.query else ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the customer wants no answer any more."""
+        return self.cancel is not None and self.cancel.is_set()
+
+    def understood(self, now: datetime) -> tuple[Signals, Thresholds]:
+        """What is known of the question, and the thresholds that hold for it."""
+        section, tuning = self.desk.section, self.desk.tuning.get(self.language, Tuning())
+        asked = Asked(self.query or self.text, self.text, self.language, now, failures(self.history), self.before)
+        depth = Depth(passages=section.retrieval.passages)
+        signals = understand(asked, self.desk.library, self.desk.intents, tuning, depth, self.desk.judge())
+        limits = tuning.of(signals.judged).thresholds
+        return signals, replace(limits, failures_before_person=section.deciding.failures_before_person)
+
+    def slots(self) -> dict[str, str]:
+        """What the customer's words so far fill in."""
+        said = (one.text for one in self.history if one.role is Role.CUSTOMER)
+        return slots_in(" ".join([*said, self.text]))
+
+
 def respond(
     desk: Desk,
     history: Sequence[Message],
@@ -88,23 +125,18 @@ def respond(
     if chosen:
         text, language = chosen, language_of(chosen) if language_of(chosen) in ("en", "zh") else language
     query = None if chosen else standalone(text, _turns(history))
-    before = _earlier(history) if query else ""
-    tuning = desk.tuning.get(language, Tuning())
-    asked = Asked(query or text, text, language, now, failures(history), before)
-    depth = Depth(passages=desk.section.retrieval.passages)
-    signals = understand(asked, desk.library, desk.intents, tuning, depth, desk.judge())
-    limits = replace(
-        tuning.of(signals.judged).thresholds, failures_before_person=desk.section.deciding.failures_before_person
-    )
+    turn = _Turn(desk, history, text, language, query, cancel, clock)
+    signals, limits = turn.understood(now)
     decision = decide(signals, limits)
     yield clock.lap("understand")
-    if decision.outcome is Outcome.COMPOSE:
-        yield from _composed(desk, decision, signals, limits, query, text, history, language, clock, cancel)
-        return
-    known = slots_in(" ".join([*(one.text for one in history if one.role is Role.CUSTOMER), text])) | dict(slots or {})
-    said, decision = _said(decision, language, known)
-    yield Decided(decision, query)
-    yield from _whole(said, decision, clock)
+    if turn.stopped and decision.outcome in (Outcome.ANSWER, Outcome.COMPOSE):
+        yield from _whole("", replace(decision, reason=Reason.CANCELLED), clock)
+    elif decision.outcome is Outcome.COMPOSE:
+        yield from _composed(turn, decision, signals, limits)
+    else:
+        said, decision = _said(decision, language, turn.slots() | dict(slots or {}))
+        yield Decided(decision, query)
+        yield from _whole(said, decision, clock)
 
 
 def _chosen(text: str, history: Sequence[Message]) -> str | None:
@@ -145,78 +177,66 @@ def _said(decision: Decision, language: str, slots: Mapping[str, str]) -> tuple[
 
 
 def _composed(
-    desk: Desk,
-    decision: Decision,
-    signals: Signals,
-    limits: Thresholds,
-    query: str | None,
-    text: str,
-    history: Sequence[Message],
-    language: str,
-    clock: Clock,
-    cancel: threading.Event | None,
+    turn: _Turn, decision: Decision, signals: Signals, limits: Thresholds
 ) -> Iterator[Stage | Decided | Token | Answer]:
-    evidence = decision.evidence
-    before = _earlier(history) if query else ""
-    composed: Composed | None = None
-    tokens: list[str] = []
+    """What the generator writes from the evidence, and what is said when it stops, declines or fails."""
+    composed, begun = None, False
     try:
-        generator = desk.generator()
-        if generator is not None:
-            replying, sure = desk.section.replying, signals.passage_probability >= limits.sure
-            options = GenerationOptions(
-                max_new_tokens=replying.max_new_tokens,
-                deadline_s=replying.deadline_s,
-                never_begin=grounding.REFUSALS if sure else (),
-            )
-            for item in reply.compose(text, evidence, language, generator, options, replying.support, before, cancel):
-                if isinstance(item, Composed):
-                    composed = item
-                    break
-                if not tokens:
-                    yield Decided(decision, query)
-                    yield clock.lap("first_token")
-                tokens.append(item.text)
-                yield item
+        for item in _written(turn, decision, sure=signals.passage_probability >= limits.sure):
+            if isinstance(item, Composed):
+                composed = item
+                break
+            if not begun:
+                yield Decided(decision, turn.query)
+                yield turn.clock.lap("first_token")
+                begun = True
+            yield item
     except TrifoliumError:
         composed = None
     if composed is not None and composed.cancelled:
-        stopped = replace(decision, reason=Reason.CANCELLED)
-        yield from _whole("", stopped, clock, already=composed.text)
+        yield from _whole("", replace(decision, reason=Reason.CANCELLED), turn.clock, already=composed.text)
     elif composed is not None and composed.refused:
-        refused = after_refusal(decision, signals, limits)
-        said, refused = _said(refused, language, {})
-        yield Decided(refused, query)
-        yield from _whole(said, refused, clock)
+        said, refused = _said(after_refusal(decision, signals, limits), turn.language, {})
+        yield Decided(refused, turn.query)
+        yield from _whole(said, refused, turn.clock)
     elif composed is not None and not composed.unsupported:
-        yield clock.lap("compose")
-        yield Answer(composed.text, decision, clock.ms)
+        yield turn.clock.lap("compose")
+        yield Answer(composed.text, decision, turn.clock.ms)
     else:
-        yield from _quoted(decision, text, language, clock, composed, bool(tokens), query)
+        yield from _quoted(turn, decision, composed, begun)
+
+
+def _written(turn: _Turn, decision: Decision, sure: bool) -> Iterator[Token | Composed]:
+    """The generator's words; nothing while there is none. When the evidence is ``sure`` it may not decline."""
+    generator = turn.desk.generator()
+    if generator is None:
+        return
+    replying = turn.desk.section.replying
+    options = GenerationOptions(
+        max_new_tokens=replying.max_new_tokens,
+        deadline_s=replying.deadline_s,
+        never_begin=grounding.REFUSALS if sure else (),
+    )
+    yield from reply.compose(
+        turn.text, decision.evidence, turn.language, generator, options, replying.support, turn.before, turn.cancel
+    )
 
 
 def _quoted(
-    decision: Decision,
-    text: str,
-    language: str,
-    clock: Clock,
-    composed: Composed | None,
-    begun: bool,
-    query: str | None,
+    turn: _Turn, decision: Decision, composed: Composed | None, begun: bool
 ) -> Iterator[Stage | Decided | Token | Answer]:
     """No generator, or one whose words the evidence does not hold: what was shown stays, else a plain quotation."""
     reason = Reason.MODEL_UNAVAILABLE if composed is None else Reason.UNSUPPORTED_ANSWER
     decision = replace(decision, reason=reason)
     if begun and composed is not None:
-        text_so_far = reply.cite(composed.text, composed.cited)
-        yield Answer(text_so_far, decision, clock.ms)
+        yield Answer(reply.cite(composed.text, composed.cited), decision, turn.clock.ms)
         return
-    yield Decided(decision, query)
-    quoted = reply.quotation(text, decision.evidence)
-    said = wordings.say("rephrase", language)
+    yield Decided(decision, turn.query)
+    quoted = reply.quotation(turn.text, decision.evidence)
+    said = wordings.say("rephrase", turn.language)
     if quoted is not None:
-        said = f"{wordings.say('model_unavailable', language)}\n{reply.cite(quoted[0], [quoted[1]])}"
-    yield from _whole(said, decision, clock)
+        said = f"{wordings.say('model_unavailable', turn.language)}\n{reply.cite(quoted[0], [quoted[1]])}"
+    yield from _whole(said, decision, turn.clock)
 
 
 def _whole(text: str, decision: Decision, clock: Clock, already: str = "") -> Iterator[Stage | Token | Answer]:

@@ -1,6 +1,7 @@
 """One turn: decisions by rule, replies checked against their evidence. The library is typed by hand, the generator says
 what the test wants it to say, since what is tested is what becomes of its words."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -182,6 +183,23 @@ def test_without_a_working_generator_the_passage_is_quoted(generator):
         desk(passages=[KETTLE], generator=generator, thresholds=SURE), "How to descale the kettle?"
     )
     assert answer.decision.reason is Reason.MODEL_UNAVAILABLE and "Descale the kettle monthly." in tokens
+
+
+@pytest.mark.parametrize("found", [{"answers": [EXPRESS]}, {"passages": [KETTLE]}])
+def test_stopped_while_it_is_looked_up_nothing_is_said_and_no_generator_is_asked(found):
+    generator, stop = Says("[1] Descale the kettle monthly."), threading.Event()
+    stop.set()
+    at = desk(**found, generator=generator, thresholds=SURE)
+    answer, tokens, _ = turn(at, "How much is express delivery?", cancel=stop)
+    assert (answer.text, tokens, answer.decision.reason) == ("", "", Reason.CANCELLED)
+    assert generator.prompts == []
+
+
+def test_a_person_called_for_comes_although_the_answer_was_stopped():
+    stop = threading.Event()
+    stop.set()
+    answer, tokens, _ = turn(desk([EXPRESS]), "I want to talk to a real person", cancel=stop)
+    assert answer.decision.outcome is Outcome.HAND_OVER and tokens
 
 
 def test_a_cancelled_answer_keeps_what_was_shown():

@@ -33,7 +33,7 @@ def draw() -> None:
             _opening(bot)
         _history(bot, conversation, messages)
         if conversation and pending:
-            _growing(bot, conversation.id, pending, messages)
+            _growing(bot, pending, messages)
         elif conversation and conversation.state is ConversationState.PERSON:
             _with_person(bot, conversation.id, len(messages))
         if messages and not pending:
@@ -132,13 +132,17 @@ def _history(bot: "ChatbotService", conversation: Conversation | None, messages:
         st.error(plain(failed), icon=":material/error:")
 
 
-def _growing(bot: "ChatbotService", conversation_id: str, pending: str, messages: list[Message]) -> None:
+def _growing(bot: "ChatbotService", pending: str, messages: list[Message]) -> None:
     """The question just asked, the answer so far and a stop button that raises a flag for the worker."""
     asked = st.session_state.get("asked")
     last_said = next((message.text for message in reversed(messages) if message.role is Role.CUSTOMER), None)
     if asked and (not messages or messages[-1].role is not Role.CUSTOMER or last_said != asked):
         with bubble(Role.CUSTOMER):
             st.markdown(plain(asked))
+
+    def stop() -> None:
+        bot.stop(pending)
+        st.session_state["stopping"] = pending
 
     @st.fragment(run_every=LOOK_S)
     def grow() -> None:
@@ -149,8 +153,9 @@ def _growing(bot: "ChatbotService", conversation_id: str, pending: str, messages
                 st.rerun()
             draw_partial(view.text, view.decision)
             scroll_to_end(f"{pending}-{len(view.text) // 80}", near_only=bool(view.text))
-            if st.button(say("stop"), key="stop", icon=":material/stop_circle:"):
-                bot.stop(pending)
+            stopping = st.session_state.get("stopping") == pending  # the worker ends with the step it is at
+            label = say("stopping" if stopping else "stop")
+            st.button(label, key="stop", icon=":material/stop_circle:", disabled=stopping, on_click=stop)
 
     grow()
 

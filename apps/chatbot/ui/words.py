@@ -26,6 +26,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "busy": ("An answer is being written …", "正在回答……"),
     "thinking": ("Looking it up …", "正在查找……"),
     "stop": ("Stop", "停止"),
+    "stopping": ("Stopping …", "正在停止……"),
     "person": ("Talk to a person", "转人工"),
     "with_person": (
         "A person has been called; the bot is silent until they hand back. You can go on writing.",

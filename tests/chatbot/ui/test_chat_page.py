@@ -63,6 +63,16 @@ def test_a_growing_answer_survives_clicks_and_can_be_stopped(open_page, bot):
     assert not page.chat_input(key="ask").disabled
 
 
+def test_a_stop_is_seen_to_be_taken_while_the_worker_ends_its_step(open_page, bot, monkeypatch):
+    bot.hold = True
+    monkeypatch.setattr(bot, "stop", bot.stopped.append)
+    page = open_page("chat", "zh")
+    page.chat_input(key="ask").set_value("how full may the kettle be").run()
+    click(page, "stop")
+    assert len(bot.stopped) == 1 and not page.exception and not page.error
+    assert (page.button(key="stop").label, page.button(key="stop").disabled) == ("正在停止……", True)
+
+
 def test_an_answer_stopped_before_its_first_word_shows_no_sources(open_page, bot, monkeypatch):
     stopped = replace(bot._decide("kettle")[0], reason=Reason.CANCELLED)
     monkeypatch.setattr(bot, "_decide", lambda text: (stopped, ""))
