@@ -57,15 +57,13 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
 def show_status(found: Mapping[str, Any]) -> None:
     """How much is known, a line each, and the models that answer."""
     rows: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in found["knowledge"].items()]
-    rows += [("intents", found["intents"]), ("thresholds fitted for", ", ".join(found["languages_tuned"]) or "–")]
+    rows += [("intents", found["intents"])] if found["intents"] else []  # not learnt where nobody is answered
+    rows += [("thresholds fitted for", ", ".join(found["languages_tuned"]) or "–")]
     for name in ("generator", "judge"):
         model = found["models"].get(name)
-        rows.append((name, f"{model} ({_loads(found[name])})" if model else _loads(found[name])))
+        state = "loads when a question is asked" if found[name] == "not loaded" else found[name]
+        rows.append((name, f"{model} ({state})" if model else "none"))
     terminal.table(("", ""), rows)
-
-
-def _loads(state: str) -> str:
-    return "loads when a question is asked" if state == "not loaded" else state
 
 
 def show_problems(problems: Sequence[RowProblem]) -> None:

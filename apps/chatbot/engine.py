@@ -41,7 +41,7 @@ class Engine:
     """
 
     def __init__(self, settings: ChatbotSettings, load: bool = True, on_event: OnEvent = ignore) -> None:
-        self._settings, self._on_event = settings, on_event
+        self._settings, self.loads, self._on_event = settings, load, on_event
         self._generator: Generator | None = None
         self._state, self._done = "loading", threading.Event()
         self._judge: Judge | None = None

@@ -202,6 +202,8 @@ class KnowledgeCases:
         languages = sorted({one.language for one in questions})
         if not languages:
             raise DataError("There are no labelled questions to fit thresholds on.")
+        if not self._engine.loads:
+            self._learn()
         rate = error_rate or self.settings.chatbot.deciding.error_rate
         approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
         withheld, reduced = withheld_questions(approved), ReducedLibrary(self._knowledge, approved)
@@ -245,13 +247,20 @@ class KnowledgeCases:
         }
 
     def refresh(self) -> None:
-        """Learn intents from the approved answers and read the thresholds again; after any change of knowledge."""
+        """Learn intents from the approved answers and read the thresholds again; after any change of knowledge.
+
+        Where nobody will be answered there is nothing to learn for.
+        """
         with self._learning:
-            approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
-            rejected = self.settings.chatbot.deciding.rejected_share
-            self._intents = learn_intents(approved, self._knowledge, rejected)
-            self._library.learn(approved)
             self._tuning = tuning.tuning_from(self._store_sets())
+            if self._engine.loads:
+                self._learn()
+
+    def _learn(self) -> None:
+        approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
+        rejected = self.settings.chatbot.deciding.rejected_share
+        self._intents = learn_intents(approved, self._knowledge, rejected)
+        self._library.learn(approved)
 
     def _store_sets(self) -> list[ThresholdSet]:
         return [tuning.from_json(one) for one in self._store.thresholds()]

@@ -231,7 +231,7 @@ def open_service(settings: ChatbotSettings, on_event: OnEvent = ignore, answerin
     service = build(settings, on_event, answering)
     if settings.chatbot.load_sample and not any(service.status()["knowledge"].values()):
         on_event(Log("Learning the sample shop, once …"))
-        load_sample(service, on_event=on_event)
+        load_sample(service, on_event=lambda event: None if isinstance(event, Log) else on_event(event))
     return service
 
 

@@ -44,10 +44,10 @@ def add(app: typer.Typer) -> None:
     app.command("false-alarm", rich_help_panel=PANEL)(false_alarm)
 
 
-def _opened(ctx: typer.Context) -> Any:
+def _opened(ctx: typer.Context, sample: bool = True) -> Any:
     from apps.monitor.commands import opened
 
-    return opened(ctx)
+    return opened(ctx, sample)
 
 
 def feed(
@@ -275,7 +275,7 @@ def rules(
 
 def status(ctx: typer.Context, as_json_: Json = False) -> None:
     """Show what there is: items, alerts, messages, the reader, the stream's clock."""
-    with _opened(ctx) as service:
+    with _opened(ctx, sample=False) as service:
         found = service.status()
     if as_json_:
         shown = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in found.items()}

@@ -7,6 +7,7 @@ import pytest
 
 from apps.__main__ import run
 from apps.api import create_app
+from core.events import Log
 from tests import tiny
 from tests.sockets import serving
 
@@ -60,6 +61,23 @@ def client(service):
 
     with serving(create_app(CoreSettings(), {"chatbot": lambda: service})) as client:
         yield client
+
+
+def test_the_desk_knows_and_takes_in_what_the_bot_does_and_loads_no_model_to_answer(service, folder, overrides):
+    from apps.chatbot.service import open_service
+    from apps.chatbot.settings import load_settings
+
+    said = []
+    desk = open_service(load_settings(folder / "empty.toml", overrides), said.append, answering=False)
+    try:
+        state, known = desk.status(), service.status()["knowledge"]
+        assert (state["generator"], state["judge"], state["intents"]) == ("not loaded", "not loaded", 0)
+        assert state["knowledge"] == known and desk.ingest([folder / "faq.csv"]).unchanged == known["answers"]
+        assert state["models"]["generator"] == overrides["models.generator"]
+        assert "Opening the knowledge …" in [event.text for event in said if isinstance(event, Log)]
+        assert not any("generator" in event.text for event in said if isinstance(event, Log))
+    finally:
+        desk.close()
 
 
 def spoken(service, question: str) -> tuple[str, str, str]:
