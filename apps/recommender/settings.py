@@ -74,7 +74,7 @@ class Lists(Section):
     diversity: float = Field(
         default=0.3, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
     )
-    freshness: float = Field(default=0.1, ge=0, le=1, description="share of places that new items may claim")
+    freshness: float = Field(default=0.1, ge=0, le=1, description="least share of places for new items that come close")
     calibration: float = Field(
         default=0.0, ge=0, le=1, description="how far the list is pulled towards the person's own mix of categories"
     )
