@@ -177,10 +177,10 @@ class Filters:
 class Wish:
     """How a list is asked for; the dials go from 0 (off) to 1.
 
-    ``diversity`` trades likeness inside the list for variety, ``freshness`` is the least share of places for new items
-    that come close enough, ``calibration`` pulls the list towards the person's own mix of categories, ``exposure`` holds
-    back what is shown to everybody. ``deadline_s`` is for the optional cross-encoder: what is not done by then keeps its
-    place.
+    ``diversity`` trades likeness inside the list for variety, ``freshness`` is the least share of places for new
+    items that come close enough, ``calibration`` pulls the list towards the person's own mix of categories,
+    ``exposure`` holds back what is shown to everybody. ``deadline_s`` is for the optional cross-encoder: what is not
+    done by then keeps its place.
     """
 
     k: int = 10
