@@ -6,7 +6,8 @@ It has no database, no clock (``now`` is an argument) and no settings file. One 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from core.errors import DataError
 from core.events import Log, OnEvent, ignore
 from core.inference.embedding import Embedder
 from core.inference.pairs import PairScorer
+from core.models.device import one_blas_thread
 
 ANY = Filters(exclude_seen=False)
 
@@ -173,7 +175,7 @@ class Recommender:
         A candidate is an id or an item that need not be of the catalogue: its text is read at once. An id that is not
         known comes back with probability 0 and ``known`` False.
         """
-        with self._lock:
+        with self._answering():
             guests = [one for one in candidates if isinstance(one, Item) and not self._has(one)]
             if not guests:
                 return self._score(
@@ -198,7 +200,7 @@ class Recommender:
         self, now: datetime, user: str = "", history: Sequence[Event] = (), wish: Wish = Wish()
     ) -> Recommendation:
         """A list for a known person, a given history, both or nobody; shorter than k only when rules leave fewer."""
-        with self._lock:
+        with self._answering():
             person = self._person(user, history, now)
             made = trace(self._knowledge, self._blend, person, wish, epoch(now), self.reranker)
             return self._recommendation(made, user, wish)
@@ -211,7 +213,7 @@ class Recommender:
         self, item: str | Item, k: int, now: datetime, filters: Filters = ANY, language: str = "en"
     ) -> list[Scored]:
         """Items like one of the catalogue, by text and by who met both; ``DataError`` for an unknown id."""
-        with self._lock:
+        with self._answering():
             if isinstance(item, str) or self._has(item):
                 name = item if isinstance(item, str) else item.id
                 row = self._knowledge.catalogue.numbers.row(name)
@@ -225,7 +227,7 @@ class Recommender:
         self, item: str, now: datetime, user: str = "", history: Sequence[Event] = (), wish: Wish = Wish()
     ) -> Explanation:
         """Where an item is in somebody's list and why, or where on the way it was lost."""
-        with self._lock:
+        with self._answering():
             row = self._knowledge.catalogue.numbers.row(item)
             if row is None:
                 return Explanation(item, "unknown", stage_sentence("unknown", wish.language, item=item))
@@ -274,6 +276,12 @@ class Recommender:
         """The saved state; give it the events with ``observe``. ``DataError`` when the encoders are others."""
         model = TextModel(embedders, cache_folder)
         return cls(*engine_files.load(folder, model))
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """One call at a time, its small products on one thread."""
+        with self._lock, one_blas_thread():
+            yield
 
     def _has(self, item: Item) -> bool:
         row = self._knowledge.catalogue.numbers.row(item.id)

@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import threadpoolctl
 
 from core.errors import MissingExtraError, ModelError, ResourceError, SettingsError
 from core.models import device, memory
@@ -126,3 +127,13 @@ def test_giving_memory_back_asks_the_c_library_where_it_can(monkeypatch):
     monkeypatch.setattr(memory, "_c_library", lambda: None)
     memory.give_back()
     assert asked == [0]
+
+
+def test_small_products_run_on_one_thread_and_the_others_come_back():
+    def threads():
+        return {lib["num_threads"] for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        with device.one_blas_thread():
+            assert threads() == {1}
+        assert threads() == {2}
