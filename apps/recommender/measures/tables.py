@@ -14,15 +14,15 @@ from apps.recommender.measures.baselines import Fitted, Ranker
 from apps.recommender.measures.ours import Way
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
+from apps.recommender.records import Wish
 from core.events import Log, OnEvent
 from core.inference.embedding import Embedder
 from core.report import Report, flat
 
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
-DIALS = (0.0, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-MOST_LOSS = 0.015  # share of NDCG@10 that variety may cost where the dial is chosen; 0.02 is allowed where it is told
-DIALLED_CASES = 1_000
+DIAL = Wish().diversity  # as lists are served where nobody says otherwise
+QUOTA_CASES = 1_000
 SLOTS = (0, 1, 2, 3, 4, 5)  # of ten
 MOST_QUOTA_LOSS = 0.01
 
@@ -91,7 +91,7 @@ class _Context:
     def ours(
         self, texts: Texts, figures: dict[str, float], on_event: OnEvent, bare: bool = False
     ) -> Mapping[str, ours.Ranked]:
-        """Ours and the ablations, learnt on the tuning parts; fresh places and diversity dial are chosen there too.
+        """Ours and the ablations, learnt on the tuning parts; fresh places are chosen there too.
 
         ``bare`` is ours without fresh places alone, for a comparison of two text models with all else alike.
         """
@@ -101,36 +101,32 @@ class _Context:
         whole = ours.blend_without(choices, ())
         ways = {"no_quota": Way(whole)}
         if not bare:
-            slots, dial = self._dials(texts)
-            figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": dial}
+            slots = self._fresh_places(texts)
+            figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": DIAL}
             ways["ours"] = Way(whole, slots)
-            ways["varied"] = Way(whole, 0, dial)  # one dial at a time: beside "no_quota"
+            ways["varied"] = Way(whole, 0, DIAL)  # one dial at a time: beside "no_quota"
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
             ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
         knowledge.pooling = last.pooling
         return ours.rank(knowledge, ways, self.report.cases)
 
-    def _dials(self, texts: Texts) -> tuple[int, float]:
-        """Fresh places and diversity, each the most that costs no more of NDCG@10 on tuning cases than allowed.
+    def _fresh_places(self, texts: Texts) -> int:
+        """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed.
 
         Every other case is judged by a blend learnt from the rest: where it was learnt, a blend looks surer than it is.
         """
         learnt = [Part(part.sequences, part.cases[::2]) for part in self.problem.tuning]
         choices, knowledge = ours.learn_ours(replace(self.problem, tuning=learnt), texts)
         blend = ours.blend_without(choices, ())
-        ways = {f"fresh {slots}": Way(blend, slots) for slots in SLOTS}
-        ways |= {f"dial {dial}": Way(blend, 0, dial) for dial in DIALS}
-        cases = self.problem.tuning[-1].cases[1::2][:DIALLED_CASES]
-        found = {who: one.filtered for who, one in ours.rank(knowledge, ways, cases).items()}
-        plain = found["fresh 0"].gains().mean()
-        slots = max(n for n in SLOTS if found[f"fresh {n}"].gains().mean() >= (1 - MOST_QUOTA_LOSS) * plain)
-        cheap = [dial for dial in DIALS if found[f"dial {dial}"].gains().mean() >= (1 - MOST_LOSS) * plain]
-        return slots, max(cheap, key=lambda dial: ranked.list_distance(found[f"dial {dial}"].lists, self.space))
+        ways = {str(slots): Way(blend, slots) for slots in SLOTS}
+        cases = self.problem.tuning[-1].cases[1::2][:QUOTA_CASES]
+        gains = {int(slots): one.filtered.gains().mean() for slots, one in ours.rank(knowledge, ways, cases).items()}
+        return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
 
 
 def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:
-    """How much more varied lists are at the chosen dial, and what it costs."""
+    """How much more varied lists are at the dial, and what it costs."""
     return {
         "diversity_ild_gain": row["ild10"] / max(plain["ild10"], 1e-9) - 1,
         "diversity_ndcg_loss": 1 - row["ndcg10"] / max(plain["ndcg10"], 1e-12),
