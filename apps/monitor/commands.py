@@ -18,9 +18,11 @@ from apps.monitor import commands_desk, commands_train
 from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_replay, show_series
 from apps.monitor.commands_train import existing
 from apps.monitor.settings import MonitorSettings, load_settings
-from core.errors import DataError
+from core.errors import DataError, NotFoundError, TrifoliumError
+from core.events import Log, OnEvent
 
 if TYPE_CHECKING:
+    from apps.monitor.records import IngestReport
     from apps.monitor.service import MonitorService
 
 app = typer.Typer(help="The financial sentiment monitor.", no_args_is_help=True, add_completion=False)
@@ -93,19 +95,35 @@ def ingest(
     source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Take in items as if they had just arrived; rows not taken are listed with the reason."""
-    from apps.monitor.records import IngestReport
-    from apps.monitor.source_files import numbered_rows
-    from core.events import Log
+    """Take in items as if they had just arrived; rows not taken are listed with the reason.
 
-    files = [file for path in paths for file in _files(path)]
-    report = IngestReport()
+    A file that cannot be read costs no other one: it is named, and the exit code is 1.
+    """
+    from apps.monitor.records import IngestReport
+
+    report, failures = IngestReport(), list[TrifoliumError]()
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
-        for file in files:
-            on_event(Log(f"Reading {file.name} …"))
-            rows = (row for _, row in numbered_rows(file))
-            report += service.ingest_rows(rows, source=source or file.stem, on_event=on_event)
+        for path in paths:
+            try:
+                for file in _files(path):
+                    report += _taken_in(service, file, source, on_event)
+            except (DataError, NotFoundError) as error:
+                failures.append(error)
+    if len(failures) == len(paths):
+        raise DataError(" ".join(str(one) for one in failures))
     show_ingest(report, as_json)
+    for one in failures:
+        terminal.warn(str(one))
+    if failures:
+        raise typer.Exit(1)
+
+
+def _taken_in(service: "MonitorService", file: Path, source: str, on_event: OnEvent) -> "IngestReport":
+    from apps.monitor.source_files import numbered_rows
+
+    on_event(Log(f"Reading {file.name} …"))
+    rows = (row for _, row in numbered_rows(file))
+    return service.ingest_rows(rows, source=source or file.stem, on_event=on_event)
 
 
 @app.command()

@@ -74,6 +74,17 @@ def test_ingest_counts_and_names_each_row_not_taken(run, fake, capsys, tmp_path)
     assert json.loads(capsys.readouterr().out)["duplicates"] == 2
 
 
+def test_a_file_that_cannot_be_read_costs_no_other_one_and_is_named(run, fake, capsys, tmp_path):
+    good = stream(tmp_path, {"id": "x1", "title": "One"})
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no rows", encoding="utf-8")
+    assert run("ingest", str(bad), str(good)) == 1
+    shown = capsys.readouterr()
+    assert "1 added" in shown.out
+    assert "notes.txt' is no csv or jsonl file" in shown.err
+    assert run("ingest", str(bad)) == 2
+
+
 def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, capsys, tmp_path):
     path = stream(tmp_path, *({"id": str(n), "time": f"2026-03-0{n}T00:00:00Z", "text": "x"} for n in (1, 2, 3)))
     assert run("replay", str(path), "--speed", "60", "--limit", "2") == 0
