@@ -1,6 +1,7 @@
-"""Words in news that a model now and then takes for a company and that never are one.
+"""Words in news that a model takes for a company and that never are one: roles, ratios, places; what is traded.
 
-Only names that a model alone found are held against them: what stands in a team's own list of companies always counts.
+A model finds names and cannot tell a company it never met from a metal or an index: both rise and fall. Only names
+that a model alone found are held against them: what stands in a team's own list of companies always counts.
 """
 
 import re
@@ -29,19 +30,38 @@ a股 b股 h股 港股 美股 沪市 深市 两市 沪指 深成指 创业板 科
 中国 美国 欧盟 英国 日本 香港 全球 海外 国内
 人民币 美元 港元 欧元 日元 原油 黄金 比特币
 """
+# Of these every word of a name may be one: "Brent crude", "S&P 500", "Nifty Bank"
+ASSETS = """
+gold silver platinum palladium copper aluminium aluminum zinc nickel lead tin iron steel ore oil crude brent wti gas
+gasoline diesel petrol coal lng wheat corn maize soybean soybeans sugar cotton coffee cocoa rice rubber palm dollar
+rupee euro yen yuan renminbi pound sterling franc peso rand rouble ruble won lira greenback forex fx sensex nifty bse
+nse dow jones industrial average nasdaq s&p ftse dax cac nikkei topix kospi csi hang seng stoxx ibex msci russell vix
+street index indices indexes composite futures bank metal pharma realty auto fmcg u.s u.s. us uk 30 50 100 300 500 600
+2000 bitcoin btc ethereum ether eth crypto cryptocurrency cryptocurrencies treasury treasuries gilt gilts bunds yield
+yields equities market markets rate rates wall
+白银 铜 铝 铁矿石 螺纹钢 焦煤 豆粕 沪深300 上证指数 上证综指 恒生指数
+恒指 纳指 纳斯达克 道指 标普 标普500 日经 日经225 国债 美债
+"""
 NEVER = frozenset(fold(word.replace("_", " ")) for word in WORDS.split())
+_PARTS = frozenset(fold(word) for word in ASSETS.split())
 _HANDLE = re.compile(r"(?<![A-Za-z0-9._-])@[\w-]{1,30}")  # no mail address
+_CODE = re.compile(r"<[.=^\w]{1,20}>")  # an agency's code of a share or a rate
 
 
 def never_a_company(text: str, start: int, end: int) -> bool:
-    """Whether ``text[start:end]`` is one of these words, written small throughout, or in the handle of an account.
+    """Whether ``text[start:end]`` is one of these words, small throughout, in an account's handle or an agency's code.
 
-    >>> tweet = "RT @alba_fan: two banks and Alba Bank fall, $RT too"
-    >>> [never_a_company(tweet, *place) for place in ((0, 2), (4, 8), (18, 23), (28, 37), (45, 47))]
-    [True, True, True, False, False]
+    >>> tweet = "RT @alba_fan: two banks and Alba Bank <ALBA.N> fall with Brent crude, $RT too"
+    >>> names = ("RT", "alba_fan", "banks", "Alba Bank", "ALBA", "Brent crude")
+    >>> [never_a_company(tweet, at := tweet.index(name), at + len(name)) for name in names]
+    [True, True, True, False, True, True]
+    >>> never_a_company(tweet, tweet.index("$RT") + 1, tweet.index("$RT") + 3)
+    False
     """
-    written = text[start:end]
-    if any(handle.start() < end and start < handle.end() for handle in _HANDLE.finditer(text)):
+    if any(one.start() < end and start < one.end() for mark in (_HANDLE, _CODE) for one in mark.finditer(text)):
         return True
-    ticker = text[:start].endswith("$")
-    return not ticker and (fold(written) in NEVER or (written.isascii() and written.islower()))
+    if text[:start].endswith("$"):
+        return False
+    written = text[start:end]
+    parts = [part.removesuffix("'s") for part in fold(written).split()]
+    return fold(written) in NEVER or all(part in _PARTS for part in parts) or (written.isascii() and written.islower())

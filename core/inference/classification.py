@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.errors import AdapterError, ModelError
 from core.inference.buckets import buckets, padded
 from core.models.calibration import Calibration
-from core.models.spans import labelled_spans
+from core.models.spans import likely_spans
 from core.models.words import words_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class LabelledSpan:
-    """A labelled piece of a text: ``text[start:end]`` is of ``kind``, with the lowest probability of its words."""
+    """A piece of a text: ``text[start:end]``, most likely of ``kind``; ``probability`` that it is of any kind."""
 
     start: int
     end: int
@@ -147,17 +147,8 @@ def spans_of(
 ) -> list[LabelledSpan]:
     """Labelled spans from (tokens, labels) probabilities; a word's label is that of its first token, as in training."""
     words = words_of(text, offsets)
-    rows = [word.row for word in words]
-    labels = [names[int(probabilities[row].argmax())] for row in rows]
-    return [
-        LabelledSpan(
-            words[first].start,
-            words[last - 1].end,
-            kind,
-            float(min(probabilities[row].max() for row in rows[first:last])),
-        )
-        for first, last, kind in labelled_spans(labels)
-    ]
+    found = likely_spans(probabilities[[word.row for word in words]], names)
+    return [LabelledSpan(words[first].start, words[last - 1].end, kind, p) for first, last, kind, p in found]
 
 
 def _own_labels(base: Path) -> list[str]:

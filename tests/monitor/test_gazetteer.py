@@ -76,10 +76,15 @@ def test_a_model_settles_what_the_gazetteer_leaves_open_and_adds_what_it_does_no
     assert named("明日有细雨", GAZETTEER, None) == []  # nobody can tell
 
 
-def test_unsure_names_and_other_kinds_are_not_companies() -> None:
+def test_unsure_names_and_what_is_traded_are_not_companies() -> None:
     text = "Gold slips, Zeta falls"
     spans = [LabelledSpan(0, 4, "ASSET", 0.99), LabelledSpan(12, 16, "ORG", 0.4)]
     assert named(text, GAZETTEER, spans) == []
+
+
+def test_a_company_that_the_model_takes_for_an_asset_is_one_all_the_same() -> None:
+    spans = [LabelledSpan(12, 16, "ASSET", 0.9)]
+    assert [one.company for one in named("Gold slips, Zeta falls", GAZETTEER, spans)] == ["Zeta"]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,7 @@ def test_unsure_names_and_other_kinds_are_not_companies() -> None:
         ("the banks fell, Wall Street too", ("banks", "Wall Street", "Wall"), []),
         ("转发@星河微报：星河集团董事长称不会在Ａ股上市，央行未置评", ("转发", "星河微报", "星河集团", "董事长", "Ａ股", "央行"), ["星河集团"]),
         ("子公司已被證監會立案", ("子公司", "證監會"), []),
+        ("Zeta <ZETA.N> and Brent crude rise, S&P 500 too", ("Zeta", "ZETA", "Brent crude", "S&P 500"), ["Zeta"]),
     ],
 )  # fmt: skip
 def test_words_that_are_never_a_company_are_none_even_when_a_model_says_so(text, taken, companies) -> None:
