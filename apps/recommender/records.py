@@ -185,7 +185,7 @@ class Wish:
 
     k: int = 10
     filters: Filters = Filters()
-    diversity: float = 0.3
+    diversity: float = 0.25
     freshness: float = 0.1
     calibration: float = 0.0
     exposure: float = 0.0

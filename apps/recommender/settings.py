@@ -72,7 +72,7 @@ class Lists(Section):
     k: int = Field(default=20, ge=1, le=500, description="items in a list")
     exclude_seen: bool = Field(default=True, description="leave out what the person has met already")
     diversity: float = Field(
-        default=0.3, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
+        default=0.25, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
     )
     freshness: float = Field(default=0.1, ge=0, le=1, description="least share of places for new items that come close")
     calibration: float = Field(
