@@ -9,7 +9,7 @@ import pytest
 
 from apps.recommender.experiments import Variant
 from apps.recommender.model_shelf import ModelShelf
-from apps.recommender.records import Filters
+from apps.recommender.records import Filters, Wish
 from core.errors import BusyError, ConflictError, DataError, NotFoundError
 from tests.recommender.plain_service import add_model, click, item, open_plain
 
