@@ -3,6 +3,8 @@
 Knows the intake it feeds, no door. A replay looks at the rules at the same moments a backtest does.
 """
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from apps.monitor.rows import RowRules, Taken, take_rows
 from apps.monitor.source_files import numbered_rows
 
 LONGEST_WAIT_S = 5.0  # of sleep between two looks at the stop sign
+BEHIND = 10  # niceness of a replay that goes on behind
 
 
 def read_dated(path: Path, rules: RowRules) -> tuple[list[Taken], IngestReport]:
@@ -91,6 +94,7 @@ class Progressing:
         self._thread.start()
 
     def _run(self, work: Callable[[threading.Event], Iterator[ReplayStep]]) -> None:
+        _step_back()
         try:
             for step in work(self._stop):
                 self.done, self.total = step.done, step.total
@@ -107,3 +111,10 @@ class Progressing:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=30)
+
+
+def _step_back() -> None:
+    """Let the rest of the process go first, such as a first answer of the chatbot; Linux alone has this for threads."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(BEHIND, os.getpriority(os.PRIO_PROCESS, thread)))
