@@ -29,6 +29,10 @@ from core.text import content_hash
 from core.text import language as language_of
 
 EVERYTHING = 10_000_000
+# Least cosine of a question and a sentence that answers it, by encoder. Of 300 questions each, the sentence that holds
+# the answer lies below it for 7 % (our own English passages) and 6 % (DRCD); of what a small model wrote beside the
+# point to the sample's calibration questions, 9 of 17 did. Other encoders have other scales: they are not asked.
+LEAST_NEAR = {"all-minilm-l6-v2": 0.2, "use-multilingual-v3": 0.3}
 CUSTOMERS = (Audience.CUSTOMER.value,)
 EVERYBODY = (Audience.CUSTOMER.value, Audience.STAFF.value)
 R = TypeVar("R", ApprovedAnswer, Passage)
@@ -113,8 +117,15 @@ class Knowledge:
 
     def vectors(self, texts: Sequence[str], language: str) -> np.ndarray:
         """(n, dim) unit vectors of the first model that reads the language."""
-        model = next((one for one in self._embedders if language in one.languages), self._embedders[0])
-        return model.encode(texts)
+        return self._reader_of(language).encode(texts)
+
+    def to_the_point(self, question: str, text: str, language: str) -> bool:
+        """Whether a text speaks of what was asked, as far as the language's encoder can tell."""
+        asked, said = self.vectors([question, text], language)
+        return float(asked @ said) >= LEAST_NEAR.get(self._reader_of(language).name, -1.0)
+
+    def _reader_of(self, language: str) -> Embeds:
+        return next((one for one in self._embedders if language in one.languages), self._embedders[0])
 
     # Changing
 

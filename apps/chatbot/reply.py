@@ -6,7 +6,7 @@ does not hold: a sentence is checked before it is streamed.
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from apps.chatbot import grounding
@@ -98,10 +98,14 @@ def compose(
     support: float,
     before: str = "",
     cancel: threading.Event | None = None,
+    to_the_point: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Token | Composed]:
-    """A grounded answer, each sentence shown once it is checked against its source; the last item is ``Composed``."""
+    """A grounded answer, each sentence shown once it is checked against its source; the last item is ``Composed``.
+
+    One that begins beside the point (``to_the_point`` says no to its first words) is worth no more than a refusal.
+    """
     asked = grounding.prompt(question, excerpts(question, evidence), language, Style.FULL, before)
-    shown = _Shown(evidence, question, support)
+    shown = _Shown(evidence, question, support, to_the_point)
     said = ""
     finish: Finish | None = None
     for item in generator.stream([Said("user", asked)], options, cancel):
@@ -112,6 +116,9 @@ def compose(
         answer = grounding.parse(said, language, len(evidence))
         part = "" if _may_refuse(said) else _whole_sentences(answer.text)[len(shown.text) :]
         if part:
+            if shown.strays(part):
+                yield Composed("", (), refused=True)
+                return
             if not shown.add(part, answer.cited):
                 yield shown.ended(unsupported=True)
                 return
@@ -162,8 +169,13 @@ class _Shown:
     evidence: Sequence[Evidence]
     question: str
     support: float
+    to_the_point: Callable[[str], bool]
     text: str = ""
     sources: list[int] = field(default_factory=list)
+
+    def strays(self, part: str) -> bool:
+        """Whether an answer that begins with this part misses the question."""
+        return not self.text and not self.to_the_point(part)
 
     def add(self, part: str, cited: Sequence[int]) -> bool:
         """Take a part to be shown next; False when no single piece of the evidence holds it."""
@@ -192,6 +204,9 @@ def _ending(answer: GroundedAnswer, shown: _Shown, finish: Finish | None) -> Ite
         return
     rest = answer.text[len(shown.text) :]
     if rest.strip() and (finish is None or finish.reason == "stop"):
+        if shown.strays(rest):
+            yield Composed("", (), refused=True, cancelled=cancelled)
+            return
         if not shown.add(rest, answer.cited):
             yield shown.ended(unsupported=True, cancelled=cancelled)
             return

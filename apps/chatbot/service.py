@@ -91,8 +91,9 @@ class ChatbotService(KnowledgeCases):
         if conversation.state is ConversationState.PERSON:
             yield Finished(_paused(conversation_id, language))
             return
-        section, judge = self.settings.chatbot, self._engine.judge
-        desk = Desk(self._library, self._intents, self._tuning, self._engine.generator, section, judge)
+        section, engine = self.settings.chatbot, self._engine
+        point = self._knowledge.to_the_point
+        desk = Desk(self._library, self._intents, self._tuning, engine.generator, section, engine.judge, point)
         for event in respond(desk, history, said, language, asked.created_at, slots, cancel):
             if isinstance(event, Answer):
                 yield Finished(self._finish(asked, event, language))

@@ -42,6 +42,7 @@ class Desk:
     generator: Callable[[], Generator | None]
     section: ChatbotSection
     judge: Callable[[], Judges | None] = lambda: None
+    to_the_point: Callable[[str, str, str], bool] = lambda question, text, language: True
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ class _Turn:
         signals = understand(asked, self.desk.library, self.desk.intents, tuning, depth, self.desk.judge())
         limits = tuning.of(signals.judged).thresholds
         return signals, replace(limits, failures_before_person=section.deciding.failures_before_person)
+
+    def answered_by(self, text: str) -> bool:
+        """Whether a text speaks of what was asked."""
+        return self.desk.to_the_point(self.query or self.text, text, self.language)
 
     def slots(self) -> dict[str, str]:
         """What the customer's words so far fill in."""
@@ -218,7 +223,15 @@ def _written(turn: _Turn, decision: Decision, sure: bool) -> Iterator[Token | Co
         never_begin=grounding.REFUSALS if sure else (),
     )
     yield from reply.compose(
-        turn.text, decision.evidence, turn.language, generator, options, replying.support, turn.before, turn.cancel
+        turn.text,
+        decision.evidence,
+        turn.language,
+        generator,
+        options,
+        replying.support,
+        turn.before,
+        turn.cancel,
+        turn.answered_by,
     )
 
 
@@ -234,7 +247,7 @@ def _quoted(
     yield Decided(decision, turn.query)
     quoted = reply.quotation(turn.text, decision.evidence)
     said = wordings.say("rephrase", turn.language)
-    if quoted is not None:
+    if quoted is not None and turn.answered_by(quoted[0]):
         said = f"{wordings.say('model_unavailable', turn.language)}\n{reply.cite(quoted[0], [quoted[1]])}"
     yield from _whole(said, decision, turn.clock)
 

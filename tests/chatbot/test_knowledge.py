@@ -207,3 +207,21 @@ def test_killed_in_the_middle_of_an_ingest_nothing_acknowledged_is_lost(url, tmp
     assert knowledge._store.counts()["answers"] == 300
     assert len(answers(knowledge, "question number 250?")) == 5
     assert knowledge.find_answers("question number 250?", 1, TODAY)[0].record.answer == "a250"
+
+
+def test_a_text_is_to_the_point_when_the_languages_encoder_finds_it_near_and_other_encoders_are_not_asked(tmp_path):
+    class Fixed:
+        dim, languages = 2, ("en",)
+
+        def __init__(self, name):
+            self.name = name
+
+        def encode(self, texts, on_event=None):
+            near = {"When do you open?": (1.0, 0.0), "At nine.": (0.6, 0.8), "Lamps are warm.": (0.1, 0.995)}
+            return np.array([near[text] for text in texts], np.float32)
+
+    knowing = Knowledge(Store.open(f"sqlite:///{tmp_path / 'k.db'}"), [Fixed("all-minilm-l6-v2")])
+    assert knowing.to_the_point("When do you open?", "At nine.", "en")
+    assert not knowing.to_the_point("When do you open?", "Lamps are warm.", "en")
+    unknown = Knowledge(Store.open(f"sqlite:///{tmp_path / 'o.db'}"), [Fixed("another")])
+    assert unknown.to_the_point("When do you open?", "Lamps are warm.", "en")

@@ -325,3 +325,14 @@ def test_the_citation_is_the_passage_that_holds_the_words_whatever_the_generator
     generator = Says("Wash brass by hand. [1]")
     answer, _, _ = turn(desk(passages=[KETTLE, other], generator=generator, thresholds=SURE), "How is brass washed?")
     assert answer.text == "Wash brass by hand. [2]"
+
+
+def test_an_answer_beside_the_point_is_never_shown_and_asks_back_as_a_refusal_does():
+    generator = Says("[1] Descale it monthly. Use 15 g of citric acid for each litre.")
+    at = desk(passages=[KETTLE], generator=generator, thresholds=SURE)
+    to_the_point, _, _ = turn(at, "How do I descale the kettle?")
+    assert to_the_point.decision.outcome is Outcome.COMPOSE
+    strict = replace(at, to_the_point=lambda question, text, language: "Descale" not in text)
+    answer, tokens, decided = turn(strict, "How do I descale the kettle?")
+    assert answer.decision.outcome is not Outcome.COMPOSE and "Descale" not in tokens
+    assert [one.decision.outcome for one in decided] == [answer.decision.outcome]
