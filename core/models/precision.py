@@ -1,4 +1,4 @@
-"""How a model computes in short formats without losing more than it must; training and using an adapter do it alike."""
+"""How a model computes in bfloat16 without losing more than it must; training and using an adapter do it alike."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-
-from core.models.half_linear import halve
 
 if TYPE_CHECKING:
     from core.models.device import DevicePlan
@@ -42,11 +40,7 @@ def lighten(model: Any, dtype: torch.dtype) -> None:
 def for_inference(model: Any, plan: DevicePlan) -> torch.dtype | None:
     """Make a loaded model ready to answer; the format to ``autocast`` in, None where it stays as it is."""
     model.eval().requires_grad_(False)
-    if sum(weight.numel() for weight in model.parameters()) < SMALL:
+    if plan.dtype != "bfloat16" or sum(weight.numel() for weight in model.parameters()) < SMALL:
         return None
-    if plan.dtype == "bfloat16":
-        lighten(model, torch.bfloat16)
-        return torch.bfloat16
-    if plan.device == "cpu" and plan.dtype == "float32" and plan.quantize == "int8":
-        halve(model)
-    return None
+    lighten(model, torch.bfloat16)
+    return torch.bfloat16
