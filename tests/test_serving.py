@@ -79,8 +79,13 @@ def ignore_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def heed_ctrl_c() -> None:
+    """As in a terminal, also where these tests themselves were started with ``&``."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
-    ("number", "before"), [(signal.SIGINT, None), (signal.SIGTERM, None), (signal.SIGTERM, ignore_ctrl_c)]
+    ("number", "before"), [(signal.SIGINT, heed_ctrl_c), (signal.SIGTERM, None), (signal.SIGTERM, ignore_ctrl_c)]
 )
 def test_ctrl_c_or_a_service_manager_stops_both_and_leaves_nothing(home, number, before):
     api, ui = free_port(), free_port()
