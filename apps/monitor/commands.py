@@ -101,21 +101,25 @@ def ingest(
     """
     from apps.monitor.records import IngestReport
 
-    report, failures = IngestReport(), list[TrifoliumError]()
+    files, report, failures = list[Path](), IngestReport(), list[TrifoliumError]()
+    for path in paths:
+        try:
+            files += _files(path)
+        except (DataError, NotFoundError) as error:
+            failures.append(error)
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
-        for path in paths:
+        for file in files:
             try:
-                for file in _files(path):
-                    report += _taken_in(service, file, source, on_event)
+                report += _taken_in(service, file, source, on_event)
             except (DataError, NotFoundError) as error:
                 failures.append(error)
-    if len(failures) == len(paths):
+    if failures and report == IngestReport():
         raise DataError(" ".join(str(one) for one in failures))
     show_ingest(report, as_json)
     for one in failures:
         terminal.warn(str(one))
     if failures:
-        raise typer.Exit(1)
+        raise typer.Exit(terminal.FAILURE)
 
 
 def _taken_in(service: "MonitorService", file: Path, source: str, on_event: OnEvent) -> "IngestReport":

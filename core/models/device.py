@@ -40,10 +40,10 @@ __all__ = [
     "require_memory",
 ]
 
-INT8 = {
+INT8 = {  # what it means on a CPU, by format
     "bfloat16": "int8 weights for decoding",
     "float32": "two-byte layers and an int8 output layer",
-}  # on a CPU, by format
+}
 SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
