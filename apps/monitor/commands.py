@@ -112,7 +112,7 @@ def ingest(
             try:
                 report += _taken_in(service, file, source, on_event)
             except (DataError, NotFoundError) as error:
-                failures.append(error)
+                failures.append(error if file.name in str(error) else DataError(f"{file.name}: {error}"))
     if failures and report == IngestReport():
         raise DataError(" ".join(str(one) for one in failures))
     show_ingest(report, as_json)

@@ -85,6 +85,15 @@ def test_a_file_that_cannot_be_read_costs_no_other_one_and_is_named(run, fake, c
     assert run("ingest", str(bad)) == 2
 
 
+def test_a_broken_file_of_a_folder_is_named_and_the_rest_of_the_folder_comes_in(run, fake, capsys, tmp_path):
+    (tmp_path / "a.json").write_text('[{"id": 1,', encoding="utf-8")
+    stream(tmp_path, {"id": "x1", "title": "One"})
+    assert run("ingest", str(tmp_path)) == 1
+    shown = capsys.readouterr()
+    assert "1 added" in shown.out
+    assert "a.json: The file is no sound JSON" in shown.err
+
+
 def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, capsys, tmp_path):
     path = stream(tmp_path, *({"id": str(n), "time": f"2026-03-0{n}T00:00:00Z", "text": "x"} for n in (1, 2, 3)))
     assert run("replay", str(path), "--speed", "60", "--limit", "2") == 0
