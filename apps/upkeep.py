@@ -90,7 +90,8 @@ def flat(tree: Mapping[str, Any], at: str = "") -> dict[str, Any]:
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """Show what this machine will run with, and why: device, number format, threads, memory, versions, models."""
     from core.models.catalog import ready, resolve
-    from core.models.device import plan, usable_cores
+    from core.models.device import plan
+    from core.models.threads import usable_cores
 
     settings = terminal.settings_of(ctx, core_settings)
     chosen = plan(settings.models)
@@ -99,7 +100,7 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     facts = {
         "device": chosen.device,
         "dtype": chosen.dtype,
-        "threads": f"{chosen.threads} of {usable_cores()}",
+        "threads": f"{chosen.threads} of {usable_cores()}, {chosen.step_threads} for single tokens",
         "quantize": chosen.quantize,
         "free memory": f"{chosen.free_gb} GB",
         "why": chosen.reason,

@@ -18,27 +18,26 @@ import torch
 
 from core.errors import BusyError, CancelledError_, ModelError, TrifoliumError
 from core.inference.answering import Request, pending_tokens
-from core.inference.passes import Passes
+from core.inference.passes import STEP_ROWS, Passes
 from core.inference.rows import PromptStore
 from core.inference.sampling import pick
+from core.models.threads import Threads
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CHUNK = 256  # prompt tokens read between two steps: about a quarter of a second for Gemma 270M on two cores
-STEP_ROWS = 8  # rows of one matrix product, guesses included, up to which the int8 weights are used
 
 
 class Scheduler:
     """Runs requests on a model with at most ``streams`` at once and ``waiting`` in the queue."""
 
     def __init__(
-        self, model: Any, stop_ids: frozenset[int], threads: int, streams: int, waiting: int, kept_tokens: int
+        self, model: Any, stop_ids: frozenset[int], threads: Threads, streams: int, waiting: int, kept_tokens: int
     ) -> None:
-        self.passes = Passes(model, streams + 1)  # the last row is for questions that need no stream
+        self.passes = Passes(model, streams + 1, threads)  # the last row is for questions that need no stream
         self.store = PromptStore(kept_tokens)
         self.stop_ids = stop_ids
-        self.threads = threads
         self.streams, self.most_waiting = streams, waiting
         self.adapter = ""
         self.running: list[Request] = []  # in row order
@@ -92,7 +91,6 @@ class Scheduler:
             raise ModelError("The generator is closed.")
 
     def _work(self) -> None:
-        torch.set_num_threads(self.threads)  # OpenMP keeps the number per thread
         with torch.inference_mode():
             while self._wait_for_work():
                 try:

@@ -76,7 +76,7 @@ def load_generator(
 
         quantize(model)
         map_vocabulary(model, path)
-    generator = LocalGenerator(name, model, tokenizer, plan.threads, streams, waiting, context_tokens)
+    generator = LocalGenerator(name, model, tokenizer, plan, streams, waiting, context_tokens)
     if adapter is not None:
         generator.load_adapter(adapter.name, adapter)
         generator.use_adapter(adapter.name)
@@ -88,10 +88,11 @@ class LocalGenerator:
     """A loaded model behind the ``Generator`` protocol, with adapters that change without a restart."""
 
     def __init__(
-        self, name: str, model: Any, tokenizer: Any, threads: int, streams: int, waiting: int, context_tokens: int
+        self, name: str, model: Any, tokenizer: Any, plan: DevicePlan, streams: int, waiting: int, context_tokens: int
     ) -> None:
         from core.inference.batching import Scheduler
         from core.models.merging import Merger
+        from core.models.threads import Threads
 
         model.eval()
         self.name = name
@@ -99,6 +100,7 @@ class LocalGenerator:
         self._marks = chat.control_marks(tokenizer)
         eos = model.generation_config.eos_token_id if model.generation_config else None
         stop_ids = frozenset(chat.stop_token_ids(tokenizer, eos))
+        threads = Threads(plan.threads, plan.step_threads or plan.threads)
         self._scheduler = Scheduler(model, stop_ids, threads, streams, waiting, kept_tokens=2 * context_tokens)
         self.context_tokens = min(context_tokens, self._scheduler.passes.longest)
         self._merger = Merger(model)

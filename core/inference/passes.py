@@ -11,13 +11,17 @@ from typing import Any
 import torch
 
 from core.inference.rows import RowCache
+from core.models.threads import Threads
+
+STEP_ROWS = 8  # tokens of one step, guesses included: what the small weights multiply in little more time than one
 
 
 class Passes:
     """A model with its row cache."""
 
-    def __init__(self, model: Any, rows: int) -> None:
+    def __init__(self, model: Any, rows: int, threads: Threads) -> None:
         self.model = model
+        self.threads = threads
         self.cache = RowCache(rows)
         config = model.config.get_text_config()
         self.layer_types: set[str] = set(getattr(config, "layer_types", None) or ())
@@ -47,6 +51,7 @@ class Passes:
         begins = torch.tensor(starts, device=device)[:, None]
         places = begins + torch.arange(width, device=device)  # (rows, tokens)
         self.cache.begin(first, starts, width)
+        torch.set_num_threads(self.threads.step if padded.numel() <= STEP_ROWS else self.threads.batch)
         span = torch.arange(max(starts) + width, device=device)
         if visible is None:
             visible = span <= places[:, :, None]  # (rows, tokens, span)

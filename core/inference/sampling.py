@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import torch
 
+from core.models.largest import first_largest
+
 LIKELY = 512  # candidates looked at before the whole vocabulary is sorted
 
 
 def pick(logits: torch.Tensor, temperature: float, top_p: float, random: torch.Generator | None) -> int:
     """The next token id from (vocabulary,) logits; temperature 0 is greedy and needs no ``random``."""
     if temperature <= 0:
-        return int(logits.argmax())
+        return first_largest(logits)
     probabilities = torch.softmax(logits.float() / temperature, dim=-1).cpu()
     if top_p >= 1:
         return int(torch.multinomial(probabilities, 1, generator=random))

@@ -6,16 +6,14 @@ It knows the machine and the settings, and no model: what a model needs is estim
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
-import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import MissingExtraError, SettingsError
+from core.models import threads as thread_numbers
 from core.models.memory import (
     ModelShape,
     estimate_inference_gb,
@@ -34,16 +32,12 @@ __all__ = [
     "estimate_inference_gb",
     "estimate_training_gb",
     "free_memory_bytes",
-    "measure_threads",
     "one_blas_thread",
     "plan",
     "require_memory",
 ]
 
-INT8 = {  # what it means on a CPU, by format
-    "bfloat16": "int8 weights for decoding",
-    "float32": "two-byte layers and an int8 output layer",
-}
+INT8 = ("bfloat16", "float32")  # formats in which a CPU decodes by small weights
 SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -51,7 +45,7 @@ SHORT_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 class DevicePlan:
     """Where and how models run; ``reason`` is shown to people at start-up.
 
-    ``quantize`` is ``none``, ``int8`` (our weight-only matrix product on a CPU), ``8bit`` or ``4bit`` (bitsandbytes on
+    ``quantize`` is ``none``, ``int8`` (our small weights for decoding on a CPU), ``8bit`` or ``4bit`` (bitsandbytes on
     a CUDA card). ``device_map`` is ``auto`` when a model is spread over several cards, else None.
     """
 
@@ -62,6 +56,7 @@ class DevicePlan:
     device_map: str | None
     free_gb: float
     reason: str
+    step_threads: int | None = None  # for the steps in which an answer is made; None: ``threads``
 
 
 def plan(settings: ModelSettings) -> DevicePlan:
@@ -78,9 +73,8 @@ def plan(settings: ModelSettings) -> DevicePlan:
     reasons = [why_device, why_dtype, why_threads, why_quantize, f"{free_gb} GB free"]
     if cards > 1:
         reasons.insert(1, f"spread over {cards} cards")
-    return DevicePlan(
-        device, dtype, threads, quantize, "auto" if cards > 1 else None, free_gb, "; ".join(r for r in reasons if r)
-    )
+    reason, spread = "; ".join(r for r in reasons if r), "auto" if cards > 1 else None
+    return DevicePlan(device, dtype, threads.batch, quantize, spread, free_gb, reason, threads.step)
 
 
 def apply(chosen: DevicePlan) -> None:
@@ -104,52 +98,6 @@ def _blas() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
-
-
-@lru_cache(maxsize=1)
-def measure_threads(budget_s: float = 0.4, dtype: str = "bfloat16") -> int:
-    """The number of threads with which a decode-like product in ``dtype`` is quickest now, in at most ``budget_s``.
-
-    Beside another job two threads can be 3-30 times slower than one, because each waits for the other at every
-    product; so the choice is measured, not read from the number of cores.
-    """
-    import torch
-
-    cores = usable_cores()
-    if cores == 1:
-        return 1
-    before = torch.get_num_threads()
-    number = getattr(torch, dtype)
-    weight, row = torch.randn(2048, 4096).to(number), torch.randn(1, 4096).to(number)
-    candidates = sorted({1, max(1, cores // 2), cores})
-    try:
-        rates = {count: _rate(weight, row, count, budget_s / len(candidates)) for count in candidates}
-    finally:
-        torch.set_num_threads(before)
-    best = max(rates.values())
-    return min(count for count, rate in rates.items() if rate >= 0.9 * best)
-
-
-def usable_cores() -> int:
-    """Cores this process may use: its affinity, bounded by a container's CPU quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return cores
-
-
-def _rate(weight: object, row: object, threads: int, seconds: float) -> float:
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.nn.functional.linear(row, weight)  # type: ignore[arg-type]  # the first call starts the threads
-    begin, done = time.perf_counter(), 0
-    while time.perf_counter() - begin < seconds:
-        torch.nn.functional.linear(row, weight)  # type: ignore[arg-type]
-        done += 1
-    return done / (time.perf_counter() - begin)
 
 
 def _cards() -> int:
@@ -201,12 +149,11 @@ def cpu_has_bf16() -> bool:
     return any(bool(known.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
 
 
-def _choose_threads(wanted: int | str, dtype: str) -> tuple[int, str]:
-    cores = usable_cores()
+def _choose_threads(wanted: int | str, dtype: str) -> tuple[thread_numbers.Threads, str]:
     if wanted != "auto":
-        return int(wanted), f"{wanted} threads by setting"
-    best = measure_threads(dtype=dtype)
-    return best, f"{best} of {cores} threads, quickest when measured"
+        return thread_numbers.Threads(int(wanted), int(wanted)), f"{wanted} threads by setting"
+    best, cores = thread_numbers.measure(dtype), thread_numbers.usable_cores()
+    return best, f"{best.batch} of {cores} threads, {best.step} for single tokens, quickest when measured"
 
 
 def _choose_quantize(device: str, dtype: str, wanted: str) -> tuple[str, str]:
@@ -214,7 +161,7 @@ def _choose_quantize(device: str, dtype: str, wanted: str) -> tuple[str, str]:
     if wanted == "auto":
         if device != "cpu" or dtype not in INT8:
             return "none", ""
-        return "int8", INT8[dtype]
+        return "int8", "two-byte layers and an int8 output layer for decoding"
     if wanted in {"4bit", "8bit"}:
         if not on_card:
             raise SettingsError(f"models.quantize is '{wanted}', which needs a CUDA card: choose auto, int8 or none.")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from core.models.quantization import Int8Linear, ShortlistHead
+from core.models.quantization import ShortlistHead
 
 BLOCK_ROWS = 1 << 14  # rows compared at once
 
@@ -45,7 +45,7 @@ class MappedEmbedding(nn.Module):
 def map_vocabulary(model: Any, folder: Path) -> None:
     """A generator's input embedding, and its output layer too where that is quantised and rarely read whole."""
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    if not isinstance(head, Int8Linear | ShortlistHead):
+    if not isinstance(head, ShortlistHead):
         return
     tied = head.weight is embedding.weight
     matrix = map_embedding(model, folder)

@@ -85,13 +85,13 @@ def estimate_inference_gb(
 ) -> float:
     """Weights + key/value cache + working space, in GB (1e9 bytes).
 
-    int8 keeps the dense weights beside the quantised ones, for prompts are still multiplied densely; a float32 model
-    has its output layer quantised, and its layers take as much as before: two bytes kept, two to compute with.
+    int8 keeps the dense output layer beside the quantised one; its other layers are kept in two bytes and computed
+    with in two more.
     """
     weights = shape.parameters * (QUANTIZED_BYTES.get(quantize) or BYTES[dtype])
     if quantize == "int8":
-        quantised = shape.parameters if dtype == "bfloat16" else shape.vocabulary * shape.hidden
-        weights = shape.parameters * BYTES[dtype] + quantised
+        head = shape.vocabulary * shape.hidden
+        weights = head * (BYTES[dtype] + 1) + max(0, shape.parameters - head) * 4
     cache = 2 * shape.layers * shape.kv_width * context_tokens * streams * BYTES[dtype]
     working = context_tokens * (2 * shape.hidden + 3 * shape.intermediate) * 4 + 2 * streams * shape.vocabulary * 4
     return (weights + cache + working) / 1e9

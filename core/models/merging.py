@@ -20,11 +20,11 @@ from torch import nn
 from core.errors import AdapterError
 from core.models.files import refuse_pickles
 from core.models.half_linear import HalfLinear, compact
-from core.models.quantization import Int8Linear, ShortlistHead
+from core.models.quantization import ShortlistHead
 
 KEY = re.compile(r"^base_model\.model\.(?P<module>[\w.]+)\.lora_(?P<side>[AB])\.weight$")
 MOST_RANK = 256
-PACKED = (Int8Linear, ShortlistHead, HalfLinear)  # layers that compute with a packed copy of their weights
+PACKED = (ShortlistHead, HalfLinear)  # layers that compute with a packed copy of their weights
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 import threadpoolctl
 
 from core.errors import MissingExtraError, ModelError, ResourceError, SettingsError
-from core.models import device, memory
+from core.models import device, memory, threads
 from core.models.memory import ModelShape
 from core.settings import ModelSettings
 
@@ -66,9 +66,15 @@ def test_several_cards_share_a_model(monkeypatch):
     assert "spread over 2 cards" in plan.reason
 
 
-def test_the_measured_number_of_threads_is_one_this_machine_has():
-    device.measure_threads.cache_clear()
-    assert 1 <= device.measure_threads(0.05) <= device.usable_cores()
+def test_the_measured_numbers_of_threads_are_ones_this_machine_has_and_torch_keeps_its_own():
+    import torch
+
+    before = torch.get_num_threads()
+    threads.measure.cache_clear()
+    measured = threads.measure("float32", 0.05)
+    assert {measured.batch, measured.step} <= set(range(1, threads.usable_cores() + 1))
+    assert torch.get_num_threads() == before
+    assert f"{measured.step} for single tokens" in device.plan(ModelSettings(device="cpu", dtype="float32")).reason
 
 
 def test_a_shape_is_read_from_headers_alone(tiny_lm):
