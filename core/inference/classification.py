@@ -64,6 +64,7 @@ class Adapted:
         self.calibration = Calibration.from_record(task.get("calibration", {}))
         self.model, self.tokenizer = self._load(base, adapter, plan)
         self.dtype = for_inference(self.model, plan)
+        self.plan = plan
         map_embedding(self.model, base)
         give_back()
         self.most_tokens = int(min(task.get("max_tokens") or 512, self.tokenizer.model_max_length))
@@ -86,9 +87,11 @@ class Adapted:
         """The head's float32 scores of token rows: (n, labels), or (n, tokens, labels) of a token classifier."""
         import torch
 
+        from core.models import device
         from core.models.precision import autocast
 
         batch = padded(rows, self.tokenizer, self.model.device)
+        device.apply(self.plan, batch["input_ids"].numel())
         with torch.inference_mode(), autocast(str(self.model.device), self.dtype):
             logits = self.model(**batch).logits
         return np.asarray(logits.float().cpu().numpy())

@@ -78,6 +78,7 @@ class TransformerEmbedder:
         self.languages = description.languages
         self.dim = int(self.model.config.hidden_size)
         self.dtype = for_inference(self.model, plan)
+        self._plan = plan
         self.most_tokens = _most_tokens(folder, self.tokenizer, task)
         self.by_first_token = _pools_by_first_token(folder)
 
@@ -99,10 +100,12 @@ class TransformerEmbedder:
     def _vectors(self, rows: list[list[int]]) -> Vectors:
         import torch
 
+        from core.models import device
         from core.models.pooling import mean_pool
         from core.models.precision import autocast
 
         inputs = padded(rows, self.tokenizer, self.model.device)
+        device.apply(self._plan, inputs["input_ids"].numel())
         with torch.inference_mode(), autocast(str(self.model.device), self.dtype):
             hidden = self.model(**inputs).last_hidden_state
         mask = inputs["attention_mask"]

@@ -98,9 +98,11 @@ class HeadedClassifier:
     def _scores(self, rows: list[list[int]], only: tuple[str, ...]) -> dict[str, npt.NDArray[np.float32]]:
         import torch
 
+        from core.models import device
         from core.models.precision import autocast
 
         batch: dict[str, Any] = padded(rows, self._adapted.tokenizer, self._adapted.model.device)
+        device.apply(self._adapted.plan, batch["input_ids"].numel())
         with torch.inference_mode(), autocast(str(self._adapted.model.device), self._adapted.dtype):
             scores = self._adapted.model(**batch, only=only)
         return {name: np.asarray(each.float().cpu().numpy()) for name, each in scores.items()}
