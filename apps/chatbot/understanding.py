@@ -14,12 +14,13 @@ from apps.chatbot import calibration, handover
 from apps.chatbot.calibration import Calibrator
 from apps.chatbot.decision import Match, Signals, Thresholds
 from apps.chatbot.judging import Pairing
-from core.text import fold
+from core.text import fold, lexical_tokens
 
 ALL_WORDS = 0.999
 # Not measured: low enough for "How long does standard delivery take?" beside the approved "… take within Singapore?";
 # one changed word ("express" for "standard") fails ALL_WORDS whatever the cosine.
 NEAR = 0.7
+MANY_WORDS = 4  # different ones; not fitted: the questions of DRCD, on which the words' weight was, all have more
 FOLLOWED = 30  # answers looked at where a question follows another
 SAID_ALREADY = 0.25  # chosen on the sample's few calibration follow-ups, where twice as much did no better
 
@@ -98,10 +99,8 @@ def understand(
 
     The judge reads what was found, unless the customer used an approved question's very words.
     """
-    queries = list(dict.fromkeys((asked.query, asked.own_words)))
     answers = sorted(_answers(asked, library, depth.answers), key=lambda one: not one.exact)[: depth.answers]
-    passages = _merged(library.match_passages(one, asked.language, asked.now, depth.passages) for one in queries)
-    passages = passages[: depth.passages]
+    passages = _passages(asked, library, depth.passages)
     probabilities = intents.probabilities(asked.query, asked.language) if intents else {}
     intent = max(probabilities, key=lambda name: probabilities[name]) if probabilities else None
     known = Signals(
@@ -137,6 +136,29 @@ def _answers(asked: Asked, library: Library, k: int) -> list[Match]:
     less = [one.scored(one.evidence.score - SAID_ALREADY * known.get(one.evidence.id, 0.0)) for one in found]
     ordered = sorted(less, key=lambda one: -one.evidence.score)
     return [_both(one, own.pop(one.evidence.id, one)) for one in ordered] + list(own.values())
+
+
+def _passages(asked: Asked, library: Library, k: int) -> list[Match]:
+    """The passages found for the question, best first.
+
+    Holding all words of a question tells much where these are many and little where they are one or two: "shipping?"
+    names a topic. Of a follow-up's own words ("And the other one?") it tells nothing: by them it is only looked for.
+    """
+    lists = []
+    for query in dict.fromkeys((asked.query, asked.own_words)):
+        told = 0.0 if asked.before and query != asked.query else _telling(query)
+        found = library.match_passages(query, asked.language, asked.now, k)
+        lists.append([replace(one, overlap=told * one.overlap) for one in found])
+    return _merged(lists)[:k]
+
+
+def _telling(question: str) -> float:
+    """How much it tells that a text holds the question's words: 1 from ``MANY_WORDS`` on.
+
+    Of one or two words it tells as much as makes a passage the answer where no approved answer is likelier.
+    """
+    words = len(set(lexical_tokens(question)))
+    return min(1.0, max(1, words - 1) / (MANY_WORDS - 1))
 
 
 def _weighed(known: Signals, answers: Sequence[Match], passages: Sequence[Match], tuning: Tuning) -> Signals:

@@ -255,6 +255,32 @@ def test_understanding_takes_the_better_score_of_both_queries_and_each_thing_onc
     assert [one.evidence.id for one in signals.answers] == ["a1", "a2"] and signals.answers[1].cosine == 0.95
 
 
+@pytest.mark.parametrize(
+    ("question", "told"), [("shipping", 1 / 3), ("shipping price?", 1 / 3), ("my kettle leaks", 2 / 3)]
+)
+def test_that_a_passage_holds_a_questions_few_words_tells_little(question, told):
+    held = replace(KETTLE, overlap=0.9)
+    found = understand(Asked(question, question, "en", NOW), Library(passages=[held]), None, Tuning())
+    assert found.passages[0].overlap == pytest.approx(0.9 * told)
+    whole = "which acid do I descale the kettle with"
+    assert (
+        understand(Asked(whole, whole, "en", NOW), Library(passages=[held]), None, Tuning()).passages[0].overlap == 0.9
+    )
+
+
+def test_a_follow_ups_own_words_find_passages_but_do_not_vouch_for_them():
+    held, other = replace(KETTLE, overlap=1.0, cosine=0.2), replace(KETTLE, overlap=0.3, cosine=0.6)
+
+    class Both(Library):
+        def match_passages(self, query, language, now, k):
+            return [held] if query == "And the other one over there?" else [other]
+
+    asked = "How do I descale the kettle? And the other one over there?"
+    follows = Asked(asked, "And the other one over there?", "en", NOW, before="How do I descale the kettle?")
+    found = understand(follows, Both(), None, Tuning()).passages
+    assert [(one.overlap, one.cosine) for one in found] == [(0.3, 0.6)]
+
+
 def test_a_follow_up_is_not_answered_with_what_the_question_before_it_finds():
     found = {
         "how long is express express price?": [(EXPRESS, 0.9), (STANDARD, 0.8)],
