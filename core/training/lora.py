@@ -11,6 +11,7 @@ import torch
 
 from core.errors import AdapterError
 from core.models.loading import quietly
+from core.training.dropout import quicken
 from core.training.options import TrainingOptions
 
 HEADS = {"classifier", "score", "lm_head"}  # names of output layers in transformers' models
@@ -31,7 +32,9 @@ def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
         modules_to_save=list(getattr(model, "trained_whole", ())) or None,
     )
     with quietly():
-        return get_peft_model(model, config)
+        made = get_peft_model(model, config)
+    quicken(made)
+    return made
 
 
 def carry_on(model: Any, folder: Path) -> None:
