@@ -38,7 +38,7 @@ from apps.chatbot.tuning import ThresholdSet
 from apps.chatbot.turn import Clock
 from apps.chatbot.understanding import Asked, Depth, Tuning, understand
 from core.errors import DataError
-from core.events import Log, OnEvent, ignore
+from core.events import Log, OnEvent, Progress, ignore
 from core.json_files import read_json, write_json
 from core.text import language as language_of
 
@@ -91,7 +91,9 @@ class KnowledgeCases:
     ) -> IngestReport:
         """Read files into the knowledge; dialogues are mined into the review queue. Bad rows are in the report."""
         report = self._knowledge.ingest(paths, kind, language, on_event)
+        on_event(Progress("learn", 0, 1))  # the intents and the answers' own model: seconds
         self.refresh()
+        on_event(Progress("learn", 1, 1))
         return report
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:

@@ -186,8 +186,9 @@ def _composed(
 ) -> Iterator[Stage | Decided | Token | Answer]:
     """What the generator writes from the evidence, and what is said when it stops, declines or fails."""
     composed, begun = None, False
+    sure = signals.passage_probability >= limits.sure
     try:
-        for item in _written(turn, decision, sure=signals.passage_probability >= limits.sure):
+        for item in _written(turn, decision, sure):
             if isinstance(item, Composed):
                 composed = item
                 break
@@ -200,6 +201,8 @@ def _composed(
         composed = None
     if composed is not None and composed.cancelled:
         yield from _whole("", replace(decision, reason=Reason.CANCELLED), turn.clock, already=composed.text)
+    elif composed is not None and composed.refused and sure and _nearest(turn, decision):
+        yield from _quoted(turn, decision, composed, begun)
     elif composed is not None and composed.refused:
         said, refused = _said(after_refusal(decision, signals, limits), turn.language, {})
         yield Decided(refused, turn.query)
@@ -245,11 +248,16 @@ def _quoted(
         yield Answer(reply.cite(composed.text, composed.cited), decision, turn.clock.ms)
         return
     yield Decided(decision, turn.query)
-    quoted = reply.quotation(turn.text, decision.evidence)
-    said = wordings.say("rephrase", turn.language)
-    if quoted is not None and turn.answered_by(quoted[0]):
+    quoted, said = _nearest(turn, decision), wordings.say("rephrase", turn.language)
+    if quoted is not None:
         said = f"{wordings.say('model_unavailable', turn.language)}\n{reply.cite(quoted[0], [quoted[1]])}"
     yield from _whole(said, decision, turn.clock)
+
+
+def _nearest(turn: _Turn, decision: Decision) -> tuple[str, int] | None:
+    """The sentence to quote with its number; None where it is beside the point."""
+    quoted = reply.quotation(turn.text, decision.evidence)
+    return quoted if quoted is not None and turn.answered_by(quoted[0]) else None
 
 
 def _whole(text: str, decision: Decision, clock: Clock, already: str = "") -> Iterator[Stage | Token | Answer]:

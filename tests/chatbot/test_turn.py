@@ -82,6 +82,9 @@ class Broken:
 SURE = replace(Tuning().thresholds, answer=0.0, compose=0.0)
 
 
+UNSURE = replace(SURE, sure=1.01)
+
+
 def desk(answers=(), passages=(), generator=None, thresholds=None):
     tuning = Tuning(thresholds=thresholds or Thresholds())
     return Desk(Library(answers, passages), None, {"en": tuning, "zh": tuning}, lambda: generator, ChatbotSection())
@@ -153,7 +156,7 @@ def test_a_false_second_sentence_is_held_back_and_the_first_one_stays():
 
 def test_a_refusal_of_the_generator_is_not_shown_but_asked_back():
     answer, tokens, _ = turn(
-        desk(passages=[KETTLE], generator=Says("No answer."), thresholds=SURE), "Who is the mayor?"
+        desk(passages=[KETTLE], generator=Says("No answer."), thresholds=UNSURE), "Who is the mayor?"
     )
     assert answer.decision.outcome is Outcome.CLARIFY and "No answer" not in tokens and tokens
 
@@ -171,7 +174,7 @@ def test_only_where_the_evidence_surely_answers_the_generator_may_not_decline(su
 
 
 def test_a_refusal_counts_as_a_failure_by_the_teams_own_setting():
-    at = desk(passages=[KETTLE], generator=Says("No answer."), thresholds=SURE)
+    at = desk(passages=[KETTLE], generator=Says("No answer."), thresholds=UNSURE)
     strict = replace(at, section=ChatbotSection.model_validate({"deciding": {"failures_before_person": 1}}))
     answer, _, _ = turn(strict, "Who is the mayor?")
     assert (answer.decision.outcome, answer.decision.reason) == (Outcome.HAND_OVER, Reason.REPEATED_FAILURE)
@@ -362,3 +365,13 @@ def test_an_answer_beside_the_point_is_never_shown_and_asks_back_as_a_refusal_do
     answer, tokens, decided = turn(strict, "How do I descale the kettle?")
     assert answer.decision.outcome is not Outcome.COMPOSE and "Descale" not in tokens
     assert [one.decision.outcome for one in decided] == [answer.decision.outcome]
+
+
+def test_where_the_evidence_surely_answers_an_answer_beside_the_point_gives_way_to_a_quotation():
+    at = desk(passages=[KETTLE], generator=Says("[1] Descale the kettle monthly."), thresholds=SURE)
+    question = "How much citric acid for each litre?"
+    beside = replace(at, to_the_point=lambda asked, text, language: "citric acid" in text)
+    answer, tokens, _ = turn(beside, question)
+    assert answer.decision.reason is Reason.UNSUPPORTED_ANSWER and "15 g of citric acid for each litre. [1]" in tokens
+    asking = replace(beside, tuning={"en": Tuning(thresholds=UNSURE)})
+    assert turn(asking, question)[0].decision.outcome is not Outcome.COMPOSE

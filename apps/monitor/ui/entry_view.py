@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.monitor.records import FeedEntry, Label
+from apps.monitor.records import FeedEntry, Label, NewsItem
 from apps.monitor.ui.shared import company_line, company_name, mood_badge, say, topic_name
 from apps.page_parts import moment, percent, plain, say_later, shorten
 
@@ -26,11 +26,7 @@ def card(watch: "MonitorService", entry: FeedEntry) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             mood_badge(entry.reading)
             st.caption(origin(entry), width="content")
-        title, text = item.title.strip(), item.text.strip()
-        if title:
-            st.markdown(f"**{plain(shorten(title, 200))}**")
-        if text and text != title:
-            st.markdown(plain(shorten(text, SHOWN_TEXT)))
+        said(item)
         line = company_line(watch, entry.reading)
         if line:
             st.markdown(line)
@@ -38,6 +34,15 @@ def card(watch: "MonitorService", entry: FeedEntry) -> None:
             if shown.open:
                 why(watch, entry)
                 correct(watch, entry)
+
+
+def said(item: NewsItem) -> None:
+    """Title and text, each cut short."""
+    title, text = item.title.strip(), item.text.strip()
+    if title:
+        st.markdown(f"**{plain(shorten(title, 200))}**")
+    if text and text != title:
+        st.markdown(plain(shorten(text, SHOWN_TEXT)))
 
 
 def why_key(item_id: str) -> str:

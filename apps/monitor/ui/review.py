@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.monitor.records import Correction, FeedEntry, NewsItem, Reading
 from apps.monitor.ui import charts
-from apps.monitor.ui.entry_view import correct, origin, safe, why, why_key
+from apps.monitor.ui.entry_view import correct, origin, safe, said, why, why_key
 from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, say, topic_name
 from apps.page_parts import moment, plain, say_later, shorten
 
@@ -34,7 +34,7 @@ def _one(watch: "MonitorService", entry: FeedEntry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         mood_badge(entry.reading)
         st.caption(origin(entry), width="content")
-    st.markdown(plain(shorten(entry.item.full_text, 400)))
+    said(entry.item)
     line = company_line(watch, entry.reading)
     if line:
         st.markdown(line)
