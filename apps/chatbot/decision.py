@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from apps.chatbot.records import Candidate, Decision, Evidence, Outcome, Reason
 
 CANDIDATES = 3
-# What is composed holds in so many of the cases in which a passage answers (``tuning.PASSAGE_ERROR``): where an approved
-# question is likelier than that, the nearest three are offered instead. Chosen on the sample's calibration questions,
+# What is composed holds in so many of the cases in which a passage answers (``tuning.PASSAGE_ERROR``); where an
+# approved question is likelier than that, the nearest three are offered. Chosen on the sample's calibration questions,
 # where the whole probability composed more and was right no more often; a judge has read both alike.
 COMPOSED_RIGHT = 0.6
 
