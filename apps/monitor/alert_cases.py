@@ -21,7 +21,7 @@ from apps.monitor.backtest import backtest, is_firing
 from apps.monitor.cases import Cases, utc_now
 from apps.monitor.records import Span
 from apps.monitor.rules import parse_rules
-from apps.monitor.starting import SAMPLE, read_incidents
+from apps.monitor.starting import SAMPLE, SAMPLE_LEASE, read_incidents
 from core.errors import NotFoundError
 from core.events import OnEvent, Progress, ignore
 
@@ -119,9 +119,14 @@ class AlertCases(Cases):
         return [line for line in found if company in ("", line.key.company) and topic in ("", line.key.topic)]
 
     def tick(self, now: datetime | None = None, quiet: bool = False) -> list[Transition]:
-        """Looks at what time alone changes: silent sources, recovery, ends of silences, repeats."""
+        """Looks at what time alone changes: silent sources, recovery, ends of silences, repeats.
+
+        Not while the sample's month is read in: until its last day is there, its sources seem to have fallen silent.
+        """
         with self._store.writing() as work:
             work.sources.take_turn()
+            if now is None and work.sources.held(SAMPLE_LEASE, utc_now()):
+                return []
             return self._desk.look_round(work, now or utc_now(), quiet)
 
     # Rules

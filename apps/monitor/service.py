@@ -33,12 +33,12 @@ from apps.monitor.rows import RowRules, Taken
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import Source, SourceHealth, health
 from apps.monitor.sources import Limits
-from apps.monitor.starting import SAMPLE, read_sample, set_up
+from apps.monitor.starting import SAMPLE, SAMPLE_LEASE, read_sample, set_up
 from apps.monitor.store import Store
 from core.errors import NotFoundError
 from core.events import OnEvent, ignore
 
-SAMPLE_LEASE, LEASE = "sample_loader", timedelta(minutes=2)
+LEASE = timedelta(minutes=2)
 
 
 class MonitorService(ItemCases, AlertCases):

@@ -18,6 +18,7 @@ from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError, known_names
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "monitor"
+SAMPLE_LEASE = "sample_loader"  # the right to read it in, which one process has at a time
 
 
 def channels_of(settings: MonitorSettings) -> dict[str, Channel]:

@@ -76,6 +76,11 @@ class SourceRows:
         self.set_fact(name, {"by": by, "until": (now + length).isoformat()})
         return True
 
+    def held(self, name: str, now: datetime) -> bool:
+        """Whether somebody has the sole right to something."""
+        fact = self.fact(name)
+        return bool(fact.get("by")) and datetime.fromisoformat(fact["until"]) > now
+
     def give_up(self, name: str, by: str) -> None:
         """Lets the next one have it at once."""
         if self.fact(name).get("by") == by:

@@ -238,6 +238,33 @@ def test_an_alert_of_the_sample_that_is_over_still_shows_the_stories_that_raised
     assert told <= {f"m{at}" for at in range(6)}
 
 
+SILENCE = """
+[[rule]]
+name = "quiet"
+kind = "silence"
+per = ["source"]
+after = "30h"
+"""
+
+
+def test_no_source_seems_silent_while_the_sample_is_read_in(tmp_path):
+    service = monitor(rules=SILENCE, **{"intake.batch": 3})
+    folder = sample(tmp_path)
+    rows = [json.loads(line) for line in (folder / "stream.jsonl").read_text(encoding="utf-8").splitlines()]
+    for days, row in enumerate(reversed(rows)):
+        row["received_at"] = (NOW - days * DAY).isoformat()
+    (folder / "stream.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    player = service.load_sample(folder)
+    next(player)  # of its source only what is three days old and older is there
+    assert service.tick() == [] and service.alerts() == []
+    list(player)
+    service.tick()
+    assert service.alerts(open_only=True) == []
+    late = service.tick(datetime.now(UTC) + 3 * DAY)  # and when it really is
+    assert [line.why for line in late] == [Why.HOLDS]
+    service.close()
+
+
 def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path):
     service = monitor(rules=RULE, **{"intake.batch": 3})
     folder, stop = sample(tmp_path), threading.Event()
