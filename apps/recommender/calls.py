@@ -5,7 +5,7 @@ Made anew for each call; knows no thread and no deadline.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -14,6 +14,8 @@ from apps.recommender.engine import Recommender
 from apps.recommender.live import LiveModel
 from apps.recommender.records import Event, Item, Recommendation, Wish
 from apps.recommender.served import ServedList
+
+UNREAD = ("Its text could not be read in time: ask again.", "未能及时读取它的文本，请再试一次。")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ class ScoreCall(_Call):
         return ScoreAnswer(tuple(self.engine.score(*asked)), route, self.model, self.took_ms)
 
     def without_model(self) -> ScoreAnswer:
-        """By popularity, without a probability."""
+        """By popularity, without a probability; a candidate given by its text alone has none."""
         ids = [one if isinstance(one, str) else one.id for one in self.candidates]
-        return ScoreAnswer(tuple(self.live.fallback.score(ids, self.language)), "popular", "", self.took_ms)
+        found = zip(self.candidates, self.live.fallback.score(ids, self.language), strict=True)
+        unread = UNREAD[self.language == "zh"]
+        scored = [one if one.known or isinstance(asked, str) else replace(one, reason=unread) for asked, one in found]
+        return ScoreAnswer(tuple(scored), "popular", "", self.took_ms)

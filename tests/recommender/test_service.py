@@ -111,6 +111,8 @@ def test_without_a_model_behaviour_then_popularity_then_dates_answer(tmp_path):
         answer = service.recommend("dora")
         assert (answer.route, ids(answer)) == ("behaviour", ["cup"])
         assert service.score(["tea", "none"]).route == "popular"
+        given = service.score([item("mine", "Titanium cup", "d", 1, 1), "none"]).items
+        assert given[0].reason.startswith("Its text could not be read in time") and "no item" in given[1].reason
         assert service.similar("tea")[0].item == "cup"
         assert service.status()["model"].startswith("none")
         with pytest.raises(BusyError, match="train one"):

@@ -66,7 +66,7 @@ DESK: dict[str, tuple[str, str]] = {
     "rule_usual_gap": ("six times its usual gap", "其常见间隔的六倍"),
     "rule_new_company": ("A company that was not named for {learning}", "{learning}内未出现过的公司"),
     "rule_support": ("at least {n} stories", "至少 {n} 个事件"),
-    "rule_share": ("negative share surely above {share}", "负面占比可信地高于 {share}"),
+    "rule_share": ("negative share surely above {share}", "负面占比有把握高于 {share}"),
     "rule_confidence": ("mean confidence at least {share}", "平均置信度至少 {share}"),
     "rule_for": ("for {length}", "持续 {length}"),
     "rule_only": ("only {names}", "仅限 {names}"),

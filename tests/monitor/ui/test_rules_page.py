@@ -27,7 +27,7 @@ def test_every_section_is_drawn_in_both_languages(open_page, section, language):
 @pytest.mark.parametrize(
     ("toml", "english", "chinese"),
     [
-        (CALM, "at least 3 stories, negative share surely above 40%, for 10 minutes.", "至少 3 个事件，负面占比可信地高于 40%，持续 10 分钟。"),
+        (CALM, "at least 3 stories, negative share surely above 40%, for 10 minutes.", "至少 3 个事件，负面占比有把握高于 40%，持续 10 分钟。"),
         ('[[rule]]\nname = "s"\nkind = "silence"\nafter = "6h"\n', "A source says nothing for 6 hours.", "来源超过 6 小时没有内容。"),
         ('[[rule]]\nname = "n"\nkind = "new_company"\n', "not named for 14 days.", "14 天内未出现过的公司。"),
         ('[[rule]]\nname = "t"\nkind = "threshold"\nvalue = 10\n', "in an hour at least 10", "1 小时内负面事件不低于 10"),
