@@ -59,11 +59,11 @@ class ShortlistHead(nn.Module):
     def rough(self, rows: torch.Tensor) -> torch.Tensor:
         """(rows, out) by int8 weights; each row has a scale of its own, so that it does not depend on the others."""
         rows = rows.float()
-        largest = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-9)
+        magnitude = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-9)
         multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
-        scaled = rows / largest
+        scaled = rows / magnitude
         parts = [multiply(scaled, 1 / LARGEST_INPUT, ZERO_POINT, part) for part in self._parts]
-        return torch.cat(parts, dim=1).mul_(largest)
+        return torch.cat(parts, dim=1).mul_(magnitude)
 
     def _dense(self, inputs: torch.Tensor) -> torch.Tensor:
         """Block by block, so that no float32 copy of a large matrix is made."""

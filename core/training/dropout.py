@@ -1,7 +1,7 @@
 """Dropout for training on a CPU: one random byte a value, eight of them drawn at once.
 
-torch draws one number after the other there, which took a fifth of a LoRA step on Gemma 270M, whose adapter has a
-dropout before each of its 126 layers. Bytes come from torch's own generator, so that seeds and exact resume hold.
+torch draws one number after the other there, before each layer of an adapter (126 in Gemma 270M). Bytes come from
+torch's own generator, so that seeds and exact resume hold.
 """
 
 from __future__ import annotations
