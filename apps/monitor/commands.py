@@ -22,7 +22,7 @@ from core.errors import DataError, NotFoundError, TrifoliumError
 from core.events import Log, OnEvent
 
 if TYPE_CHECKING:
-    from apps.monitor.records import IngestReport
+    from apps.monitor.intake_records import IngestReport
     from apps.monitor.service import MonitorService
 
 app = typer.Typer(help="The financial sentiment monitor.", no_args_is_help=True, add_completion=False)
@@ -99,7 +99,7 @@ def ingest(
 
     A file that cannot be read costs no other one: it is named, and the exit code is 1.
     """
-    from apps.monitor.records import IngestReport
+    from apps.monitor.intake_records import IngestReport
 
     files, report, failures = list[Path](), IngestReport(), list[TrifoliumError]()
     for path in paths:
@@ -126,8 +126,7 @@ def _taken_in(service: "MonitorService", file: Path, source: str, on_event: OnEv
     from apps.monitor.source_files import numbered_rows
 
     on_event(Log(f"Reading {file.name} …"))
-    rows = (row for _, row in numbered_rows(file))
-    return service.ingest_rows(rows, source=source or file.stem, on_event=on_event)
+    return service.ingest_rows(numbered_rows(file), source=source or file.stem, on_event=on_event)
 
 
 @app.command()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from apps import terminal
 from apps.monitor.alert_records import BacktestReport, State, Transition
-from apps.monitor.records import IngestReport, Point, Reading
+from apps.monitor.intake_records import DateProblem, IngestReport, RowProblem
+from apps.monitor.records import Point, Reading
 from apps.monitor.wire_alerts import BacktestJson, TransitionJson
 from apps.monitor.wire_records import IngestJson, PointJson, ReadingJson, as_json
 
 if TYPE_CHECKING:
-    from apps.monitor.records import ReplayStep
+    from apps.monitor.intake_records import ReplayStep
     from apps.monitor.service import MonitorService
 
 MOST_PROBLEMS = 50
@@ -78,9 +79,19 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         terminal.say(
             f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"
         )
-    for one in report.problems[:MOST_PROBLEMS]:
-        terminal.say(f"  row {one.row}: {one.reason}", style="yellow")
-    more = report.dropped - min(len(report.problems), MOST_PROBLEMS)
+    if report.undated:
+        terminal.say(
+            f"  {report.undated} undated: no date that can be used, so they count at the moment they came in", "yellow"
+        )
+    _show_rows(report.date_problems, len(report.date_problems))
+    _show_rows(report.problems, report.dropped)
+
+
+def _show_rows(problems: Sequence[RowProblem | DateProblem], total: int) -> None:
+    """Where each row stands and what is the matter with it, the first ones."""
+    for one in problems[:MOST_PROBLEMS]:
+        terminal.say(f"  {one.row}: {one.reason}", style="yellow")
+    more = total - min(len(problems), MOST_PROBLEMS)
     if more > 0:
         terminal.say(f"  … and {more} more", style="yellow")
 

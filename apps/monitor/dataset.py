@@ -13,9 +13,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.monitor.companies import Company, read_companies
+from apps.monitor.intake_records import RowProblem
 from apps.monitor.labelled import LabelledCompany, LabelledItem, located
 from apps.monitor.public_files import table
-from apps.monitor.records import Label, RowProblem
+from apps.monitor.records import Label
 from apps.monitor.rows import RowRules, item_from_row
 from apps.monitor.shown import shown
 from core.errors import DataError, NotFoundError

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from apps.monitor.alert_desk import AlertDesk
 from apps.monitor.alert_records import Transition
-from apps.monitor.records import IngestReport, NewsItem, Reading, SeriesKey, StoredItem, Story
+from apps.monitor.intake_records import IngestReport
+from apps.monitor.records import NewsItem, Reading, SeriesKey, StoredItem, Story
 from apps.monitor.rows import Taken
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
@@ -175,7 +176,8 @@ class Intake:
             "garbled": taken.garbled, "zoneless": taken.zoneless,
         }  # fmt: skip
         marked: dict[str, Any] = {name: int(flag) for name, flag in flags.items()}
-        batch.report += IngestReport(added=1, **marked)
+        doubted = (taken.date_problem,) if taken.date_problem else ()
+        batch.report += IngestReport(added=1, **marked, date_problems=doubted)
         for name in (name for name, flag in flags.items() if flag):
             batch.count(item.source, name)
         batch.heard_at.setdefault(item.source, []).append(item.received_at)

@@ -8,13 +8,13 @@ from typing import Any
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
 from apps.monitor.companies import Company, read_companies
+from apps.monitor.intake_records import IngestReport
 from apps.monitor.records import (
     Correction,
     DriftRow,
     FeedEntry,
     FeedQuery,
     HeatCell,
-    IngestReport,
     Mover,
     NewsItem,
     Point,
@@ -23,7 +23,7 @@ from apps.monitor.records import (
     Span,
     Story,
 )
-from apps.monitor.rows import RowRules, Taken, item_from_row, take_rows
+from apps.monitor.rows import NamedRow, RowRules, Taken, item_from_row, take_rows
 from apps.monitor.sources import rules_of
 from apps.monitor.starting import SAMPLE
 from core.errors import DataError, NotFoundError, known_names
@@ -49,15 +49,12 @@ class ItemCases(Cases):
 
     def ingest_rows(
         self,
-        rows: Iterable[Mapping[str, Any] | DataError],
+        rows: Iterable[NamedRow],
         source: str = "push",
         now: datetime | None = None,
         on_event: OnEvent = ignore,
     ) -> IngestReport:
-        """The same for raw rows (HTTP, files); a bad row is reported by number and never loses another.
-
-        A row that could not even be read comes as its error.
-        """
+        """The same for raw rows (HTTP, files); a bad row is reported by its name and never loses another."""
         now = now or utc_now()
         own = self.settings.monitor.intake
         with self._store.reading() as work:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.monitor.records import IngestReport, RowProblem
+from apps.monitor.intake_records import IngestReport, RowProblem
 from apps.monitor.rows import Taken, take_rows
 from apps.monitor.source_records import POLLED, Source, SourceState
 from apps.monitor.sources import Fetched, Limits, fetch, next_look, rules_of

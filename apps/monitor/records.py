@@ -1,12 +1,12 @@
 """The monitor's nouns as frozen records that check themselves when made; code further in trusts them.
 
 They know nothing of files, tables, models or pages. Every moment carries a time zone. Nouns of alerts are in
-``alert_records``.
+``alert_records``, what became of a batch is in ``intake_records``.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -247,51 +247,6 @@ def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class RowProblem:
-    """A row that was not taken: its number or id, and one sentence."""
-
-    row: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What became of a batch. ``added`` + ``duplicates`` + ``dropped`` is what came in.
-
-    ``reposts`` (of the added: near-duplicates of a known story), ``late`` (their window was over), ``undated``,
-    ``shortened``, ``garbled`` (broken encoding mended) and ``zoneless`` (a date that does not say its zone, read in its
-    source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
-    reason (``empty``, ``malformed``).
-    """
-
-    added: int = 0
-    duplicates: int = 0
-    reposts: int = 0
-    late: int = 0
-    undated: int = 0
-    shortened: int = 0
-    garbled: int = 0
-    zoneless: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
-    problems: tuple[RowProblem, ...] = ()
-    transitions: int = 0
-
-    @property
-    def dropped(self) -> int:
-        return sum(self.counts.values())
-
-    def __add__(self, other: "IngestReport") -> "IngestReport":
-        names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "transitions")
-        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
-        reasons = {*self.counts, *other.counts}
-        counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in sorted(reasons)}
-        return IngestReport(**sums, counts=counts, problems=(*self.problems, *other.problems)[:MOST_PROBLEMS])
-
-
-MOST_PROBLEMS = 100  # kept per batch, so that a broken feed of a million rows fits the report
-
-
-@dataclass(frozen=True, slots=True)
 class Story:
     """Near-duplicates told once: ``items`` is how many were seen, ``reach`` the sum of theirs."""
 
@@ -358,17 +313,6 @@ class Mover:
     before: Point
     polarity_change: float
     share_change: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayStep:
-    """Where a replay stands: the stream's own time, items done, what became of them, alerts raised so far."""
-
-    clock: datetime
-    done: int
-    total: int
-    report: IngestReport
-    firings: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from apps.monitor.alert_records import Transition
 from apps.monitor.backtest import is_firing
 from apps.monitor.history import steps
 from apps.monitor.intake import Intake, Reads
-from apps.monitor.records import IngestReport, Reading, ReplayStep
+from apps.monitor.intake_records import IngestReport, ReplayStep
+from apps.monitor.records import Reading
 from apps.monitor.rows import RowRules, Taken, take_rows
 from apps.monitor.source_files import numbered_rows
 
@@ -25,7 +26,7 @@ BEHIND = 10  # niceness of a replay that goes on behind
 
 def read_dated(path: Path, rules: RowRules) -> tuple[list[Taken], IngestReport]:
     """A file's items in order of receipt; undated ones cannot be played and are reported."""
-    taken, problems = take_rows((row for _, row in numbered_rows(path)), rules, received_at=None)
+    taken, problems = take_rows(numbered_rows(path), rules, received_at=None)
     return sorted(taken, key=lambda one: (one.item.received_at, one.item.id)), problems
 
 

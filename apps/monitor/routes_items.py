@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 
 from apps.monitor.http_service import Service
 from apps.monitor.records import FeedQuery, Label, Span
+from apps.monitor.rows import numbered
 from apps.monitor.wire import NewCorrection, NewItems, Texts
 from apps.monitor.wire_records import (
     CellJson,
@@ -30,9 +31,10 @@ MOST_WINDOWS = 20_000  # of one answer: two weeks of minutes
 def push(body: NewItems, service: Service) -> Any:
     """Send items. Idempotent: one sent again (same id, or same content) is counted as a duplicate and changes nothing.
 
-    A row that cannot be taken is named in ``problems`` and loses no other.
+    A row that cannot be taken is named in ``problems`` and loses no other; one whose date cannot be used is taken and
+    counts at the moment it came in: ``date_problems`` says which and why.
     """
-    return service.ingest_rows(body.items, source=body.source)
+    return service.ingest_rows(numbered(body.items), source=body.source)
 
 
 @router.post("/classify", tags=["items"], response_model=list[ReadingJson])

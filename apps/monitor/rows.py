@@ -8,17 +8,20 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from html.parser import HTMLParser
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, TypeAlias
 
-from apps.monitor.records import MOST_PROBLEMS, IngestReport, NewsItem, RowProblem
+from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport, RowProblem
+from apps.monitor.records import NewsItem
+from apps.monitor.row_dates import doubt, parse_moment, zoneless
 from core.errors import DataError
 from core.text import language as language_of
+
+Row: TypeAlias = Mapping[str, Any] | DataError  # one that cannot even be read is its error
+NamedRow: TypeAlias = tuple[str, Row]  # with where it stands: file and line, or its number in a request
 
 # our field -> the names files and feeds give it, the first one found is taken
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -34,8 +37,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "reach": ("reach",),
     "tickers": ("tickers", "ticker", "symbols"),
 }
-AHEAD = timedelta(hours=26)  # a zone read wrongly puts a date at most this far into the future; more is a mistake
-_ZH_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日(?:\s*(\d{1,2})[::](\d{2})(?:[::](\d{2}))?)?")
 _TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
 _BLANK = re.compile(r"[ \t\r\f\v ]+")
 
@@ -55,22 +56,24 @@ class RowRules:
 
 @dataclass(frozen=True)
 class Taken:
-    """The item, and what had to be done for it."""
+    """The item, and what had to be done for it; ``date_problem`` when it had a date that is not used."""
 
     item: NewsItem
     undated: bool = False
+    date_problem: DateProblem | None = None
     shortened: bool = False
     garbled: bool = False
     zoneless: bool = False
 
 
-def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime | None) -> Taken:
+def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime | None, name: str = "") -> Taken:
     """The row as an item; ``DataError`` when it has no text or a field cannot be read.
 
     ``received_at`` None is for history: an item that does not say when it was received was when it was published.
 
     A date that is missing, unreadable or not to be believed (far ahead of its receipt, older than ``oldest_days``)
-    leaves the item undated rather than out. Without an id the item's content is its id.
+    leaves the item undated rather than out, and is named with the row's ``name``. Without an id the item's content is
+    its id.
     """
     if not isinstance(row, Mapping):
         raise DataError(f"A row must have named fields, got {type(row).__name__}.")
@@ -82,10 +85,11 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     if not title and not text:
         raise DataError("The row has neither title nor text.")
     if received is None:
-        raise DataError("The row has no date, so it has no place in history.")
+        raise DataError(_no_place(given["published_at"]))
     shortened = len(text) > rules.longest_text or len(title) > 2000
     text, title = text[: rules.longest_text], title[:2000]
-    published = believable(said, received, rules.oldest_days)
+    why = doubt(given["published_at"], said, received, rules.oldest_days)
+    published = None if said is None or why else min(said, received)  # one slightly ahead of its receipt is the receipt
     source = str(given["source"] or rules.source).strip()[:200] or rules.source
     url = str(given["url"] or "").strip()[:2000]
     item = NewsItem(
@@ -104,27 +108,39 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     return Taken(
         item,
         undated=published is None,
+        date_problem=DateProblem(name, _text_id(given["published_at"])[:60], why) if why else None,
         shortened=shortened,
         garbled=title_mended or text_mended,
         zoneless=published is not None and zoneless(given["published_at"]),
     )
 
 
+def _no_place(value: Any) -> str:
+    if value is None:
+        return "The row has no date, so it has no place in history."
+    return f"The date '{_text_id(value)[:60]}' cannot be read, so the row has no place in history."
+
+
+def numbered(rows: Iterable[Row]) -> Iterator[NamedRow]:
+    """Rows that stand in no file, named by their number."""
+    return ((str(number), row) for number, row in enumerate(rows, 1))
+
+
 def take_rows(
-    rows: Iterable[Mapping[str, Any] | DataError], rules: RowRules, received_at: datetime | None, first: int = 1
+    rows: Iterable[NamedRow], rules: RowRules, received_at: datetime | None
 ) -> tuple[list[Taken], IngestReport]:
-    """All rows that can be taken, and a report that counts and names the others; the first has number ``first``."""
+    """All rows that can be taken, and a report that counts and names the others."""
     taken: list[Taken] = []
     problems: list[RowProblem] = []
     reasons: Counter[str] = Counter()
-    for number, row in enumerate(rows, first):
+    for name, row in rows:
         try:
             if isinstance(row, DataError):
                 raise row
-            taken.append(item_from_row(row, rules, received_at))
+            taken.append(item_from_row(row, rules, received_at, name))
         except DataError as error:
             reasons["empty" if "neither title nor text" in str(error) else "malformed"] += 1
-            problems.append(RowProblem(str(number), str(error)))
+            problems.append(RowProblem(name, str(error)))
     return taken, IngestReport(counts=dict(reasons), problems=tuple(problems[:MOST_PROBLEMS]))
 
 
@@ -198,59 +214,6 @@ def plain(markup: str) -> str:
     parser.feed(markup)
     parser.close()
     return "".join(parser.parts).strip()
-
-
-def parse_moment(value: Any, zone: str = "UTC") -> datetime | None:
-    """A moment in UTC, or None when there is none to be read.
-
-    Reads ISO 8601, RFC 2822, Chinese dates and Unix time (seconds, milliseconds); one without a zone is in ``zone``.
-
-    >>> parse_moment("2026年3月1日 08:30", "Asia/Shanghai").isoformat()
-    '2026-03-01T00:30:00+00:00'
-    """
-    found = _found(value)
-    try:
-        return found and (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def zoneless(value: Any) -> bool:
-    """Whether there is a moment that does not say its zone."""
-    found = _found(value)
-    return found is not None and found.tzinfo is None
-
-
-def _found(value: Any) -> datetime | None:
-    """The moment as written, None when there is none to be read."""
-    if value is None or isinstance(value, bool) or value == "":
-        return None
-    try:
-        return value if isinstance(value, datetime) else _read(value)
-    except (ValueError, OverflowError, OSError, TypeError, IndexError):
-        return None
-
-
-def _read(value: Any) -> datetime | None:
-    if isinstance(value, int | float) or re.fullmatch(r"\d{9,13}(\.\d+)?", str(value).strip()):
-        seconds = float(value)
-        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-    text = str(value).strip()
-    if found := _ZH_DATE.search(text):
-        return datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
-    try:
-        return datetime.fromisoformat(text.replace("/", "-"))
-    except ValueError:
-        found_date = parsedate_to_datetime(text)
-        minus_zero = text.endswith("-0000")  # RFC 2822: the zone is not known, which parsedate leaves naive
-        return found_date.replace(tzinfo=UTC) if minus_zero else found_date
-
-
-def believable(moment: datetime | None, received: datetime, oldest_days: int) -> datetime | None:
-    """The published moment if it can be true; one slightly ahead of its receipt is the receipt."""
-    if moment is None or moment > received + AHEAD or moment < received - timedelta(days=oldest_days):
-        return None
-    return min(moment, received)
 
 
 def _value(row: Mapping[str, Any], name: str, columns: Mapping[str, str]) -> Any:

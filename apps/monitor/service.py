@@ -23,11 +23,12 @@ from apps.monitor.backtest import Bench, is_firing
 from apps.monitor.cases import utc_now
 from apps.monitor.delivery import Courier
 from apps.monitor.intake import Reads
+from apps.monitor.intake_records import IngestReport, ReplayStep
 from apps.monitor.item_cases import ItemCases
 from apps.monitor.live import Loop
 from apps.monitor.notifiers import send
 from apps.monitor.polling import Poller, PollSettings
-from apps.monitor.records import IngestReport, ReplayStep, Span
+from apps.monitor.records import Span
 from apps.monitor.replay import Player, Progressing, read_dated
 from apps.monitor.rows import RowRules, Taken
 from apps.monitor.settings import MonitorSettings

@@ -1,24 +1,26 @@
-"""Rows of csv and jsonl files: whole, or what was added since the last look. One bad row never loses another."""
+"""Rows of csv and jsonl files with the line each begins on: whole, or what was added since the last look.
+
+One bad row never loses another.
+"""
 
 import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
 
+from apps.monitor.rows import NamedRow, Row
 from core.errors import DataError, NotFoundError
 from core.text import delimiter_of
 
-Row: TypeAlias = Mapping[str, Any] | DataError
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 LARGEST_ROW = 5_000_000  # bytes; a longer line is no row but a broken file
 _ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese desks still write GBK; gb18030 reads every GBK file
 
 
-def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """(row number, row) of a whole file; a row that cannot be read is its error.
+def numbered_rows(path: Path) -> Iterator[NamedRow]:
+    """(file:line, row) of a whole file; a row that cannot be read is its error.
 
     ``NotFoundError`` without the file, ``DataError`` for a kind that is not csv, tsv or jsonl.
     """
@@ -28,15 +30,20 @@ def numbered_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raw = path.read_bytes()
     except OSError as error:
         raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
-    yield from parse(raw, path.suffix.lower())
+    return named(path.name, parse(raw, path.suffix.lower()))
+
+
+def named(file: str, rows: Iterator[tuple[int, Row]]) -> Iterator[NamedRow]:
+    """Rows named by file and line, as editors and compilers do."""
+    return ((f"{file}:{line}", row) for line, row in rows)
 
 
 def parse(
     raw: bytes, suffix: str, header: list[str] | None = None, first: int = 1, delimiter: str = ""
-) -> Iterator[tuple[str, Row]]:
-    """Rows of bytes; ``header`` and ``delimiter`` are the csv's when the bytes do not begin with it.
+) -> Iterator[tuple[int, Row]]:
+    """Rows of bytes with their lines (of a JSON list: their number).
 
-    ``first`` is the first row's number.
+    ``header`` and ``delimiter`` are the csv's when the bytes do not begin with it, ``first`` is the first byte's line.
     """
     text = decoded(raw)
     if suffix in (".csv", ".tsv"):
@@ -61,26 +68,29 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _csv_rows(text: str, delimiter: str, header: list[str] | None, first: int) -> Iterator[tuple[str, Row]]:
+def _csv_rows(text: str, delimiter: str, header: list[str] | None, first: int) -> Iterator[tuple[int, Row]]:
     csv.field_size_limit(LARGEST_ROW)
-    reader = csv.DictReader(io.StringIO(text.replace("\0", ""), newline=""), fieldnames=header, delimiter=delimiter)
-    number = first
+    names = [name.strip() for name in header or ()]
+    reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter)
     while True:
+        line = first + reader.line_num  # a cell may go over several lines: the row is named by its first
         try:
-            row = next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield str(number), DataError(f"The row is no sound csv: {error}.")
-        else:
-            yield str(number), {str(name).strip(): value for name, value in row.items() if name is not None}
-        number += 1
+            yield line, DataError(f"The row is no sound csv: {error}.")
+            continue
+        if not names:
+            names = [name.strip() for name in cells]
+        elif cells:
+            yield line, dict(zip(names, cells, strict=False))
 
 
-def _json_lines(text: str, first: int) -> Iterator[tuple[str, Row]]:
-    for number, line in enumerate(text.split("\n"), first):
-        if line.strip():
-            yield str(number), _json_row(line)
+def _json_lines(text: str, first: int) -> Iterator[tuple[int, Row]]:
+    for line, content in enumerate(text.split("\n"), first):
+        if content.strip():
+            yield line, _json_row(content)
 
 
 def _json_row(line: str) -> Row:
@@ -91,16 +101,16 @@ def _json_row(line: str) -> Row:
     return value if isinstance(value, dict) else DataError(f"The line must be a JSON object, got {line.strip()[:60]}.")
 
 
-def _json_list(text: str) -> Iterator[tuple[str, Row]]:
+def _json_list(text: str) -> Iterator[tuple[int, Row]]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"The file is no sound JSON: {error}.") from None
     for number, value in enumerate(values, 1):
-        yield str(number), value if isinstance(value, dict) else DataError("The entry must be a JSON object.")
+        yield number, value if isinstance(value, dict) else DataError("The entry must be a JSON object.")
 
 
-def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], str]:
+def added(path: Path, place: str, largest: int) -> tuple[list[NamedRow], str]:
     """Rows written to a growing file since ``place``, and the new place.
 
     Only whole lines are taken: one that is still being written waits. A file that became shorter or begins otherwise
@@ -124,7 +134,7 @@ def added(path: Path, place: str, largest: int) -> tuple[list[tuple[str, Row]], 
     if not whole and len(raw) >= largest:
         raise DataError(f"'{path.name}' has a line of more than {largest} bytes.")
     header, delimiter, first = _header(path, head, offset, lines)
-    rows = list(parse(whole, path.suffix.lower(), header, first, delimiter)) if whole else []
+    rows = list(named(path.name, parse(whole, path.suffix.lower(), header, first, delimiter))) if whole else []
     end, seen = offset + len(whole), lines + whole.count(b"\n")
     return rows, f"{end}:{seen}:{_mark(head, end)}"
 
@@ -143,7 +153,7 @@ def _mark(head: bytes, offset: int) -> str:
 
 
 def _header(path: Path, head: bytes, offset: int, lines: int) -> tuple[list[str] | None, str, int]:
-    """A csv's header and delimiter where the bytes that follow do not begin with them, and the next row's number."""
+    """A csv's header and delimiter where the bytes that follow do not begin with them, and the next line's number."""
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".tsv"):
         return None, "", lines + 1
@@ -151,4 +161,4 @@ def _header(path: Path, head: bytes, offset: int, lines: int) -> tuple[list[str]
         return None, "", 1
     first = decoded(head.split(b"\n", 1)[0]).rstrip("\r")
     delimiter = _delimiter(suffix, first)
-    return next(csv.reader([first], delimiter=delimiter)), delimiter, lines
+    return next(csv.reader([first], delimiter=delimiter)), delimiter, lines + 1

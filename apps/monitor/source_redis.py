@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apps.monitor.source_files import Row
+from apps.monitor.rows import Row
 from core.errors import DataError, MissingExtraError, RemoteError
 
 IDLE_MS = 60_000  # an entry taken and not acknowledged for so long belongs to nobody

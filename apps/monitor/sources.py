@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from apps.monitor import source_feeds, source_redis
-from apps.monitor.rows import RowRules
-from apps.monitor.source_files import SUFFIXES, Row, added
+from apps.monitor.rows import NamedRow, RowRules, numbered
+from apps.monitor.source_files import SUFFIXES, added
 from apps.monitor.source_records import Source, SourceKind, SourceState
 from core.errors import BusyError, DataError, NotFoundError, RemoteError, TrifoliumError
 
@@ -30,7 +30,7 @@ class Limits:
 class Fetched:
     """Rows, the bookmark to keep once they are stored, and what to do then; ``more`` is there to be fetched at once."""
 
-    rows: Sequence[Row]
+    rows: Sequence[NamedRow]
     place: Mapping[str, str] = field(default_factory=dict)
     done: Callable[[], None] = lambda: None
     problems: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ def _rss(source: Source, state: SourceState, limits: Limits) -> Fetched:
     answer = source_feeds.get(source.address, state.place, limits.timeout_s, limits.largest)
     if answer.body is None:
         return Fetched([], state.place)
-    return Fetched(source_feeds.feed_rows(answer, source.address), answer.place)
+    return Fetched(list(numbered(source_feeds.feed_rows(answer, source.address))), answer.place)
 
 
 def _page(source: Source, state: SourceState, limits: Limits) -> Fetched:
@@ -56,12 +56,12 @@ def _page(source: Source, state: SourceState, limits: Limits) -> Fetched:
     if answer.body is None:
         return Fetched([], state.place)
     rows, mark = source_feeds.page_rows(answer, source.address, state.place.get("text", ""))
-    return Fetched(rows, {**answer.place, "text": mark})
+    return Fetched(list(numbered(rows)), {**answer.place, "text": mark})
 
 
 def _file(source: Source, state: SourceState, limits: Limits) -> Fetched:
     rows, place = added(Path(source.address).expanduser(), state.place.get("at", ""), limits.largest)
-    return Fetched([row for _, row in rows], {"at": place}, more=bool(rows))
+    return Fetched(rows, {"at": place}, more=bool(rows))
 
 
 def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
@@ -69,13 +69,13 @@ def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
     folder = Path(source.address).expanduser()
     if not folder.is_dir():
         raise NotFoundError(f"Folder '{folder}' of source '{source.name}' does not exist.")
-    rows: list[Row] = []
+    rows: list[NamedRow] = []
     place: dict[str, str] = {}
     problems = []
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:MOST_FILES]:
         try:
             found, place[path.name] = added(path, state.place.get(path.name, ""), limits.largest)
-            rows += [row for _, row in found]
+            rows += found
         except TrifoliumError as error:
             problems.append(str(error))
     return Fetched(rows, place, problems=tuple(problems), more=bool(rows))
@@ -85,7 +85,7 @@ def _redis(source: Source, state: SourceState, limits: Limits) -> Fetched:
     stream, group = source.options.get("stream", "news"), source.options.get("group", "trifolium")
     consumer = source.options.get("consumer") or source_redis.name()
     rows, acknowledge = source_redis.take(source.address, stream, group, consumer, limits.timeout_s)
-    return Fetched(rows, {}, acknowledge)
+    return Fetched(list(numbered(rows)), {}, acknowledge)
 
 
 _READERS: Mapping[SourceKind, Callable[[Source, SourceState, Limits], Fetched]] = {

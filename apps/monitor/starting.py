@@ -10,7 +10,8 @@ from typing import Any
 
 from apps.monitor.alert_records import Channel, Incident
 from apps.monitor.replay import read_dated
-from apps.monitor.rows import RowRules, Taken, parse_moment
+from apps.monitor.row_dates import parse_moment
+from apps.monitor.rows import RowRules, Taken
 from apps.monitor.rules import parse_rules
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import Source, SourceKind

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from apps.monitor.intake_records import DateDoubt
 from apps.monitor.records import Label
 
 
@@ -167,14 +168,26 @@ class MoverJson(RecordJson):
 
 
 class ProblemJson(RecordJson):
-    """A row that was not taken, by number or id, with the reason."""
+    """A row that was not taken, by its number (of a file: file and line), with the reason."""
 
     row: str
     reason: str
 
 
+class DateProblemJson(RecordJson):
+    """A row taken without its date, named as above: the value found, and why it is not used."""
+
+    row: str
+    value: str
+    why: DateDoubt
+    reason: str
+
+
 class IngestJson(RecordJson):
-    """What became of a batch: ``added`` + ``duplicates`` + ``dropped`` is what came in."""
+    """What became of a batch: ``added`` + ``duplicates`` + ``dropped`` is what came in.
+
+    ``undated`` counts at the moment it came in; those of them that had a date are named in ``date_problems``.
+    """
 
     added: int
     duplicates: int
@@ -187,6 +200,7 @@ class IngestJson(RecordJson):
     zoneless: int
     transitions: int
     problems: list[ProblemJson]
+    date_problems: list[DateProblemJson]
 
 
 class CorrectionJson(RecordJson):

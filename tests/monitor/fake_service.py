@@ -29,26 +29,26 @@ from apps.monitor.alert_records import (
     Transition,
     Why,
 )
+from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, RowProblem
 from apps.monitor.records import (
     TOPICS,
     Correction,
     FeedEntry,
     HeatCell,
-    IngestReport,
     Mover,
     NewsItem,
     Point,
     Reading,
-    RowProblem,
     Sentiment,
     SeriesKey,
     Span,
     Story,
     TopicScore,
 )
+from apps.monitor.rows import NamedRow
 from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
-from core.errors import BusyError, ConflictError, NotFoundError, RemoteError, known_names
+from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
 from core.events import Progress, ignore
 from tests.monitor.fake_rows import MOODS, NOW, TOML, count, entries, entry
 
@@ -115,15 +115,18 @@ class FakeMonitor:
         return NOW
 
     def ingest_rows(
-        self, rows: Iterable[Mapping[str, Any]], source: str = "push", now: Any = None, on_event: Any = None
+        self, rows: Iterable[NamedRow], source: str = "push", now: Any = None, on_event: Any = None
     ) -> IngestReport:
-        known, added, doubles, bad = {one.item.id for one in self.rows}, 0, 0, []
-        for number, row in enumerate(rows, 1):
+        known, added, doubles, bad, dates = {one.item.id for one in self.rows}, 0, 0, [], []
+        for name, row in rows:
+            if isinstance(row, DataError):
+                bad.append(RowProblem(name, str(row)))
+                continue
             title = str(row.get("title") or row.get("text") or "")
             if title == "boom":
                 raise ZeroDivisionError("/secret/path")
             if not title.strip():
-                bad.append(RowProblem(str(row.get("id") or number), "The item has neither title nor text."))
+                bad.append(RowProblem(name, "The item has neither title nor text."))
             elif str(row.get("id")) in known:
                 doubles += 1
             else:
@@ -132,7 +135,11 @@ class FakeMonitor:
                     entry(str(row.get("id")), title, "neutral", "macro", "", 0, str(row.get("source") or source))
                 )
                 added += 1
-        return IngestReport(added, doubles, counts={"malformed": len(bad)} if bad else {}, problems=tuple(bad))
+                if row.get("date") == "soon":
+                    dates.append(DateProblem(name, "soon", DateDoubt.UNREADABLE))
+        counts = {"malformed": len(bad)} if bad else {}
+        return IngestReport(added, doubles, undated=len(dates), counts=counts, problems=tuple(bad),
+                            date_problems=tuple(dates))  # fmt: skip
 
     def classify(self, texts: Sequence[str]) -> list[Reading]:
         if "busy" in texts:

@@ -68,10 +68,21 @@ def test_ingest_counts_and_names_each_row_not_taken(run, fake, capsys, tmp_path)
     assert run("ingest", str(path)) == 0
     shown = capsys.readouterr().out
     assert "1 added, 1 duplicates, 1 dropped" in shown
-    assert "row x2: The item has neither title nor text." in shown
+    assert "stream.jsonl:3: The item has neither title nor text." in shown
     assert fake.entry("x1").item.source == "stream"
     assert run("ingest", "--json", "--source", "desk", str(tmp_path)) == 0
     assert json.loads(capsys.readouterr().out)["duplicates"] == 2
+
+
+def test_ingest_names_the_line_of_each_broken_row_and_of_each_date_it_cannot_use(run, fake, capsys, tmp_path):
+    path = tmp_path / "torn.jsonl"
+    path.write_text('{"id": "t1", "title": "One"}\n\n{"title": torn\n{"id": "t2", "title": "Two", "date": "soon"}\n')
+    assert run("ingest", str(path)) == 0
+    shown = capsys.readouterr().out
+    assert "2 added, 0 duplicates, 1 undated, 1 dropped" in shown
+    assert "torn.jsonl:3: The line is no JSON: '{\"title\": torn'." in shown
+    assert "torn.jsonl:4: The date 'soon' cannot be read" in shown
+    assert "1 undated: no date that can be used, so they count at the moment they came in" in shown
 
 
 def test_a_file_that_cannot_be_read_costs_no_other_one_and_is_named(run, fake, capsys, tmp_path):
@@ -251,7 +262,7 @@ def test_an_error_is_one_sentence_with_the_right_exit_code(run, fake, capsys, li
 
 
 def test_words_of_the_news_cannot_steer_the_teams_terminal(run, fake, capsys):
-    fake.ingest_rows([{"id": "e", "title": "\x1b[2Jgone [bold]markup[/bold]"}])
+    fake.ingest_rows([("1", {"id": "e", "title": "\x1b[2Jgone [bold]markup[/bold]"})])
     assert run("feed") == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown

@@ -6,6 +6,7 @@ import pytest
 
 from apps.monitor.alert_records import State
 from apps.monitor.records import FeedQuery, SeriesKey, Span
+from apps.monitor.rows import numbered
 from core.errors import DataError, TrifoliumError
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
 from tests.monitor.lexicon import LexiconReader
@@ -171,10 +172,13 @@ def test_bad_rows_are_named_and_the_others_kept(service):
         DataError("The line is no JSON."),
         {"id": "6", "title": "Cora Foods profit rises", "published_at": "not a date"},
     ]
-    report = service.ingest_rows(rows, source="desk", now=NOW)
+    report = service.ingest_rows(numbered(rows), source="desk", now=NOW)
     assert (report.added, report.undated, dict(report.counts)) == (2, 1, {"empty": 1, "malformed": 3})
     assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
     assert "reach must be a whole number" in report.problems[1].reason
+    assert [(one.row, one.value, one.why) for one in report.date_problems] == [("6", "not a date", "unreadable")]
+    again = service.ingest_rows(numbered(rows[5:]), source="desk", now=NOW)
+    assert (again.duplicates, again.undated, again.date_problems) == (1, 0, ())
 
 
 def test_the_feed_filters_and_finds(service):

@@ -44,11 +44,20 @@ def test_a_batch_goes_in_once_and_a_bad_row_loses_no_other(client, fake):
     ]
     first = client.post(f"{AT}/items", json={"items": rows, "source": "newsroom"}).json()
     assert (first["added"], first["duplicates"], first["dropped"]) == (2, 0, 1)
-    assert first["problems"] == [{"row": "h2", "reason": "The item has neither title nor text."}]
+    assert first["problems"] == [{"row": "2", "reason": "The item has neither title nor text."}]
     again = client.post(f"{AT}/items", json={"items": rows, "source": "newsroom"}).json()
     assert (again["added"], again["duplicates"], again["dropped"]) == (0, 2, 1)
     assert fake.entry("h3").item.title == "科凡能源：分红下调"  # without the NUL that no database keeps
     assert fake.entry("h1").item.source == "newsroom"
+
+
+def test_a_date_that_cannot_be_used_is_named_with_its_value_and_why(client):
+    rows = [{"id": "d1", "title": "Corvane opens an office"}, {"id": "d2", "title": "Corvane moves", "date": "soon"}]
+    report = client.post(f"{AT}/items", json={"items": rows}).json()
+    assert (report["added"], report["undated"]) == (2, 1)
+    (one,) = report["date_problems"]
+    assert (one["row"], one["value"], one["why"]) == ("2", "soon", "unreadable")
+    assert one["reason"].startswith("The date 'soon' cannot be read")
 
 
 def test_half_a_character_does_not_break_a_batch(client, fake):

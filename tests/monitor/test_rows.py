@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.monitor.rows import RowRules, clean, item_from_row, parse_moment, plain, take_rows
+from apps.monitor.row_dates import parse_moment
+from apps.monitor.rows import RowRules, clean, item_from_row, numbered, plain, take_rows
 from core.errors import DataError
 from tests.monitor.helpers import HOUR, NOW
 
@@ -52,6 +53,27 @@ def test_dates_that_name_no_zone_are_counted_once_for_the_whole_file():
 def test_a_date_that_cannot_be_read_or_believed_leaves_the_item_undated(text):
     one = taken(published_at=text)
     assert one.undated and one.item.published_at is None and one.item.moment == NOW
+
+
+@pytest.mark.parametrize(
+    ("date", "why"),
+    [("last Tuesday", "unreadable"), ("31.13.2026", "unreadable"), ("2031-03-16", "ahead"), ("1899-01-01", "old")],
+)
+def test_a_date_that_is_not_used_is_named_with_its_row_its_value_and_why(date, why):
+    row = {"title": "Alba Bank profit rises", "date": date}
+    (one,), _ = take_rows([("desk.csv:7", row)], RULES, NOW)
+    assert one.date_problem is not None
+    assert (one.date_problem.row, one.date_problem.value, one.date_problem.why) == ("desk.csv:7", date, why)
+    assert f"'{date}'" in one.date_problem.reason
+
+
+def test_a_date_that_is_missing_or_used_is_no_problem():
+    assert [taken(date=date).date_problem for date in ("", None, " ", "2026-03-16T08:00:00Z")] == [None] * 4
+
+
+def test_history_names_the_date_that_cannot_be_read():
+    with pytest.raises(DataError, match="The date 'soon' cannot be read, so the row has no place in history"):
+        item_from_row({"title": "x", "date": "soon"}, RULES, None)
 
 
 def test_a_date_a_little_ahead_is_its_receipt_and_one_far_ahead_is_not_believed():
@@ -107,7 +129,7 @@ def test_no_row_loses_another():
         DataError("broken line."),
         {"text": "三"},
     ]
-    good, report = take_rows(rows, RULES, NOW)
+    good, report = take_rows(numbered(rows), RULES, NOW)
     assert [one.item.full_text for one in good] == ["one", "三"]
     assert dict(report.counts) == {"empty": 1, "malformed": 3}
     assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
@@ -115,7 +137,7 @@ def test_no_row_loses_another():
 
 
 def test_a_million_bad_rows_fit_the_report():
-    _, report = take_rows(({"title": ""} for _ in range(5000)), RULES, NOW)
+    _, report = take_rows(numbered({"title": ""} for _ in range(5000)), RULES, NOW)
     assert report.dropped == 5000 and len(report.problems) == 100
 
 

@@ -9,6 +9,7 @@ import pytest
 from apps.monitor.alert_records import State, Why
 from apps.monitor.live import Loop
 from apps.monitor.records import Label, Span
+from apps.monitor.rows import numbered
 from apps.monitor.service import build
 from apps.monitor.settings import load_settings
 from apps.monitor.source_records import Source, SourceKind
@@ -178,7 +179,7 @@ def test_the_report_counts_dates_without_a_zone_and_rows_are_heard_piece_by_piec
     heard = []
     rows = [{"id": str(n), "title": f"Alba Bank wins prize {n}", "published_at": "2026-03-16 08:00"} for n in range(3)]
     rows.append({"id": "z", "title": "Cora Foods wins", "published_at": "2026-03-16T08:00:00+08:00"})
-    report = service.ingest_rows(rows, now=NOW, on_event=heard.append)
+    report = service.ingest_rows(numbered(rows), now=NOW, on_event=heard.append)
     assert (report.added, report.zoneless) == (4, 3)
     assert (heard[-1].done, heard[-1].total) == (4, 4)
 

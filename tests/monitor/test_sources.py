@@ -200,6 +200,20 @@ def test_a_csv_parted_by_semicolons_is_read_also_where_it_grows(tmp_path, servic
     assert [row["id"] for _, row in numbered_rows(path)] == ["1", "2"]
 
 
+def test_rows_are_named_by_the_line_they_begin_on_whatever_lies_between_them(tmp_path, service):
+    table, lines = tmp_path / "t.csv", tmp_path / "l.jsonl"
+    table.write_text('id,title\n1,"Alba Bank\nprofit"\n\n2,Cora Foods wins\n', encoding="utf-8")
+    lines.write_text('{"id": "1"}\n\n{"id": torn\n', encoding="utf-8")
+    assert [name for name, _ in numbered_rows(table)] == ["t.csv:2", "t.csv:5"]
+    assert [name for name, _ in numbered_rows(lines)] == ["l.jsonl:1", "l.jsonl:3"]
+    _, place = added(table, "", 20_000_000)
+    with table.open("a", encoding="utf-8") as file:
+        file.write("3,,\n")
+    service.save_source(Source("file", SourceKind.FILE, str(table)))
+    assert [name for name, _ in added(table, place, 20_000_000)[0]] == ["t.csv:6"]
+    assert [one.row for one in service.poll("file", now=NOW).problems] == ["t.csv:6"]
+
+
 def test_a_folder_gives_each_file_once_and_one_bad_file_stops_no_other(tmp_path, service):
     (tmp_path / "a.jsonl").write_text('{"id": "1", "title": "Alba Bank profit"}\n', encoding="utf-8")
     (tmp_path / "b.csv").write_bytes("id,title\n2,海岚银行被罚款\n".encode("gb18030"))

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 import streamlit as st
 
-from apps.monitor.records import IngestReport
+from apps.monitor.intake_records import IngestReport
 from apps.monitor.source_files import parse
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import one_sentence, say
@@ -71,7 +71,7 @@ def take_in(watch: "MonitorService") -> None:
 
 
 def _read(watch: "MonitorService", content: bytes, suffix: str, name: str, listen: OnEvent) -> IngestReport:
-    rows = (row for _, row in parse(content, suffix))
+    rows = ((str(line), row) for line, row in parse(content, suffix))
     return watch.ingest_rows(rows, source=name.strip() or "upload", on_event=listen)
 
 
@@ -86,7 +86,11 @@ def _show(job: Job[IngestReport]) -> None:
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
     if report.problems:
-        st.dataframe(
-            [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems[:SHOWN_PROBLEMS]],
-            hide_index=True,
-        )
+        rows = [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems]
+        st.dataframe(rows[:SHOWN_PROBLEMS], hide_index=True)
+    if report.undated:
+        st.caption(say("undated", n=report.undated))
+    if report.date_problems:
+        columns = (say("problem_row"), say("undated_date"), say("undated_why"))
+        doubted = [(one.row, one.value, say(f"date_{one.why}")) for one in report.date_problems]
+        st.dataframe([dict(zip(columns, row, strict=True)) for row in doubted[:SHOWN_PROBLEMS]], hide_index=True)

@@ -187,8 +187,20 @@ DESK: dict[str, tuple[str, str]] = {
         "{n} dates name no time zone: they were read in their source's, else as UTC.",
         "{n} 个日期没有时区，已按来源的时区读取，来源未设时按 UTC。",
     ),
-    "problem_row": ("Row", "行"),
+    "problem_row": ("Line", "行号"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
+    "undated": (
+        "{n} items have no date that can be used: they are kept and count at the moment they came in.",
+        "{n} 条没有可用的日期：已收录，按收到的时间计入。",
+    ),
+    "undated_date": ("Date found", "原日期"),
+    "undated_why": ("Why it is not used", "未采用的原因"),
+    "date_unreadable": (
+        "cannot be read; write 2026-03-01T08:30:00+08:00",
+        "无法识别，请写成 2026-03-01T08:30:00+08:00",
+    ),
+    "date_ahead": ("lies in the future", "晚于当前时间"),
+    "date_old": ("lies too far back (monitor.intake.oldest_days)", "过于久远（见 monitor.intake.oldest_days）"),
     # channels
     "channels_none": ("No channel yet: alerts show on the pages only.", "还没有通知渠道，告警仅在页面显示。"),
     "channel_add": ("Add a channel", "添加渠道"),

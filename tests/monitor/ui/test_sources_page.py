@@ -99,8 +99,19 @@ def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
         "Late": "0",
         "Not taken": "1",
     }
-    assert page.dataframe[0].value.iloc[0].tolist() == ["u2", "The item has neither title nor text."]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["2", "The item has neither title nor text."]
     assert fake.entry("u1").item.source == "desk"
+
+
+@pytest.mark.parametrize(("language", "why"), [("en", "cannot be read"), ("zh", "无法识别")])
+def test_a_date_that_cannot_be_used_is_listed_by_line_with_the_value_found(open_page, language, why):
+    page = open_page("sources", language)
+    page.file_uploader[0].upload("desk.csv", b'id,title,date\nu7,"Up\nand down",soon\nu8,Down,\n', "text/csv")
+    page = press(page, "Take in" if language == "en" else "导入")
+    assert page.session_state[JOB].wait(30)
+    line, value, said = page.run().dataframe[0].value.iloc[0].tolist()
+    assert (line, value) == ("2", "soon")
+    assert why in said
 
 
 def test_a_channel_is_tried_and_a_refusal_is_one_sentence(open_page, fake):

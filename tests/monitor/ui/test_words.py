@@ -7,6 +7,7 @@ from string import Formatter
 from apps import training_page
 from apps.monitor import ui
 from apps.monitor.alert_records import Delivery, MessageKind, Severity, State, Why
+from apps.monitor.intake_records import DateDoubt
 from apps.monitor.records import TOPICS, Label
 from apps.monitor.rules import MEASURES, SENSITIVITY, Kind
 from apps.monitor.source_records import Health, SourceKind
@@ -40,7 +41,7 @@ def test_no_string_is_written_twice_or_left_over():
     assert set(own) & set(RUN_WORDS) == {"section_compare"}  # the rules page compares rules, not runs
     made = re.compile(
         r"(page|span|label|cause|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
-        r"|done|message|delivery|drift|train|run|report|health|answer|one|so_many)_"
+        r"|date|done|message|delivery|drift|train|run|report|health|answer|one|so_many)_"
     )
     files = [*Path(ui.__file__).parent.glob("*.py"), Path(training_page.__file__)]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
@@ -52,7 +53,7 @@ def test_every_noun_the_pages_show_has_words():
     nouns = {
         "mood": Label, "topic": TOPICS, "severity": Severity, "state": State, "why": Why, "kind": Kind, "rule": Kind,
         "measure": MEASURES, "sensitivity": SENSITIVITY, "source_state": Health, "message": MessageKind,
-        "delivery": Delivery, "source_kind": SourceKind,
+        "delivery": Delivery, "date": DateDoubt, "source_kind": SourceKind,
     }  # fmt: skip
     assert [f"{name}_{one}" for name, kind in nouns.items() for one in kind if f"{name}_{one}" not in WORDS] == []
 

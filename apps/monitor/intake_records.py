@@ -1,0 +1,99 @@
+"""What became of a batch of rows: counts, rows not taken, dates not used; and the steps of a replay.
+
+Frozen records; they know no file and no door.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+MOST_PROBLEMS = 100  # kept per batch, so that a broken feed of a million rows fits the report
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """A row that was not taken: where it stands (file and line, or its number in a request), and one sentence."""
+
+    row: str
+    reason: str
+
+
+class DateDoubt(StrEnum):
+    """Why a date that was given is not used."""
+
+    UNREADABLE = "unreadable"
+    AHEAD = "ahead"  # of the moment the item came in, by more than a wrong time zone explains
+    OLD = "old"  # beyond ``monitor.intake.oldest_days``
+
+
+_DOUBTS = {
+    DateDoubt.UNREADABLE: "The date '{}' cannot be read: write it like 2026-03-01T08:30:00+08:00.",
+    DateDoubt.AHEAD: "The date '{}' lies in the future and is not believed.",
+    DateDoubt.OLD: "The date '{}' lies further back than monitor.intake.oldest_days and is not believed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DateProblem:
+    """A row that was taken without its date ``value``: it counts at the moment it came in. ``row`` as in RowProblem."""
+
+    row: str
+    value: str
+    why: DateDoubt
+
+    @property
+    def reason(self) -> str:
+        """One sentence that names the value."""
+        return _DOUBTS[self.why].format(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a batch. ``added`` + ``duplicates`` + ``dropped`` is what came in.
+
+    ``reposts`` (of the added: near-duplicates of a known story), ``late`` (their window was over), ``undated``,
+    ``shortened``, ``garbled`` (broken encoding mended) and ``zoneless`` (a date that does not say its zone, read in its
+    source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
+    reason (``empty``, ``malformed``). ``date_problems`` names those of the undated that had a date.
+    """
+
+    added: int = 0
+    duplicates: int = 0
+    reposts: int = 0
+    late: int = 0
+    undated: int = 0
+    shortened: int = 0
+    garbled: int = 0
+    zoneless: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[RowProblem, ...] = ()
+    date_problems: tuple[DateProblem, ...] = ()
+    transitions: int = 0
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.counts.values())
+
+    def __add__(self, other: "IngestReport") -> "IngestReport":
+        names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "transitions")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        reasons = {*self.counts, *other.counts}
+        counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in sorted(reasons)}
+        return IngestReport(
+            **sums,
+            counts=counts,
+            problems=(*self.problems, *other.problems)[:MOST_PROBLEMS],
+            date_problems=(*self.date_problems, *other.date_problems)[:MOST_PROBLEMS],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """Where a replay stands: the stream's own time, items done, what became of them, alerts raised so far."""
+
+    clock: datetime
+    done: int
+    total: int
+    report: IngestReport
+    firings: int
