@@ -97,7 +97,8 @@ def ingest(
 ) -> None:
     """Take in items as if they had just arrived; rows not taken are listed with the reason.
 
-    A file that cannot be read costs no other one: it is named, and the exit code is 1.
+    A file that cannot be read, or of which no row could be taken, costs no other one: it is named, and the exit code is
+    1 (2 when there was nothing else).
     """
     from apps.monitor.intake_records import IngestReport
 
@@ -110,7 +111,9 @@ def ingest(
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
         for file in files:
             try:
-                report += _taken_in(service, file, source, on_event)
+                report += (found := _taken_in(service, file, source, on_event))
+                if found.dropped and not found.added + found.duplicates:
+                    failures.append(DataError(f"No row of {file.name} could be taken: the lines above say why."))
             except (DataError, NotFoundError) as error:
                 failures.append(error if file.name in str(error) else DataError(f"{file.name}: {error}"))
     if failures and report == IngestReport():

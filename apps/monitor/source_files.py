@@ -22,7 +22,8 @@ _ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese desks still write GBK; gb18030 
 def numbered_rows(path: Path) -> Iterator[NamedRow]:
     """(file:line, row) of a whole file; a row that cannot be read is its error.
 
-    ``NotFoundError`` without the file, ``DataError`` for a kind that is not csv, tsv or jsonl.
+    ``NotFoundError`` without the file, ``DataError`` for a kind that is not csv, tsv or jsonl and, once it is read
+    through, for a file without a row.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"'{path.name}' must be one of {', '.join(SUFFIXES)}.")
@@ -30,7 +31,22 @@ def numbered_rows(path: Path) -> Iterator[NamedRow]:
         raw = path.read_bytes()
     except OSError as error:
         raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
-    return named(path.name, parse(raw, path.suffix.lower()))
+    return whole(path.name, raw)
+
+
+def whole(file: str, raw: bytes) -> Iterator[NamedRow]:
+    """Rows of a file somebody brings; ``DataError`` when it has none, which is not what she meant to bring."""
+    rows = 0
+    for rows, row in enumerate(named(file, parse(raw, Path(file).suffix.lower())), 1):  # noqa: B007 - counted
+        yield row
+    if not rows:
+        raise DataError(f"'{file}' holds no rows: {_wanted(file)}.")
+
+
+def _wanted(file: str) -> str:
+    if Path(file).suffix.lower() in (".csv", ".tsv"):
+        return "its first line must name the columns (such as published_at,title,text), each further one is an item"
+    return 'each line must be an item such as {"published_at": "2026-03-01T08:30:00+08:00", "title": "…"}'
 
 
 def named(file: str, rows: Iterator[tuple[int, Row]]) -> Iterator[NamedRow]:

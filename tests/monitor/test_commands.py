@@ -96,6 +96,27 @@ def test_a_file_that_cannot_be_read_costs_no_other_one_and_is_named(run, fake, c
     assert run("ingest", str(bad)) == 2
 
 
+def test_a_file_without_a_row_is_one_sentence_and_no_success(run, fake, capsys, tmp_path):
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "header.csv").write_text("id,title\n", encoding="utf-8")
+    for name in ("empty.csv", "header.csv"):
+        assert run("ingest", str(tmp_path / name)) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith(f"'{name}' holds no rows: its first line must name the columns")
+    stream(tmp_path, {"id": "x1", "title": "One"})
+    assert run("ingest", str(tmp_path)) == 1
+    assert "1 added" in capsys.readouterr().out
+
+
+def test_a_file_of_which_no_row_could_be_taken_is_no_success(run, fake, capsys, tmp_path):
+    path = tmp_path / "torn.jsonl"
+    path.write_text("no json\n", encoding="utf-8")
+    assert run("ingest", str(path)) == 1
+    shown = capsys.readouterr()
+    assert "torn.jsonl:1: The line is no JSON: 'no json'." in shown.out
+    assert "No row of torn.jsonl could be taken" in shown.err
+
+
 def test_a_broken_file_of_a_folder_is_named_and_the_rest_of_the_folder_comes_in(run, fake, capsys, tmp_path):
     (tmp_path / "a.json").write_text('[{"id": 1,', encoding="utf-8")
     stream(tmp_path, {"id": "x1", "title": "One"})

@@ -1,13 +1,12 @@
 """Adding a source by form, and taking in a file at once, with the report row by row."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 import streamlit as st
 
 from apps.monitor.intake_records import IngestReport
-from apps.monitor.source_files import parse
+from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import one_sentence, say
 from apps.page_parts import Job, plain, say_later, watch_job
@@ -63,16 +62,13 @@ def take_in(watch: "MonitorService") -> None:
                 if file is None:
                     st.warning(say("upload_none"))
                     return
-                content, suffix = file.getvalue(), Path(str(file.name)).suffix.lower()
-                st.session_state[JOB] = Job(
-                    lambda listen: _read(watch, content, suffix, name, listen), say("unexpected")
-                )
+                content, of = file.getvalue(), str(file.name)
+                st.session_state[JOB] = Job(lambda listen: _read(watch, of, content, name, listen), say("unexpected"))
                 st.rerun()
 
 
-def _read(watch: "MonitorService", content: bytes, suffix: str, name: str, listen: OnEvent) -> IngestReport:
-    rows = ((str(line), row) for line, row in parse(content, suffix))
-    return watch.ingest_rows(rows, source=name.strip() or "upload", on_event=listen)
+def _read(watch: "MonitorService", file: str, content: bytes, name: str, listen: OnEvent) -> IngestReport:
+    return watch.ingest_rows(whole(file, content), source=name.strip() or "upload", on_event=listen)
 
 
 def _show(job: Job[IngestReport]) -> None:
@@ -89,7 +85,7 @@ def _show(job: Job[IngestReport]) -> None:
         rows = [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems]
         st.dataframe(rows[:SHOWN_PROBLEMS], hide_index=True)
     if report.undated:
-        st.caption(say("undated", n=report.undated))
+        st.caption(say("report_undated", n=report.undated))
     if report.date_problems:
         columns = (say("problem_row"), say("undated_date"), say("undated_why"))
         doubted = [(one.row, one.value, say(f"date_{one.why}")) for one in report.date_problems]

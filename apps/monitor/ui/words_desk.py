@@ -187,9 +187,9 @@ DESK: dict[str, tuple[str, str]] = {
         "{n} dates name no time zone: they were read in their source's, else as UTC.",
         "{n} 个日期没有时区，已按来源的时区读取，来源未设时按 UTC。",
     ),
-    "problem_row": ("Line", "行号"),
+    "problem_row": ("File and line", "文件与行号"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
-    "undated": (
+    "report_undated": (
         "{n} items have no date that can be used: they are kept and count at the moment they came in.",
         "{n} 条没有可用的日期：已收录，按收到的时间计入。",
     ),

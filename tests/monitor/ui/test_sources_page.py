@@ -99,7 +99,7 @@ def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
         "Late": "0",
         "Not taken": "1",
     }
-    assert page.dataframe[0].value.iloc[0].tolist() == ["2", "The item has neither title nor text."]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["desk.jsonl:2", "The item has neither title nor text."]
     assert fake.entry("u1").item.source == "desk"
 
 
@@ -110,8 +110,17 @@ def test_a_date_that_cannot_be_used_is_listed_by_line_with_the_value_found(open_
     page = press(page, "Take in" if language == "en" else "导入")
     assert page.session_state[JOB].wait(30)
     line, value, said = page.run().dataframe[0].value.iloc[0].tolist()
-    assert (line, value) == ("2", "soon")
+    assert (line, value) == ("desk.csv:2", "soon")
     assert why in said
+
+
+def test_a_file_without_a_row_is_one_sentence(open_page):
+    page = open_page("sources")
+    page.file_uploader[0].upload("empty.csv", b"id,title\n", "text/csv")
+    page = press(page, "Take in")
+    assert page.session_state[JOB].wait(30)
+    (error,) = page.run().error
+    assert error.value.replace("\\", "").startswith("'empty.csv' holds no rows: its first line must name the columns")
 
 
 def test_a_channel_is_tried_and_a_refusal_is_one_sentence(open_page, fake):
