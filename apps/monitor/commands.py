@@ -15,14 +15,21 @@ import typer
 
 from apps import terminal
 from apps.monitor import commands_desk, commands_train
-from apps.monitor.commands_show import Follower, show_backtest, show_ingest, show_readings, show_replay, show_series
+from apps.monitor.commands_show import (
+    Follower,
+    show_backtest,
+    show_ingest,
+    show_previews,
+    show_readings,
+    show_replay,
+    show_series,
+)
 from apps.monitor.commands_train import existing
 from apps.monitor.settings import MonitorSettings, load_settings
 from core.errors import DataError, NotFoundError, TrifoliumError
 from core.events import Log, OnEvent
 
 if TYPE_CHECKING:
-    from apps.monitor.intake_records import IngestReport
     from apps.monitor.service import MonitorService
 
 app = typer.Typer(help="The financial sentiment monitor.", no_args_is_help=True, add_completion=False)
@@ -93,6 +100,9 @@ def ingest(
     ctx: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="csv or jsonl files, or folders of them.")],
     source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be taken for what; store nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Take in items as if they had just arrived; rows not taken are listed with the reason.
@@ -102,34 +112,50 @@ def ingest(
     """
     from apps.monitor.intake_records import IngestReport
 
-    files, report, failures = list[Path](), IngestReport(), list[TrifoliumError]()
+    files, failures = _all_files(paths)
+    found: dict[str, Any] = {}
+    with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
+        for file in files:
+            try:
+                found[str(file)] = _looked_at(service, file, source, dry_run, on_event)
+            except (DataError, NotFoundError) as error:
+                failures.append(error if file.name in str(error) else DataError(f"{file.name}: {error}"))
+    if failures and not found:
+        raise DataError(" ".join(str(one) for one in failures))
+    if dry_run:
+        show_previews(found, as_json)
+    else:
+        show_ingest(sum(found.values(), IngestReport()), as_json)
+    failures += [DataError(f"No row of {file} could be taken.") for file, one in found.items() if _in_vain(one)]
+    for failure in failures:
+        terminal.warn(str(failure))
+    if failures:
+        raise typer.Exit(terminal.FAILURE)
+
+
+def _all_files(paths: list[Path]) -> tuple[list[Path], list[TrifoliumError]]:
+    """The files under these paths, and what is wrong with a path that has none."""
+    files, failures = list[Path](), list[TrifoliumError]()
     for path in paths:
         try:
             files += _files(path)
         except (DataError, NotFoundError) as error:
             failures.append(error)
-    with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
-        for file in files:
-            try:
-                report += (found := _taken_in(service, file, source, on_event))
-                if found.dropped and not found.added + found.duplicates:
-                    failures.append(DataError(f"No row of {file.name} could be taken: the lines above say why."))
-            except (DataError, NotFoundError) as error:
-                failures.append(error if file.name in str(error) else DataError(f"{file.name}: {error}"))
-    if failures and report == IngestReport():
-        raise DataError(" ".join(str(one) for one in failures))
-    show_ingest(report, as_json)
-    for one in failures:
-        terminal.warn(str(one))
-    if failures:
-        raise typer.Exit(terminal.FAILURE)
+    return files, failures
 
 
-def _taken_in(service: "MonitorService", file: Path, source: str, on_event: OnEvent) -> "IngestReport":
+def _looked_at(service: "MonitorService", file: Path, source: str, dry_run: bool, on_event: OnEvent) -> Any:
+    """A file taken in (its report), or looked at only (its preview)."""
     from apps.monitor.source_files import numbered_rows
 
     on_event(Log(f"Reading {file.name} …"))
-    return service.ingest_rows(numbered_rows(file), source=source or file.stem, on_event=on_event)
+    rows, name = numbered_rows(file), source or file.stem
+    return service.preview_rows(rows, name) if dry_run else service.ingest_rows(rows, name, on_event=on_event)
+
+
+def _in_vain(found: Any) -> bool:
+    report = getattr(found, "report", found)
+    return bool(report.dropped and not report.added + report.duplicates)
 
 
 @app.command()

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from apps import terminal
 from apps.monitor.alert_records import BacktestReport, State, Transition
-from apps.monitor.intake_records import DateProblem, IngestReport, RowProblem
+from apps.monitor.intake_records import DateProblem, IngestReport, Preview, RowProblem
 from apps.monitor.records import Point, Reading
 from apps.monitor.wire_alerts import BacktestJson, TransitionJson
-from apps.monitor.wire_records import IngestJson, PointJson, ReadingJson, as_json
+from apps.monitor.wire_records import IngestJson, PointJson, PreviewJson, ReadingJson, as_json
 
 if TYPE_CHECKING:
     from apps.monitor.intake_records import ReplayStep
     from apps.monitor.service import MonitorService
 
 MOST_PROBLEMS = 50
+SHOWN_TEXT = 120  # characters of a text in a list
 BATCH = 200
 STYLES = {
     State.FIRING: "bold red",
@@ -75,6 +76,12 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
     for name in ("reposts", "late", "undated", "shortened", "garbled", "dropped"):
         counted += [f"{getattr(report, name)} {name}"] if getattr(report, name) else []
     terminal.say(", ".join(counted), style="bold")
+    _show_details(report)
+
+
+def _show_details(report: IngestReport) -> None:
+    """Columns, dates and rows that want a word."""
+    _show_use(report)
     if report.zoneless:
         terminal.say(
             f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"
@@ -85,6 +92,37 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         )
     _show_rows(report.date_problems, len(report.date_problems))
     _show_rows(report.problems, report.dropped)
+
+
+def _show_use(report: IngestReport) -> None:
+    """Which columns were taken for what, and under which source the items stand."""
+    if report.sources:
+        terminal.say(f"  source: {', '.join(report.sources)}", style="dim")
+    taken = [one if names == (one,) else f"{one} from {' and '.join(names)}" for one, names in report.columns.items()]
+    unused = f"; not used: {', '.join(report.unused)}" if report.unused else ""
+    if taken or unused:
+        terminal.say(f"  columns: {', '.join(taken) or 'none known'}{unused}", style="dim")
+
+
+def show_previews(previews: Mapping[str, Preview], json_wanted: bool) -> None:
+    """What each file would be taken for; nothing was stored."""
+    if json_wanted:
+        terminal.say_json([{"file": name, **as_json(PreviewJson, one)} for name, one in previews.items()])
+        return
+    for name, one in previews.items():
+        rows = one.report.added + one.report.dropped
+        terminal.say(f"{name}: {one.report.added} of {rows} rows could be taken in; nothing was stored", style="bold")
+        _show_details(one.report)
+        for item in one.items:
+            when = _minute(item.published_at) if item.published_at else "undated"
+            terminal.say(f"  {when}  {item.source}  {shorten(item.title)}")
+            terminal.say(f"    {shorten(item.text)}", style="dim")
+
+
+def shorten(text: str) -> str:
+    """A text on one line of a terminal."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_TEXT else f"{line[: SHOWN_TEXT - 1]}…"
 
 
 def _show_rows(problems: Sequence[RowProblem | DateProblem], total: int) -> None:

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from apps.monitor.alert_desk import AlertDesk
 from apps.monitor.alert_records import Transition
 from apps.monitor.intake_records import IngestReport
 from apps.monitor.records import NewsItem, Reading, SeriesKey, StoredItem, Story
-from apps.monitor.rows import Taken
+from apps.monitor.rows import Taken, counted
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
 from apps.monitor.store_items import Tale
@@ -24,6 +24,7 @@ from apps.monitor.trends import Deltas, add_voice, company_moods, voice
 from core.text import content_hash
 
 MOST_SOURCES = 2000  # set up by themselves from items' source names; a stream of authors is not a list of sources
+MARKS = ("reposts", "late", "undated", "shortened", "garbled", "zoneless")  # of an item, added up with its source
 LOOKED_BACK = timedelta(days=30)  # an exact copy after this is news again
 
 
@@ -171,14 +172,9 @@ class Intake:
     def _note(self, batch: _Batch, taken: Taken, is_repost: bool, keys: Iterable[SeriesKey]) -> None:
         item = taken.item
         late = item.received_at - item.moment > self._late_after
-        flags = {
-            "reposts": is_repost, "late": late, "undated": taken.undated, "shortened": taken.shortened,
-            "garbled": taken.garbled, "zoneless": taken.zoneless,
-        }  # fmt: skip
-        marked: dict[str, Any] = {name: int(flag) for name, flag in flags.items()}
-        doubted = (taken.date_problem,) if taken.date_problem else ()
-        batch.report += IngestReport(added=1, **marked, date_problems=doubted)
-        for name in (name for name, flag in flags.items() if flag):
+        found = replace(counted([taken]), reposts=int(is_repost), late=int(late))
+        batch.report += found
+        for name in (name for name in MARKS if getattr(found, name)):
             batch.count(item.source, name)
         batch.heard_at.setdefault(item.source, []).append(item.received_at)
         for key in keys:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from apps.monitor.records import NewsItem
+
 MOST_PROBLEMS = 100  # kept per batch, so that a broken feed of a million rows fits the report
 
 
@@ -55,7 +57,9 @@ class IngestReport:
     ``reposts`` (of the added: near-duplicates of a known story), ``late`` (their window was over), ``undated``,
     ``shortened``, ``garbled`` (broken encoding mended) and ``zoneless`` (a date that does not say its zone, read in its
     source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
-    reason (``empty``, ``malformed``). ``date_problems`` names those of the undated that had a date.
+    reason (``empty``, ``malformed``). ``date_problems`` names those of the undated that had a date. ``columns`` says
+    which columns of the rows were taken for each field of ours, ``unused`` which for none, ``sources`` to which sources
+    the added belong.
     """
 
     added: int = 0
@@ -70,6 +74,9 @@ class IngestReport:
     problems: tuple[RowProblem, ...] = ()
     date_problems: tuple[DateProblem, ...] = ()
     transitions: int = 0
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def dropped(self) -> int:
@@ -79,13 +86,32 @@ class IngestReport:
         names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "transitions")
         sums = {name: getattr(self, name) + getattr(other, name) for name in names}
         reasons = {*self.counts, *other.counts}
+        fields = {**self.columns, **other.columns}
         counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in sorted(reasons)}
         return IngestReport(
             **sums,
             counts=counts,
             problems=(*self.problems, *other.problems)[:MOST_PROBLEMS],
             date_problems=(*self.date_problems, *other.date_problems)[:MOST_PROBLEMS],
+            columns={one: _once(self.columns.get(one, ()), other.columns.get(one, ())) for one in fields},
+            unused=_once(self.unused, other.unused),
+            sources=_once(self.sources, other.sources),
         )
+
+
+def _once(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))[:MOST_PROBLEMS]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Rows looked at and not stored: the first items as they would be taken in, and the report there would be.
+
+    ``report.added`` is what could be taken; copies of what is stored are not looked for.
+    """
+
+    report: IngestReport
+    items: tuple[NewsItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

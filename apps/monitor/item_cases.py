@@ -8,7 +8,7 @@ from typing import Any
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
 from apps.monitor.companies import Company, read_companies
-from apps.monitor.intake_records import IngestReport
+from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.records import (
     Correction,
     DriftRow,
@@ -23,7 +23,7 @@ from apps.monitor.records import (
     Span,
     Story,
 )
-from apps.monitor.rows import NamedRow, RowRules, Taken, item_from_row, take_rows
+from apps.monitor.rows import NamedRow, RowRules, Taken, counted, item_from_row, take_rows
 from apps.monitor.sources import rules_of
 from apps.monitor.starting import SAMPLE
 from core.errors import DataError, NotFoundError, known_names
@@ -35,6 +35,7 @@ SHOWN: Mapping[Span, timedelta] = {
     Span.DAY: timedelta(days=30),
 }
 MOST_WINDOWS = 20_000  # in one answer
+PREVIEWED = 3  # items shown before a file is taken in
 EVERY = 1_000_000  # companies or topics, when none may be overlooked
 
 
@@ -56,14 +57,22 @@ class ItemCases(Cases):
     ) -> IngestReport:
         """The same for raw rows (HTTP, files); a bad row is reported by its name and never loses another."""
         now = now or utc_now()
+        taken, problems = take_rows(rows, self._rules_of(source), now)
+        return self._take(taken, now, on_event=on_event) + problems
+
+    def preview_rows(self, rows: Iterable[NamedRow], source: str = "push", now: datetime | None = None) -> Preview:
+        """What ``ingest_rows`` would make of the rows: the columns used, the first items; nothing is read or stored."""
+        taken, problems = take_rows(rows, self._rules_of(source), now or utc_now())
+        return Preview(problems + counted(taken), tuple(one.item for one in taken[:PREVIEWED]))
+
+    def _rules_of(self, source: str) -> RowRules:
+        """What a source lays down for its rows; one that nobody set up lays down nothing."""
         own = self.settings.monitor.intake
         with self._store.reading() as work:
             known = work.sources.sources().get(source)
-        rules = RowRules(source, longest_text=own.longest_text, oldest_days=own.oldest_days)
         if known is not None:
-            rules = rules_of(known[0], own.longest_text, own.oldest_days)
-        taken, problems = take_rows(rows, rules, now)
-        return self._take(taken, now, on_event=on_event) + problems
+            return rules_of(known[0], own.longest_text, own.oldest_days)
+        return RowRules(source, longest_text=own.longest_text, oldest_days=own.oldest_days)
 
     def _take(
         self, taken: Sequence[Taken], now: datetime, quiet: bool = False, on_event: OnEvent = ignore

@@ -17,6 +17,7 @@ from apps.monitor.wire_records import (
     IngestJson,
     MoverJson,
     PointJson,
+    PreviewJson,
     ReadingJson,
     StoryWhole,
     WordJson,
@@ -35,6 +36,12 @@ def push(body: NewItems, service: Service) -> Any:
     counts at the moment it came in: ``date_problems`` says which and why.
     """
     return service.ingest_rows(numbered(body.items), source=body.source)
+
+
+@router.post("/items/preview", tags=["items"], response_model=PreviewJson)
+def preview(body: NewItems, service: Service) -> Any:
+    """See what would be taken for what: columns, the first items, rows that could not be taken. Nothing is stored."""
+    return service.preview_rows(numbered(body.items), source=body.source)
 
 
 @router.post("/classify", tags=["items"], response_model=list[ReadingJson])

@@ -8,7 +8,7 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html.parser import HTMLParser
@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport, RowProblem
 from apps.monitor.records import NewsItem
+from apps.monitor.row_columns import NAMES, ColumnUse, value_of
 from apps.monitor.row_dates import doubt, parse_moment, zoneless
 from core.errors import DataError
 from core.text import language as language_of
@@ -23,20 +24,6 @@ from core.text import language as language_of
 Row: TypeAlias = Mapping[str, Any] | DataError  # one that cannot even be read is its error
 NamedRow: TypeAlias = tuple[str, Row]  # with where it stands: file and line, or its number in a request
 
-# our field -> the names files and feeds give it, the first one found is taken
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "guid", "item_id"),
-    "source": ("source", "feed", "outlet"),
-    "title": ("title", "headline"),
-    "text": ("text", "body", "content", "summary", "description"),
-    "url": ("url", "link"),
-    "published_at": ("published_at", "published", "time", "date", "created_at", "pubDate", "timestamp"),
-    "received_at": ("received_at",),
-    "language": ("language", "lang"),
-    "author": ("author",),
-    "reach": ("reach",),
-    "tickers": ("tickers", "ticker", "symbols"),
-}
 _TAG = re.compile(r"<[a-zA-Z/!][^>]*>")
 _BLANK = re.compile(r"[ \t\r\f\v ]+")
 
@@ -77,7 +64,7 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     """
     if not isinstance(row, Mapping):
         raise DataError(f"A row must have named fields, got {type(row).__name__}.")
-    given = {name: _value(row, name, rules.columns) for name in NAMES}
+    given = {name: value_of(row, name, rules.columns) for name in NAMES}
     said = parse_moment(given["published_at"], rules.zone)
     received = _received(parse_moment(given["received_at"], rules.zone), received_at) or said
     title, title_mended = clean(given["title"])
@@ -133,15 +120,32 @@ def take_rows(
     taken: list[Taken] = []
     problems: list[RowProblem] = []
     reasons: Counter[str] = Counter()
+    use = ColumnUse(rules.columns)
     for name, row in rows:
         try:
             if isinstance(row, DataError):
                 raise row
+            if isinstance(row, Mapping):
+                use.note(row)
             taken.append(item_from_row(row, rules, received_at, name))
         except DataError as error:
             reasons["empty" if "neither title nor text" in str(error) else "malformed"] += 1
             problems.append(RowProblem(name, str(error)))
-    return taken, IngestReport(counts=dict(reasons), problems=tuple(problems[:MOST_PROBLEMS]))
+    kept = tuple(problems[:MOST_PROBLEMS])
+    return taken, IngestReport(counts=dict(reasons), problems=kept, columns=use.taken, unused=use.unused)
+
+
+def counted(taken: Sequence[Taken]) -> IngestReport:
+    """Items as a report counts them when they are added."""
+    return IngestReport(
+        added=len(taken),
+        undated=sum(one.undated for one in taken),
+        shortened=sum(one.shortened for one in taken),
+        garbled=sum(one.garbled for one in taken),
+        zoneless=sum(one.zoneless for one in taken),
+        date_problems=tuple(one.date_problem for one in taken if one.date_problem)[:MOST_PROBLEMS],
+        sources=tuple(dict.fromkeys(one.item.source for one in taken))[:MOST_PROBLEMS],
+    )
 
 
 def _received(said: datetime | None, now: datetime | None) -> datetime | None:
@@ -214,12 +218,6 @@ def plain(markup: str) -> str:
     parser.feed(markup)
     parser.close()
     return "".join(parser.parts).strip()
-
-
-def _value(row: Mapping[str, Any], name: str, columns: Mapping[str, str]) -> Any:
-    if name in columns:
-        return row.get(columns[name])
-    return next((row[other] for other in NAMES[name] if row.get(other) not in (None, "")), None)
 
 
 def _text_id(value: Any) -> str:

@@ -187,6 +187,8 @@ class IngestJson(RecordJson):
     """What became of a batch: ``added`` + ``duplicates`` + ``dropped`` is what came in.
 
     ``undated`` counts at the moment it came in; those of them that had a date are named in ``date_problems``.
+    ``columns`` says which columns (fields of a row) were taken for each of ours, ``unused`` which for none, ``sources``
+    to which sources the added belong.
     """
 
     added: int
@@ -201,6 +203,16 @@ class IngestJson(RecordJson):
     transitions: int
     problems: list[ProblemJson]
     date_problems: list[DateProblemJson]
+    columns: dict[str, list[str]]
+    unused: list[str]
+    sources: list[str]
+
+
+class PreviewJson(RecordJson):
+    """What a batch would be taken for: the report there would be (copies not looked for), the first items."""
+
+    report: IngestJson
+    items: list[NewsJson]
 
 
 class CorrectionJson(RecordJson):

@@ -29,7 +29,7 @@ from apps.monitor.alert_records import (
     Transition,
     Why,
 )
-from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, RowProblem
+from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, Preview, RowProblem
 from apps.monitor.records import (
     TOPICS,
     Correction,
@@ -45,7 +45,7 @@ from apps.monitor.records import (
     Story,
     TopicScore,
 )
-from apps.monitor.rows import NamedRow
+from apps.monitor.rows import NamedRow, RowRules, counted, take_rows
 from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
@@ -140,6 +140,10 @@ class FakeMonitor:
         counts = {"malformed": len(bad)} if bad else {}
         return IngestReport(added, doubles, undated=len(dates), counts=counts, problems=tuple(bad),
                             date_problems=tuple(dates))  # fmt: skip
+
+    def preview_rows(self, rows: Iterable[NamedRow], source: str = "push", now: Any = None) -> Preview:
+        taken, report = take_rows(rows, RowRules(source), NOW)
+        return Preview(report + counted(taken), tuple(one.item for one in taken[:3]))
 
     def classify(self, texts: Sequence[str]) -> list[Reading]:
         if "busy" in texts:

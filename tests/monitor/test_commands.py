@@ -96,6 +96,23 @@ def test_a_file_that_cannot_be_read_costs_no_other_one_and_is_named(run, fake, c
     assert run("ingest", str(bad)) == 2
 
 
+def test_a_dry_run_shows_columns_and_first_items_and_stores_nothing(run, fake, capsys, tmp_path):
+    path = tmp_path / "shop.csv"
+    path.write_text("sku,title,description\n1,Copper kettle,Made of copper\n2,,\n", encoding="utf-8")
+    before = len(fake.rows)
+    assert run("ingest", "--dry-run", str(path)) == 0
+    shown = capsys.readouterr().out
+    assert "1 of 2 rows could be taken in; nothing was stored" in shown
+    assert "columns: title, text from description; not used: sku" in shown
+    assert "undated  shop  Copper kettle" in shown
+    assert "shop.csv:3: The row has neither title nor text." in shown
+    assert run("ingest", "--dry-run", "--json", "--source", "desk", str(path)) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["file"], one["report"]["columns"]) == (str(path), {"title": ["title"], "text": ["description"]})
+    assert [item["source"] for item in one["items"]] == ["desk"]
+    assert len(fake.rows) == before
+
+
 def test_a_file_without_a_row_is_one_sentence_and_no_success(run, fake, capsys, tmp_path):
     (tmp_path / "empty.csv").touch()
     (tmp_path / "header.csv").write_text("id,title\n", encoding="utf-8")
@@ -114,7 +131,7 @@ def test_a_file_of_which_no_row_could_be_taken_is_no_success(run, fake, capsys, 
     assert run("ingest", str(path)) == 1
     shown = capsys.readouterr()
     assert "torn.jsonl:1: The line is no JSON: 'no json'." in shown.out
-    assert "No row of torn.jsonl could be taken" in shown.err
+    assert "torn.jsonl could be taken" in shown.err
 
 
 def test_a_broken_file_of_a_folder_is_named_and_the_rest_of_the_folder_comes_in(run, fake, capsys, tmp_path):

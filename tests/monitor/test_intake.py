@@ -181,6 +181,17 @@ def test_bad_rows_are_named_and_the_others_kept(service):
     assert (again.duplicates, again.undated, again.date_problems) == (1, 0, ())
 
 
+def test_a_preview_tells_what_would_come_of_the_rows_and_stores_nothing(service):
+    rows = numbered([{"sku": "1", "title": "Copper kettle", "date": "soon"}, {"sku": "2"}, {"title": "Tea towel"}] * 2)
+    seen = service.preview_rows(list(rows), "shop", NOW)
+    assert (seen.report.added, seen.report.undated, seen.report.dropped) == (4, 4, 2)
+    assert [one.title for one in seen.items] == ["Copper kettle", "Tea towel", "Copper kettle"]
+    assert dict(seen.report.columns) == {"title": ("title",), "published_at": ("date",)}
+    assert (seen.report.unused, seen.report.sources) == (("sku",), ("shop",))
+    assert [(one.row, one.value) for one in seen.report.date_problems] == [("1", "soon"), ("4", "soon")]
+    assert (service.feed(), service.sources(), totals(service)[1]) == ([], [], 0)
+
+
 def test_the_feed_filters_and_finds(service):
     service.ingest(
         [bad("b1"), good("g2", "Cora Foods", NOW + HOUR), item("z3", "海岚银行被罚款", source="sina")], now=NOW

@@ -60,6 +60,17 @@ def test_a_date_that_cannot_be_used_is_named_with_its_value_and_why(client):
     assert one["reason"].startswith("The date 'soon' cannot be read")
 
 
+def test_a_preview_names_the_columns_and_stores_nothing(client, fake):
+    before = len(fake.rows)
+    rows = [{"sku": 1, "title": "Copper kettle", "description": "Made of copper"}, {"sku": 2}]
+    seen = client.post(f"{AT}/items/preview", json={"items": rows, "source": "shop"}).json()
+    assert (seen["report"]["added"], seen["report"]["dropped"]) == (1, 1)
+    assert seen["report"]["columns"] == {"title": ["title"], "text": ["description"]}
+    assert seen["report"]["unused"] == ["sku"]
+    assert [(one["title"], one["source"]) for one in seen["items"]] == [("Copper kettle", "shop")]
+    assert len(fake.rows) == before
+
+
 def test_half_a_character_does_not_break_a_batch(client, fake):
     sent = b'{"items": [{"id": "half", "title": "up \\ud83d"}], "source": "s"}'
     answer = client.post(f"{AT}/items", content=sent, headers={"Content-Type": "application/json"})

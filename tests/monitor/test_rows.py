@@ -136,6 +136,19 @@ def test_no_row_loses_another():
     assert all("\n" not in one.reason for one in report.problems)
 
 
+def test_the_report_says_which_columns_were_taken_for_what_and_which_for_nothing():
+    rows = [{"sku": 1, "title": "Copper kettle", "description": "Of copper"}, {"sku": 2, "title": "", "summary": "Tea"}]
+    _, report = take_rows(numbered(rows), RULES, NOW)
+    assert dict(report.columns) == {"title": ("title",), "text": ("description", "summary")}
+    assert report.unused == ("sku",)
+    _, mapped = take_rows(
+        numbered([{"标题": "海岚银行被罚款", "title": "trap"}]), RowRules(columns={"title": "标题"}), NOW
+    )
+    assert (dict(mapped.columns), mapped.unused) == ({"title": ("标题",)}, ("title",))
+    both = report + mapped
+    assert (both.columns["title"], both.unused) == (("title", "标题"), ("sku", "title"))
+
+
 def test_a_million_bad_rows_fit_the_report():
     _, report = take_rows(numbered({"title": ""} for _ in range(5000)), RULES, NOW)
     assert report.dropped == 5000 and len(report.problems) == 100

@@ -5,12 +5,11 @@ from zoneinfo import available_timezones
 
 import streamlit as st
 
-from apps.monitor.intake_records import IngestReport
+from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import one_sentence, say
-from apps.page_parts import Job, plain, say_later, watch_job
-from core.events import OnEvent
+from apps.page_parts import Job, moment, plain, say_later, shorten, watch_job
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -58,17 +57,39 @@ def take_in(watch: "MonitorService") -> None:
         with st.form("take-in", border=False):
             file = st.file_uploader(say("upload_file"), ["jsonl", "csv", "tsv", "json"], help=say("upload_help"))
             name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
-            if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
-                if file is None:
-                    st.warning(say("upload_none"))
-                    return
-                content, of = file.getvalue(), str(file.name)
-                st.session_state[JOB] = Job(lambda listen: _read(watch, of, content, name, listen), say("unexpected"))
-                st.rerun()
+            with st.container(horizontal=True):
+                go = st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:")
+                look = st.form_submit_button(say("upload_look"), icon=":material/visibility:")
+        if file is None:
+            if go or look:
+                st.warning(say("upload_none"))
+        elif go or look:
+            _act(watch, str(file.name), file.getvalue(), name.strip() or "upload", look)
 
 
-def _read(watch: "MonitorService", file: str, content: bytes, name: str, listen: OnEvent) -> IngestReport:
-    return watch.ingest_rows(whole(file, content), source=name.strip() or "upload", on_event=listen)
+def _act(watch: "MonitorService", file: str, content: bytes, source: str, look: bool) -> None:
+    """Takes the file in behind the page, or shows what it would be taken for."""
+    if look:
+        with one_sentence():
+            _preview(watch.preview_rows(whole(file, content), source))
+        return
+    st.session_state[JOB] = Job(
+        lambda listen: watch.ingest_rows(whole(file, content), source=source, on_event=listen), say("unexpected")
+    )
+    st.rerun()
+
+
+def _preview(seen: Preview) -> None:
+    """The columns, the first items, the rows that could not be taken."""
+    st.info(say("preview", n=seen.report.added, m=seen.report.dropped), icon=":material/visibility:")
+    columns = (say("history_time"), say("source"), say("preview_title"), say("preview_text"))
+    rows = [
+        (moment(one.published_at) if one.published_at else "–", one.source, shorten(one.title), shorten(one.text))
+        for one in seen.items
+    ]
+    if rows:
+        st.dataframe([dict(zip(columns, row, strict=True)) for row in rows], hide_index=True)
+    _details(seen.report)
 
 
 def _show(job: Job[IngestReport]) -> None:
@@ -79,6 +100,15 @@ def _show(job: Job[IngestReport]) -> None:
     with st.container(horizontal=True, key="take-in-report"):
         for name in ("added", "duplicates", "late", "dropped"):
             st.metric(say(f"report_{name}"), getattr(report, name))
+    _details(report)
+
+
+def _details(report: IngestReport) -> None:
+    """Which columns were taken for what, the rows not taken, the dates not used."""
+    taken = [one if names == (one,) else f"{one} ← {', '.join(names)}" for one, names in report.columns.items()]
+    if taken or report.unused:
+        used, unused = ", ".join(taken) or "–", ", ".join(report.unused) or "–"
+        st.caption(plain(say("report_columns", used=used, unused=unused)))
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
     if report.problems:

@@ -114,6 +114,20 @@ def test_a_date_that_cannot_be_used_is_listed_by_line_with_the_value_found(open_
     assert why in said
 
 
+@pytest.mark.parametrize(("language", "press_on"), [("en", "Look first, store nothing"), ("zh", "先预览，不存储")])
+def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, language, press_on):
+    before = len(fake.rows)
+    page = open_page("sources", language)
+    page.file_uploader[0].upload("shop.csv", b"sku,title\n1,Copper kettle\n2,\n", "text/csv")
+    page = press(page, press_on)
+    assert page.dataframe[0].value.iloc[0].tolist() == ["–", "upload", "Copper kettle", ""]
+    assert page.dataframe[1].value.iloc[0].tolist() == ["shop.csv:3", "The row has neither title nor text."]
+    assert "sku" in texts(page)
+    assert JOB not in page.session_state
+    assert len(fake.rows) == before
+    assert not page.exception
+
+
 def test_a_file_without_a_row_is_one_sentence(open_page):
     page = open_page("sources")
     page.file_uploader[0].upload("empty.csv", b"id,title\n", "text/csv")
