@@ -8,9 +8,9 @@ from enum import StrEnum
 from apps.monitor import alerts
 from apps.monitor.alert_desk import AlertDesk, by_name
 from apps.monitor.alert_records import Alert, AlertView, Silence
-from apps.monitor.records import FeedEntry, NewsItem, Point, Reading
+from apps.monitor.records import FeedEntry, NewsItem, Reading
 from apps.monitor.store import Work
-from apps.monitor.trends import Deltas, add_voice, voice
+from apps.monitor.trends import Deltas, add_voice, joined, negated, voice
 from core.errors import DataError
 
 
@@ -72,21 +72,11 @@ def recount(work: Work, entry: FeedEntry, reading: Reading) -> Deltas:
     if not lead or lead[0].item.id != entry.item.id:
         return {}
     before, after = _parts(entry.item, entry.reading), _parts(entry.item, reading)
-    changed: Deltas = {place: _negated(point) for place, point in before.items()}
-    for place, point in after.items():
-        changed[place] = changed[place] + point if place in changed else point
     work.items.recount_story(entry.story_id, {key for key, _, _ in after})
-    return changed
+    return joined({place: negated(point) for place, point in before.items()}, after)
 
 
 def _parts(item: NewsItem, reading: Reading) -> Deltas:
     parts: Deltas = {}
     add_voice(parts, voice(item, reading), ())
     return parts
-
-
-def _negated(point: Point) -> Point:
-    return Point(
-        point.start, -point.stories, -point.items, -point.reach, -point.negative, -point.neutral, -point.positive,
-        -point.polarity_sum, -point.confidence_sum,
-    )  # fmt: skip

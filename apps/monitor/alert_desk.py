@@ -15,6 +15,7 @@ from apps.monitor.notices import notice
 from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Rule, parse_rules
 from apps.monitor.store import Work
+from apps.monitor.store_sources import FORGOTTEN
 from apps.monitor.watching import Outcome, Touched, Watch, look_at, look_round
 from core.text import content_hash
 
@@ -45,10 +46,17 @@ class AlertDesk:
         self.settings, self._reader = settings, reader
         self.past = Past()
         self._parsed: tuple[int, tuple[Rule, ...]] = (0, ())
+        self._forgotten = 0  # how often items were taken out when the past was learnt
 
     def forget_past(self) -> None:
         """After a transaction that was undone: learn again from what is stored."""
         self.past = Past()
+
+    def _heed_forgetting(self, work: Work) -> None:
+        """Items that any process took out are no past to judge by."""
+        times = int(work.sources.fact(FORGOTTEN).get("times", 0))
+        if times != self._forgotten:
+            self.past, self._forgotten = Past(), times
 
     def rules(self, work: Work) -> tuple[Rule, ...]:
         """The rules in force; parsed once per version."""
@@ -88,6 +96,7 @@ class AlertDesk:
             work.alerts.put_alert(replace(alert, told=False, evidence=replace(seen, story_ids=ids) if seen else None))
 
     def _watch(self, work: Work, now: datetime) -> Watch:
+        self._heed_forgetting(work)
         silences = [one for one in work.alerts.silences(ending_after=now) if one.active(now)]
         judge, sources = Judge(work.counts, self.past), Sources(work.sources.sources())
         return Watch(self.rules(work), judge, sources, silences, self._reader.model)

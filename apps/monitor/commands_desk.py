@@ -1,4 +1,4 @@
-"""The risk desk in a terminal: the feed, alerts and their life cycle, silences, rules, sources, corrections, status."""
+"""The risk desk in a terminal: the feed, alerts and their life cycle, silences, rules, corrections, status."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +9,9 @@ import typer
 from apps import terminal
 from apps.monitor.alert_records import Alert, Severity
 from apps.monitor.commands_show import show_status
+from apps.monitor.commands_sources import forget, sources
 from apps.monitor.records import Label
-from apps.monitor.wire_alerts import AlertJson, AlertWhole, HealthJson, RulesJson, SilenceJson
+from apps.monitor.wire_alerts import AlertJson, AlertWhole, RulesJson, SilenceJson
 from apps.monitor.wire_records import EntryJson, as_json
 from core.errors import DataError
 
@@ -35,6 +36,7 @@ def add(app: typer.Typer) -> None:
         silences,
         unsilence,
         sources,
+        forget,
         rules,
         status,
     )
@@ -229,17 +231,6 @@ def unsilence(ctx: typer.Context, silence: str, by: By) -> None:
     with _opened(ctx) as service:
         service.end_silence(silence, by)
     terminal.say(f"{silence} has ended")
-
-
-def sources(ctx: typer.Context, as_json_: Json = False) -> None:
-    """List the sources and how they are doing."""
-    with _opened(ctx) as service:
-        found = service.sources()
-    if as_json_:
-        terminal.say_json([as_json(HealthJson, one) for one in found])
-        return
-    rows = [(one.source.name, one.source.kind.value, one.health.value, one.reason) for one in found]
-    terminal.table(("name", "kind", "health", ""), rows, empty="no sources")
 
 
 def rules(

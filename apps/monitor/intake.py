@@ -19,7 +19,7 @@ from apps.monitor.rows import Taken, counted
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
 from apps.monitor.store_items import Tale
-from apps.monitor.stories import StoryIndex, StoryMark, headline, signature
+from apps.monitor.stories import StoryIndex, StoryMark, headline, signature, story_title
 from apps.monitor.trends import Deltas, add_voice, company_moods, voice
 from core.text import content_hash
 
@@ -212,8 +212,7 @@ def _ids(items: Sequence[NewsItem]) -> list[str]:
 
 
 def _first(item: NewsItem) -> Story:
-    title = item.title or item.text[:200]
-    return Story(uuid4().hex, title, item.received_at, item.received_at, 1, item.reach, (item.source,))
+    return Story(uuid4().hex, story_title(item), item.received_at, item.received_at, 1, item.reach, (item.source,))
 
 
 def _more(story: Story, item: NewsItem) -> Story:

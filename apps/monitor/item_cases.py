@@ -8,6 +8,7 @@ from typing import Any
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
 from apps.monitor.companies import Company, read_companies
+from apps.monitor.forgetting import Forgotten, forget_some, settle
 from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.records import (
     Correction,
@@ -184,6 +185,34 @@ class ItemCases(Cases):
     def topics(self) -> list[str]:
         """Topics of the settings."""
         return list(self.settings.monitor.reading.topics)
+
+    # Forgetting
+
+    def forgettable(self, source: str, since: datetime | None = None) -> Forgotten:
+        """What ``forget`` would take out; ``NotFoundError`` for a source of which nothing is stored."""
+        with self._store.reading() as work:
+            found = Forgotten(*work.removal.count(source, since))
+            if not found.items:
+                names = work.removal.names()
+                late = f" received since {since.isoformat()}" if since is not None and source in names else ""
+                raise NotFoundError(f"There is no item of a source '{source}'{late}; {known_names(source, names)}.")
+        return found
+
+    def forget(self, source: str, since: datetime | None = None, on_event: OnEvent = ignore) -> Forgotten:
+        """Takes a source's items out again, those received ``since`` then, with what people said of them.
+
+        Counts are as if they had never come; alerts and their history stay. ``NotFoundError`` as above.
+        """
+        total, gone = self.forgettable(source, since).items, Forgotten()
+        while True:
+            with self._store.writing() as work:
+                work.sources.take_turn()
+                found = forget_some(work, source, since)
+                if not found.items:
+                    settle(work, source)
+                    return gone
+            gone += found
+            on_event(Progress("items", gone.items, total))
 
     # Learning
 

@@ -1,13 +1,14 @@
-"""Sources, channels and the outbox over HTTP: health, set up, pause, remove, look now, send a test."""
+"""Sources, channels and the outbox over HTTP: health, set up, pause, remove, take items out, look now, send a test."""
 
 from typing import Any
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from apps.monitor.http_service import Service
 from apps.monitor.wire import NewSource
 from apps.monitor.wire_alerts import ChannelJson, HealthJson, MessageJson
-from apps.monitor.wire_records import IngestJson
+from apps.monitor.wire_records import ForgottenJson, IngestJson
 from core.errors import NotFoundError
 
 router = APIRouter()
@@ -28,8 +29,14 @@ def save(name: str, body: NewSource, service: Service) -> Any:
 
 @router.delete("/sources/{name}", status_code=204, tags=["sources"])
 def remove(name: str, service: Service) -> None:
-    """Look at it no longer; what came from it stays."""
+    """Look at it no longer; what came from it stays (see ``…/items`` to take that out)."""
     service.remove_source(name)
+
+
+@router.delete("/sources/{name}/items", tags=["sources"], response_model=ForgottenJson)
+def forget(name: str, service: Service, since: AwareDatetime | None = None) -> Any:
+    """Take its items out again (those received ``since`` then), as if they had never come; alerts stay as they were."""
+    return service.forget(name, since)
 
 
 @router.post("/sources/{name}/pause", tags=["sources"], response_model=HealthJson)

@@ -13,6 +13,7 @@ from apps.monitor.records import SeriesKey, Span
 from apps.monitor.store_alerts import AlertRows, Outbox
 from apps.monitor.store_counts import StoredCounts
 from apps.monitor.store_items import ItemRows
+from apps.monitor.store_removal import Removal
 from apps.monitor.store_sources import TURN, ReadSources, SourceRows
 from core.storage import Database, migrate, open_database
 
@@ -28,6 +29,7 @@ class Work:
     alerts: AlertRows
     outbox: Outbox
     sources: SourceRows
+    removal: Removal
 
 
 class Store:
@@ -87,4 +89,6 @@ class Store:
 
 def _work(session: Session, series: dict[SeriesKey, int], read: ReadSources) -> Work:
     counts = StoredCounts(session, series)
-    return Work(ItemRows(session), counts, AlertRows(session), Outbox(session), SourceRows(session, read))
+    return Work(
+        ItemRows(session), counts, AlertRows(session), Outbox(session), SourceRows(session, read), Removal(session)
+    )

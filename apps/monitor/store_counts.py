@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select
+from sqlalchemy import and_, bindparam, case, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,23 @@ _PIECES = (
 _FIRST = select(func.min(WindowRow.start)).where(
     WindowRow.series == bindparam("series"), WindowRow.span == SPANS[Span.HOUR]
 )
+
+
+_WINDOWS: Any = WindowRow.__table__
+_HERE = (
+    _WINDOWS.c.series == bindparam("of"),
+    _WINDOWS.c.span == bindparam("length"),
+    _WINDOWS.c.starts_at == bindparam("at"),
+)
+
+
+def _changed(name: str) -> Any:
+    value = _WINDOWS.c[name] + bindparam(f"more_{name}")
+    return value if name == "polarity_sum" else case((value > 0, value), else_=0)
+
+
+_CHANGE = _WINDOWS.update().where(*_HERE).values({name: _changed(name) for name in COUNTERS})
+_DROP_EMPTY = _WINDOWS.delete().where(*_HERE, _WINDOWS.c["items"] <= 0, _WINDOWS.c["stories"] <= 0)
 
 
 class StoredCounts:
@@ -94,6 +111,20 @@ class StoredCounts:
         statement = insert.on_conflict_do_update(index_elements=keys, set_=sums)
         for at in range(0, len(rows), ROWS):
             self._session.execute(statement, rows[at : at + ROWS])
+
+    def change(self, deltas: Deltas) -> None:
+        """Changes windows that are there; what is no longer kept stays away, one without an item left goes.
+
+        No count falls below nothing, whatever an earlier version counted.
+        """
+        rows = [
+            {"of": self._find(key), "length": SPANS[span], "at": seconds(start)}
+            | {f"more_{name}": getattr(point, name) for name in COUNTERS}
+            for (key, span, start), point in deltas.items()
+        ]
+        for at in range(0, len(rows), ROWS):
+            self._session.execute(_CHANGE, rows[at : at + ROWS])
+            self._session.execute(_DROP_EMPTY, rows[at : at + ROWS])
 
     def drop_before(self, span: Span, oldest: datetime) -> int:
         """Forgets windows that started before ``oldest``; how many."""

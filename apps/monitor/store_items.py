@@ -70,7 +70,7 @@ class ItemRows:
         row = self._session.scalar(select(StoryRow).where(StoryRow.id == story_id))
         if row is None:
             return None
-        return Tale(_story(row), set(row.companies), {SeriesKey(*parts) for parts in row.counted})
+        return Tale(story_of(row), set(row.companies), {SeriesKey(*parts) for parts in row.counted})
 
     def add_items(self, found: Sequence[tuple[StoredItem, str]]) -> None:
         """Items with their readings, tags and content hashes, in few statements."""
@@ -134,7 +134,7 @@ class ItemRows:
         if row is None:
             raise NotFoundError(f"There is no story '{story_id}'.")
         query = select(ItemRow).where(ItemRow.story_id == story_id).order_by(ItemRow.number)
-        return _story(row), [_item(one) for one in self._session.scalars(query)]
+        return story_of(row), [item_of(one) for one in self._session.scalars(query)]
 
     def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int) -> list[str]:
         """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
@@ -191,7 +191,7 @@ class ItemRows:
         received = (ItemRow.received_at >= since, ItemRow.received_at < until)
         query = select(ItemRow).where(*received).order_by(ItemRow.received_at, ItemRow.number)
         for row in self._session.scalars(query.execution_options(yield_per=500)):
-            yield StoredItem(_item(row), from_json(Reading, row.reading), row.story_id)
+            yield StoredItem(item_of(row), from_json(Reading, row.reading), row.story_id)
 
     def latest(self) -> tuple[datetime | None, datetime | None]:
         """The newest moment and receipt of all items."""
@@ -221,7 +221,7 @@ class ItemRows:
         joined = select(ItemRow, CorrectionRow).join(CorrectionRow, CorrectionRow.item_id == ItemRow.id)
         query = joined.where(CorrectionRow.number.in_(newest)).order_by(CorrectionRow.number)
         return [
-            (_item(item), from_json(Reading, item.reading), from_json(Correction, row.content))
+            (item_of(item), from_json(Reading, item.reading), from_json(Correction, row.content))
             for item, row in self._session.execute(query)
         ]
 
@@ -280,12 +280,14 @@ def _read(reading: Reading) -> dict[str, Any]:
     return known | {"reading": to_json(reading)}
 
 
-def _item(row: ItemRow) -> NewsItem:
+def item_of(row: ItemRow) -> NewsItem:
+    """The item of a row."""
     names = ("id", "source", "title", "text", "url", "published_at", "received_at", "language", "author", "reach")
     return NewsItem(**{name: getattr(row, name) for name in names}, tickers=tuple(row.tickers))
 
 
-def _story(row: StoryRow) -> Story:
+def story_of(row: StoryRow) -> Story:
+    """The story of a row."""
     return Story(row.id, row.title, row.first_seen, row.last_seen, row.items, row.reach, tuple(row.sources))
 
 
@@ -305,4 +307,4 @@ def _tags(number: int, reading: Reading) -> list[dict[str, Any]]:
 def _entry(row: ItemRow, story: StoryRow | None) -> FeedEntry:
     reading = from_json(Reading, row.mended or row.reading)
     told = (story.items, story.reach) if story is not None else (1, row.reach)
-    return FeedEntry(_item(row), reading, row.story_id, *told, corrected=row.mended is not None)
+    return FeedEntry(item_of(row), reading, row.story_id, *told, corrected=row.mended is not None)

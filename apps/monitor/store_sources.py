@@ -95,3 +95,4 @@ class SourceRows:
 
 
 TURN = "ingestion"
+FORGOTTEN = "forgotten"  # how often items were taken out: what anybody learnt of the past before no longer holds

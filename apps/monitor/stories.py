@@ -18,6 +18,8 @@ from core.text import fold, language
 if TYPE_CHECKING:
     from datasketch import LeanMinHash, MinHash, MinHashLSH
 
+    from apps.monitor.records import NewsItem
+
 PERMUTATIONS = 96  # error of the estimated Jaccard about 1/sqrt(96) = 0.10
 SHORTEST = 12  # shingles; a shorter text is only ever the same story when it is the same text
 CONTAINED = 0.6  # part of the shorter text that the longer one must hold under the same headline
@@ -68,6 +70,11 @@ def headline(text: str) -> str:
     """The bare first line, "" when it is so short that two stories may share it."""
     first = text.strip().split("\n", 1)[0]
     return bare(first) if len(shingles(first)) >= SHORTEST else ""
+
+
+def story_title(item: NewsItem) -> str:
+    """What a story is called that begins with this item."""
+    return item.title or item.text[:200]
 
 
 def signature(text: str) -> bytes | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from apps.monitor.records import NewsItem, Point, Reading, Sentiment, SeriesKey, Span
+from apps.monitor.records import COUNTERS, NewsItem, Point, Reading, Sentiment, SeriesKey, Span
 
 TOPIC_LEAST = 0.5  # probability from which a topic counts; below, the reader itself thinks it likelier absent
 LONGEST_NAME, LONGEST_TOPIC = 200, 100  # characters a series' name may have; what is longer is no name
@@ -79,6 +79,19 @@ def add_voice(deltas: Deltas, heard: Voice, counted: Collection[SeriesKey]) -> s
             place = (key, span, start)
             deltas[place] = deltas[place] + added if place in deltas else added
     return fresh
+
+
+def negated(point: Point) -> Point:
+    """What takes a window's counts away."""
+    return Point(point.start, **{name: -getattr(point, name) for name in COUNTERS})
+
+
+def joined(first: Deltas, second: Deltas) -> Deltas:
+    """Both changes as one."""
+    found = dict(first)
+    for place, point in second.items():
+        found[place] = found[place] + point if place in found else point
+    return found
 
 
 def contribution(start: datetime, reach: int, mood: Sentiment | None, is_story: bool) -> Point:

@@ -215,6 +215,13 @@ class PreviewJson(RecordJson):
     items: list[NewsJson]
 
 
+class ForgottenJson(RecordJson):
+    """Items taken out again, and how many of them people had corrected."""
+
+    items: int
+    corrected: int
+
+
 class CorrectionJson(RecordJson):
     """What a person said an item really is; null leaves that part as read."""
 

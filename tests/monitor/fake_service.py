@@ -29,6 +29,7 @@ from apps.monitor.alert_records import (
     Transition,
     Why,
 )
+from apps.monitor.forgetting import Forgotten
 from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, Preview, RowProblem
 from apps.monitor.records import (
     TOPICS,
@@ -394,6 +395,19 @@ class FakeMonitor:
     def remove_source(self, name: str) -> None:
         if self.places.pop(name, None) is None:
             raise NotFoundError(f"There is no source '{name}'.")
+
+    def forgettable(self, source: str, since: Any = None) -> Forgotten:
+        found = [
+            one for one in self.rows if one.item.source == source and (since is None or one.item.received_at >= since)
+        ]
+        if not found:
+            raise NotFoundError(f"There is no item of a source '{source}'.")
+        return Forgotten(len(found), sum(one.item.id in {each.item_id for each in self.corrected} for one in found))
+
+    def forget(self, source: str, since: Any = None, on_event: Any = ignore) -> Forgotten:
+        gone = self.forgettable(source, since)
+        self.rows = [one for one in self.rows if one.item.source != source or (since and one.item.received_at < since)]
+        return gone
 
     def pause(self, name: str, paused: bool = True) -> None:
         if name not in self.places:

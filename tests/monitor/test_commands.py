@@ -143,6 +143,30 @@ def test_a_broken_file_of_a_folder_is_named_and_the_rest_of_the_folder_comes_in(
     assert "a.json: The file is no sound JSON" in shown.err
 
 
+def test_forget_says_what_goes_and_asks(run, fake, capsys, monkeypatch):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run("forget", "--source", "财讯") == 1
+    said = capsys.readouterr().err
+    assert "1 items of '财讯' (0 corrected by hand) will be deleted and no longer counted. Go on?" in said
+    assert "Nothing was deleted." in said
+    assert fake.entry("n3")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert run("forget", "--source", "财讯") == 0
+    assert "1 items of '财讯' are gone" in capsys.readouterr().out
+    assert "n3" not in {one.item.id for one in fake.rows}
+
+
+def test_forget_without_asking_since_a_moment(run, fake, capsys):
+    assert run("forget", "--source", "wire", "--yes", "--json", "--since", "2026-03-10T09:30:00+00:00") == 0
+    assert json.loads(capsys.readouterr().out) == {"items": 2, "corrected": 0}
+    assert {one.item.id for one in fake.rows} == {"n3", "n4", "n5", "n6"}
+    assert run("forget", "--source", "nobody", "--yes") == 2
+    assert run("forget", "--source", "wire", "--yes", "--since", "lately") == 2
+    assert "--since must be a moment such as 2026-03-01T08:30:00+08:00, got 'lately'." in capsys.readouterr().err
+
+
 def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, capsys, tmp_path):
     path = stream(tmp_path, *({"id": str(n), "time": f"2026-03-0{n}T00:00:00Z", "text": "x"} for n in (1, 2, 3)))
     assert run("replay", str(path), "--speed", "60", "--limit", "2") == 0

@@ -145,6 +145,27 @@ def test_a_correction_made_on_the_page_changes_what_http_says(service, client):
     assert [one["sentiment"] for one in client.get(f"{AT}/corrections").json()] == ["neutral"]
 
 
+def test_a_file_taken_in_by_mistake_is_taken_out_again_and_every_door_agrees(service, client, run, capsys, tmp_path):
+    client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports"), "source": "wire"})
+    before = client.get(f"{AT}/heat", params={"since": (datetime.now(UTC) - timedelta(days=2)).isoformat()}).json()
+    path = tmp_path / "shop.csv"
+    path.write_text("sku,title\n1,Copper kettle of Alba Bank\n2,Tea towel\n", encoding="utf-8")
+    assert run("ingest", str(path)) == 0
+    assert "source: shop" in capsys.readouterr().out
+    shown = page("sources", **{"source-shop": True, "forgetting-shop": True})
+    assert "2 items (0 corrected by hand) are deleted" in texts(shown)
+    shown.button(key="forget-shop").click().run()
+    assert not shown.exception
+    assert [one["source"]["name"] for one in client.get(f"{AT}/sources").json()] == ["wire"]
+    assert [one["item"]["source"] for one in client.get(f"{AT}/items").json()] == ["wire"]
+    since = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+    assert client.get(f"{AT}/heat", params={"since": since}).json() == before
+    assert client.delete(f"{AT}/sources/shop/items").status_code == 404
+    assert client.delete(f"{AT}/sources/wire/items").json() == {"items": 1, "corrected": 0}
+    assert run("feed", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
 def test_a_replayed_file_is_played_at_its_own_times_and_its_alert_found_by_a_backtest(service, run, capsys, tmp_path):
     start = datetime(2014, 3, 3, 9, tzinfo=UTC)
     lines = [

@@ -108,6 +108,21 @@ def _buttons(watch: "MonitorService", one: SourceHealth) -> None:
             if st.button(say("delete"), key=f"remove-{name}", type="primary"):
                 watch.remove_source(name)
                 say_later(say("source_removed"))
+        if one.state.counts.get("items"):
+            _forgetting(watch, name)
+
+
+def _forgetting(watch: "MonitorService", name: str) -> None:
+    """What would go is said before it goes."""
+    with st.popover(say("source_forget"), icon=":material/undo:", key=f"forgetting-{name}", on_change="rerun") as asked:
+        if not asked.open:
+            return
+        found = watch.forgettable(name)
+        st.write(say("source_forget_sure", n=found.items, m=found.corrected))
+        if st.button(say("delete"), key=f"forget-{name}", type="primary"):
+            with st.spinner(say("working")):
+                gone = watch.forget(name)
+            say_later(say("source_forgotten", n=gone.items))
 
 
 def _channels(watch: "MonitorService") -> None:

@@ -146,6 +146,13 @@ DESK: dict[str, tuple[str, str]] = {
     "source_resume": ("Resume", "恢复"),
     "source_remove": ("Remove", "移除"),
     "source_remove_sure": ("Its items stay, it is no longer looked at.", "已有内容保留，不再接收新内容。"),
+    "source_forget": ("Take its items out", "撤回其内容"),
+    "source_forget_sure": (
+        "{n} items ({m} corrected by hand) are deleted and no longer counted, as if they had never come. "
+        "Alerts and their history stay.",
+        "将删除 {n} 条内容（其中 {m} 条经人工更正），并从统计中扣除，如同从未收到。告警及其历史保留。",
+    ),
+    "source_forgotten": ("{n} items are gone.", "已撤回 {n} 条内容。"),
     "source_paused": ("Paused.", "已暂停。"),
     "source_resumed": ("Resumed.", "已恢复。"),
     "source_removed": ("Removed.", "已移除。"),
