@@ -82,6 +82,12 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
 def _show_details(report: IngestReport) -> None:
     """Columns, dates and rows that want a word."""
     _show_use(report)
+    if report.late:
+        terminal.say(
+            f"  {report.late} late: published over monitor.trends.late_after_s (an hour unless set) before they came in, "
+            "and counted at that time",
+            "dim",
+        )
     if report.zoneless:
         terminal.say(
             f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"

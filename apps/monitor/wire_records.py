@@ -186,7 +186,8 @@ class DateProblemJson(RecordJson):
 class IngestJson(RecordJson):
     """What became of a batch: ``added`` + ``duplicates`` + ``dropped`` is what came in.
 
-    ``undated`` counts at the moment it came in; those of them that had a date are named in ``date_problems``.
+    ``late`` was published longer before it came in than ``monitor.trends.late_after_s`` and counts at the time it was
+    published, ``undated`` counts at the moment it came in; those that had a date are named in ``date_problems``.
     ``columns`` says which columns (fields of a row) were taken for each of ours, ``unused`` which for none, ``sources``
     to which sources the added belong.
     """

@@ -151,6 +151,9 @@ def test_forget_says_what_goes_and_asks(run, fake, capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "1 items of '财讯' (0 corrected by hand) will be deleted and no longer counted. Go on?" in said
     assert "Nothing was deleted." in said
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("forget", "--source", "财讯") == 2
+    assert "say --yes where nobody can." in capsys.readouterr().err
     assert fake.entry("n3")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert run("forget", "--source", "财讯") == 0

@@ -136,6 +136,11 @@ def company_line(watch: "MonitorService", reading: Reading) -> str:
     return "  ·  ".join([*named.values(), *topics])
 
 
+def late_words() -> str:
+    """From how long on an item counts as late."""
+    return length_words(timedelta(seconds=settings().monitor.trends.late_after_s))
+
+
 def length_words(length: timedelta) -> str:
     """A length in days, hours or minutes, whichever says it in a small number."""
     minutes = max(0, round(length.total_seconds() / 60))

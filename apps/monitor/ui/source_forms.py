@@ -8,7 +8,7 @@ import streamlit as st
 from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
-from apps.monitor.ui.shared import one_sentence, say
+from apps.monitor.ui.shared import has_words, late_words, one_sentence, say
 from apps.page_parts import Job, moment, plain, say_later, shorten, watch_job
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def _show(job: Job[IngestReport]) -> None:
     report = job.result
     with st.container(horizontal=True, key="take-in-report"):
         for name in ("added", "duplicates", "late", "dropped"):
-            st.metric(say(f"report_{name}"), getattr(report, name))
+            about = say(f"report_{name}_help", late=late_words()) if has_words(f"report_{name}_help") else None
+            st.metric(say(f"report_{name}"), getattr(report, name), help=about)
     _details(report)
 
 

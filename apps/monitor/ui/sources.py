@@ -8,7 +8,7 @@ import streamlit as st
 from apps.monitor.alert_records import Delivery
 from apps.monitor.source_records import Health, SourceHealth
 from apps.monitor.ui.kept_list import kept_list, waiting_line
-from apps.monitor.ui.shared import LIVE_S, clock_line, head, length_words, one_sentence, say, service
+from apps.monitor.ui.shared import LIVE_S, clock_line, head, late_words, length_words, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_alerts import without_password
 from apps.page_parts import choose, language, moment, plain, say_later
@@ -86,7 +86,7 @@ def _source(one: SourceHealth) -> None:
     told = say("source_counts", **{name: f"{number:,}" for name, number in counts.items()})
     behind = [] if one.delay_s is None else [say("source_delay", length=length_words(timedelta(seconds=one.delay_s)))]
     when = [say("source_last", time=moment(state.last_item_at))] if state.last_item_at else []
-    st.caption("  ·  ".join([*when, told, *behind]))
+    st.caption("  ·  ".join([*when, told, *behind]), help=say("source_counts_help", late=late_words()))
 
 
 def _health(one: SourceHealth) -> str:

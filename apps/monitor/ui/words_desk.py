@@ -174,6 +174,13 @@ DESK: dict[str, tuple[str, str]] = {
         "{items} items · {reposts} reposts · {duplicates} doubles · {late} late · {undated} undated · {dropped} bad",
         "{items} 条 · 转载 {reposts} · 重复 {duplicates} · 迟到 {late} · 无日期 {undated} · 未收录 {dropped}",
     ),
+    "source_counts_help": (
+        "Reposts are copies of a story already told. Doubles were sent again and changed nothing. Late: published more "
+        "than {late} before it came in; it counts at the time it was published. Undated: without a date that can be "
+        "used; it counts at the moment it came in. Bad: not taken.",
+        "转载：已知事件的再次发布。重复：再次发送，未产生变化。迟到：发布后超过 {late}才收到，按发布时间计入。"
+        "无日期：没有可用的日期，按收到的时间计入。未收录：无法采用的内容。",
+    ),
     "push_line": (
         "Any program may push items: POST them to /v1/monitor/items. Sending the same again does no harm.",
         "任何程序都可以向 /v1/monitor/items 推送（POST）。重复发送不会重复计数。",
@@ -197,6 +204,15 @@ DESK: dict[str, tuple[str, str]] = {
     "report_added": ("Added", "新增"),
     "report_duplicates": ("Doubles", "重复"),
     "report_late": ("Late", "迟到"),
+    "report_late_help": (
+        "Published more than {late} before it came in: it counts at the time it was published and "
+        "raises no alert a day afterwards.",
+        "发布后超过 {late}才收到：按发布时间计入，超过一天的不再触发告警。",
+    ),
+    "report_duplicates_help": (
+        "Sent before, same id or same content: nothing changes.",
+        "此前已收到（编号或内容相同），未产生变化。",
+    ),
     "report_dropped": ("Not taken", "未收录"),
     "zoneless": (
         "{n} dates name no time zone: they were read in their source's, else as UTC.",

@@ -27,6 +27,15 @@ def test_who_is_heard_and_who_is_not(open_page):
     assert "3 doubles" in shown
 
 
+@pytest.mark.parametrize(
+    ("language", "late"),
+    [("en", "Late: published more than an hour before it came in"), ("zh", "迟到：发布后超过 1 小时才收到")],
+)
+def test_the_words_of_the_counts_are_explained(open_page, language, late):
+    page = open_page("sources", language, **{"source-wire": True})
+    assert any(late in (one.help or "") for one in page.caption)
+
+
 def test_a_feed_is_added_with_its_zone(open_page, fake):
     page = open_page("sources")
     page.text_input(key="source-name").set_value("财经网")
@@ -99,6 +108,9 @@ def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
         "Late": "0",
         "Not taken": "1",
     }
+    assert "Published more than an hour before it came in" in next(
+        one.help for one in page.metric if one.label == "Late"
+    )
     assert page.dataframe[0].value.iloc[0].tolist() == ["desk.jsonl:2", "The item has neither title nor text."]
     assert fake.entry("u1").item.source == "desk"
 
