@@ -8,7 +8,7 @@ import typer
 
 from apps import terminal
 from apps.monitor.alert_records import Alert, Severity
-from apps.monitor.commands_show import show_status
+from apps.monitor.commands_show import show_entry, show_status
 from apps.monitor.commands_sources import forget, sources
 from apps.monitor.records import Label
 from apps.monitor.wire_alerts import AlertJson, AlertWhole, RulesJson, SilenceJson
@@ -74,13 +74,7 @@ def feed(
         terminal.say_json([as_json(EntryJson, one) for one in found])
         return
     for one in found:
-        read, times = one.reading, f" ×{one.story_items}" if one.story_items > 1 else ""
-        label = "not sure" if read.abstained else read.sentiment.label.value
-        about = ", ".join(dict.fromkeys(mention.company for mention in read.companies))
-        terminal.say(f"{one.item.moment.astimezone():%Y-%m-%d %H:%M}  {one.item.source}  {one.item.id}", style="dim")
-        terminal.say(f"  {' '.join((one.item.title or one.item.text).split())[:160]}{times}")
-        topics = ", ".join(score.topic for score in read.topics)
-        terminal.say(f"  {label} {read.sentiment.confidence:.0%} · {about or '–'} · {topics or '–'}", style="cyan")
+        show_entry(one)
 
 
 def correct(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from apps import terminal
 from apps.monitor.alert_records import BacktestReport, State, Transition
 from apps.monitor.intake_records import DateProblem, IngestReport, Preview, RowProblem
-from apps.monitor.records import Point, Reading
+from apps.monitor.records import FeedEntry, Point, Reading
+from apps.monitor.trends import company_moods
 from apps.monitor.wire_alerts import BacktestJson, TransitionJson
 from apps.monitor.wire_records import IngestJson, PointJson, PreviewJson, ReadingJson, as_json
 
@@ -83,11 +84,8 @@ def _show_details(report: IngestReport) -> None:
     """Columns, dates and rows that want a word."""
     _show_use(report)
     if report.late:
-        terminal.say(
-            f"  {report.late} late: published over monitor.trends.late_after_s (an hour unless set) before they came in, "
-            "and counted at that time",
-            "dim",
-        )
+        told = "published over monitor.trends.late_after_s (an hour unless set) before they came in, and counted then"
+        terminal.say(f"  {report.late} late: {told}", "dim")
     if report.zoneless:
         terminal.say(
             f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"
@@ -198,6 +196,24 @@ def show_readings(texts: Sequence[str], readings: Sequence[Reading], json_wanted
             terminal.say(
                 f"  {each.name} [{each.company}]: {towards.label.value} {towards.confidence:.0%}", style="cyan"
             )
+
+
+def show_entry(one: FeedEntry) -> None:
+    """An item of the feed: when and whence, what it says, its mood, its companies and topics."""
+    read, times = one.reading, f" ×{one.story_items}" if one.story_items > 1 else ""
+    label = "not sure" if read.abstained else read.sentiment.label.value
+    topics = ", ".join(score.topic for score in read.topics)
+    terminal.say(f"{one.item.moment.astimezone():%Y-%m-%d %H:%M}  {one.item.source}  {one.item.id}", style="dim")
+    terminal.say(f"  {' '.join((one.item.title or one.item.text).split())[:160]}{times}")
+    terminal.say(f"  {label} {read.sentiment.confidence:.0%} · {_towards(read) or '–'} · {topics or '–'}", style="cyan")
+
+
+def _towards(read: Reading) -> str:
+    """The companies of a text; where there are several, each with the mood towards it."""
+    moods = company_moods(read)
+    if len(moods) < 2:
+        return ", ".join(moods)
+    return ", ".join(f"{name} {mood.label.value if mood else 'not sure'}" for name, mood in moods.items())
 
 
 def show_series(points: Sequence[Point], json_wanted: bool) -> None:

@@ -6,16 +6,21 @@ import signal
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from apps.monitor.records import Sentiment
+from tests.monitor.fake_rows import entry
 from tests.monitor.fake_service import FakeMonitor
 
 ROOT = Path(__file__).parents[2]
 WITH_FAKE = """
 import sys, types, apps
 apps.APPS = tuple(dict.fromkeys((*apps.APPS, "monitor")))
+from apps.monitor.records import Sentiment
+from tests.monitor.fake_rows import entry
 from tests.monitor.fake_service import FakeMonitor
 fake = FakeMonitor()
 sys.modules["apps.monitor.service"] = types.SimpleNamespace(open_service=lambda settings, *more: fake)
@@ -168,6 +173,16 @@ def test_forget_without_asking_since_a_moment(run, fake, capsys):
     assert run("forget", "--source", "nobody", "--yes") == 2
     assert run("forget", "--source", "wire", "--yes", "--since", "lately") == 2
     assert "--since must be a moment such as 2026-03-01T08:30:00+08:00, got 'lately'." in capsys.readouterr().err
+
+
+def test_the_feed_names_the_mood_towards_each_company_where_there_are_several(run, fake, capsys):
+    two = entry("m1", "Corvantis warns while Astrimar wins", "negative", company="corvantis")
+    won = replace(two.reading.companies[0], company="astrimar", start=22, end=30, sentiment=Sentiment(0.05, 0.05, 0.9))
+    fake.rows = [replace(two, reading=replace(two.reading, companies=(*two.reading.companies, won))), *fake.rows[:1]]
+    assert run("feed") == 0
+    shown = capsys.readouterr().out
+    assert "negative 90% · corvantis negative, astrimar positive · credit" in shown
+    assert "negative 90% · aldermoor · credit" in shown
 
 
 def test_replay_shows_the_alerts_that_fire_and_the_streams_clock(run, fake, capsys, tmp_path):
