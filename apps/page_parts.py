@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -56,6 +57,26 @@ def percent(value: float) -> str:
 def moment(when: datetime, zone: tzinfo | None = None) -> str:
     """A moment to the minute, in ``zone`` or else in the server's own time zone."""
     return f"{when.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+@dataclass(frozen=True)
+class DateForms:
+    """How a chart's axis writes moments, as d3 formats that nobody can read as another day (11-01 is two)."""
+
+    day: str
+    minute: str
+    month: str
+
+
+_DATE_FORMS = {
+    "en": DateForms("%-d %b", "%-d %b %H:%M", "%b %Y"),
+    "zh": DateForms("%-m月%-d日", "%-m月%-d日 %H:%M", "%Y年%-m月"),
+}
+
+
+def date_forms() -> DateForms:
+    """Those of the visitor's language."""
+    return _DATE_FORMS["zh" if language() == "zh" else "en"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pandas as pd
 
 from apps.chatbot.calibration import CurvePoint
 from apps.chatbot.records import Outcome
+from apps.page_parts import DateForms
 
 COLOURS = {
     Outcome.ANSWER: "#2f9e68",
@@ -20,7 +21,9 @@ DECADES = [1, 10, 100, 1000, 10_000, 100_000]  # milliseconds
 LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=280)
 
 
-def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: str, count: str) -> alt.Chart:
+def volume(
+    rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: str, count: str, dates: DateForms
+) -> alt.Chart:
     """Answers per day, stacked by outcome; ``names`` are the outcomes' words."""
     table = pd.DataFrame(
         [(str(when), names[Outcome(kind)], number) for when, kind, number in rows], columns=["day", "kind", "n"]
@@ -33,10 +36,10 @@ def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: 
         alt.Chart(table, height=260)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8), scale=span),
+            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format=dates.day, tickCount=8), scale=span),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
-            tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N", title=" "),
+            tooltip=[alt.Tooltip("day:T", title=day, format=dates.day), alt.Tooltip("kind:N", title=" "),
                      alt.Tooltip("n:Q", title=count)],
         )
     )  # fmt: skip

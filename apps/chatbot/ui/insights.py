@@ -8,7 +8,7 @@ import streamlit as st
 from apps.chatbot.records import Handover, Outcome
 from apps.chatbot.ui import charts
 from apps.chatbot.ui.shared import one_sentence, say, service
-from apps.page_parts import choose, moment, percent, plain, said, say_later, shorten
+from apps.page_parts import choose, date_forms, moment, percent, plain, said, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -80,7 +80,7 @@ def _overview(bot: "ChatbotService", days: int) -> None:
     left, right = st.columns([3, 2])
     with left.container(border=True):
         st.markdown(f"**{say('volume')}**")
-        st.altair_chart(charts.volume(seen.per_day, _names(), say("day"), say("answers_axis")))
+        st.altair_chart(charts.volume(seen.per_day, _names(), say("day"), say("answers_axis"), date_forms()))
     with right.container(border=True):
         st.markdown(f"**{say('shares')}**")
         st.altair_chart(charts.share(seen.outcomes, _names(), say("share_axis")))

@@ -10,7 +10,7 @@ from apps.monitor.alert_records import OPEN, Alert, AlertView, Evidence, Severit
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
 from apps.monitor.ui.shared import company_line, length_words, mood_badge, say, series_name
-from apps.page_parts import language, moment, percent, plain, say_later, shorten
+from apps.page_parts import date_forms, language, moment, percent, plain, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -130,7 +130,7 @@ def _around(watch: "MonitorService", one: Alert, seen: Evidence) -> None:
         key.company, key.topic, key.source, Span.HOUR, seen.window_end - AROUND, seen.window_end + timedelta(hours=6)
     )
     if any(point.stories for point in points):
-        drawn = charts.spark(points, Span.HOUR.length, (seen.window_start, seen.window_end))
+        drawn = charts.spark(points, Span.HOUR.length, (seen.window_start, seen.window_end), date_forms())
         st.altair_chart(drawn, key=f"around-{one.id}")
 
 

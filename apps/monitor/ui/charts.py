@@ -12,6 +12,7 @@ import altair as alt
 import pandas as pd
 
 from apps.monitor.records import HeatCell, Point
+from apps.page_parts import DateForms
 
 RED, GREY, GREEN, BLUE, AMBER = "#cf4f5b", "#93a099", "#2f9e68", "#4c86d8", "#e0a13a"
 SAND = "#d3cbb2"
@@ -39,6 +40,7 @@ class Words:
     polarity: str
     time: str
     moods: Mapping[str, str]
+    dates: DateForms
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def volume(points: Sequence[Point], span: timedelta, marks: Sequence[Mark], word
     top = max((one.stories for one in points), default=0) or 1
     up = alt.Y("low:Q", title=words.stories, scale=alt.Scale(domain=[0, top * 1.15]), axis=COUNTED)
     bars = alt.Chart(table).mark_rect(stroke=None).encode(
-        x=_across(points, span), x2="end:T", y=up, y2="high:Q",
+        x=_across(points, span, words.dates), x2="end:T", y=up, y2="high:Q",
         color=alt.Color("kind:N", scale=scale, legend=LEGEND),
         tooltip=[_when(words.time), alt.Tooltip("kind:N", title=" "), alt.Tooltip("n:Q", title=words.stories)],
     )  # fmt: skip
@@ -151,7 +153,7 @@ def share(points: Sequence[Point], span: timedelta, words: Words) -> alt.LayerCh
         (_local(one.start + middle), one.negative_share, one.low, one.high, one.judged) for one in points if one.judged
     ]
     table = _timed(pd.DataFrame(rows, columns=["at", "share", "low", "high", "n"]))
-    base = alt.Chart(table).encode(x=_across(points, span, "at"))
+    base = alt.Chart(table).encode(x=_across(points, span, words.dates, "at"))
     up = alt.Y("share:Q", title=words.share, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=4))
     tips = [
         alt.Tooltip("at:T", title=words.time, format="%Y-%m-%d %H:%M"),
@@ -167,30 +169,32 @@ def share(points: Sequence[Point], span: timedelta, words: Words) -> alt.LayerCh
     return alt.LayerChart(layer=[_unheard(points, span), ends, dots]).properties(height=150)
 
 
-def _across(points: Sequence[Point], span: timedelta, field: str = "start") -> alt.X:
+def _across(points: Sequence[Point], span: timedelta, dates: DateForms, field: str = "start") -> alt.X:
     """The axis of time, from the first window to the end of the last whatever the data."""
     ends = [_local(points[0].start), _local(points[-1].start + span)] if points else None
     scale = alt.Scale(domain=[one.strftime("%Y-%m-%dT%H:%M:%S") for one in ends]) if ends else alt.Scale()
     return alt.X(
-        f"{field}:T", title=None, scale=scale, axis=alt.Axis(format=_dates(points), tickCount=6, labelFlush=True)
+        f"{field}:T", title=None, scale=scale, axis=alt.Axis(format=_form(points, dates), tickCount=6, labelFlush=True)
     )
 
 
-def _dates(points: Sequence[Point]) -> str:
+def _form(points: Sequence[Point], dates: DateForms) -> str:
     days = (points[-1].start - points[0].start) / timedelta(days=1) if points else 0
     if days <= 3:
-        return "%H:%M" if days <= 1.1 else "%m-%d %H:%M"
-    return "%m-%d" if days < 300 else "%Y-%m"
+        return "%H:%M" if days <= 1.1 else dates.minute
+    return dates.day if days < 300 else dates.month
 
 
-def spark(points: Sequence[Point], span: timedelta, window: tuple[datetime, datetime]) -> alt.LayerChart:
+def spark(
+    points: Sequence[Point], span: timedelta, window: tuple[datetime, datetime], dates: DateForms
+) -> alt.LayerChart:
     """Negative and other stories around an alert, its window marked; small, without a legend."""
     kinds = [("negative", MOOD_COUNTS["negative"]), ("other", lambda one: one.stories - one.negative)]
     table = _stacked(points, span, kinds)
     marked = pd.DataFrame([(_local(window[0]), _local(window[1]))], columns=["start", "end"])
     behind = alt.Chart(_timed(marked)).mark_rect(color=AMBER, opacity=0.25).encode(x="start:T", x2="end:T")
     bars = alt.Chart(table).mark_rect(stroke=None).encode(
-        x=_across(points, span), x2="end:T", y=alt.Y("low:Q", title=None, axis=COUNTED), y2="high:Q",
+        x=_across(points, span, dates), x2="end:T", y=alt.Y("low:Q", title=None, axis=COUNTED), y2="high:Q",
         color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=["negative", "other"], range=[RED, GREY])),
         tooltip=[_when(" "), alt.Tooltip("n:Q", title="  ")],
     )  # fmt: skip

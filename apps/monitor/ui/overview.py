@@ -31,7 +31,7 @@ from apps.monitor.ui.shared import (
     topic_choice,
     topic_name,
 )
-from apps.page_parts import moment, percent, plain, shorten
+from apps.page_parts import date_forms, moment, percent, plain, shorten
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -231,7 +231,8 @@ def _mover(watch: "MonitorService", one: Mover, number: int) -> None:
 
 def _words() -> charts.Words:
     moods = {mood: say(f"mood_{mood}") for mood in ("negative", "neutral", "positive", "abstained")}
-    return charts.Words(say("stories"), say("reach"), say("negative_share"), say("polarity"), say("time"), moods)
+    named = (say("stories"), say("reach"), say("negative_share"), say("polarity"), say("time"))
+    return charts.Words(*named, moods, date_forms())
 
 
 def _go_to(key: SeriesKey) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from apps.page_parts import choose, percent, plain, shorten
+from apps.page_parts import choose, date_forms, percent, plain, shorten
 from apps.recommender.answers import Quality
 from apps.recommender.ui import charts
 from apps.recommender.ui.experiment_view import experiment_list, new_experiment
@@ -60,7 +60,7 @@ def _quality(shop: "RecommenderService") -> None:
         today = datetime.now(UTC).date()  # days are counted in UTC
         for what, colour in (("click_rate", charts.GREEN), ("coverage", charts.BLUE)):
             rows = [(one.day, getattr(one, what)) for one in found.days]
-            chart = charts.days(rows, say(what), colour, today, f"({say('so_far')})")
+            chart = charts.days(rows, say(what), colour, today, f"({say('so_far')})", date_forms())
             st.altair_chart(chart, key=f"days-{what}")
         if found.days[-1].day == today:
             st.caption(say("quality_so_far"))

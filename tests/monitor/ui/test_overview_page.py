@@ -1,5 +1,6 @@
 """The overview page, looked at and clicked through."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -32,6 +33,16 @@ def test_the_figures_are_those_of_the_stream_at_its_own_clock(open_page):
     assert shown["Open alerts"] == "1"
     assert shown["Sources heard"] == "1 / 3"
     assert "Stream time 2026-03-10" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "form"),
+    [("en", 1, "%H:%M"), ("en", 7, "%-d %b"), ("zh", 7, "%-m月%-d日"), ("en", 365, "%b %Y"), ("zh", 365, "%Y年%-m月")],
+)
+def test_no_date_of_a_chart_can_be_read_as_another_day(open_page, language, days, form):
+    page = open_page("overview", language, **{"overview-days": days})
+    drawn = [one.proto.spec for one in page.get("vega_lite_chart")]
+    assert sum(json.dumps(form) in one for one in drawn) == 2  # stories and negative share; the heat map has no dates
 
 
 def test_the_page_says_that_the_stream_is_the_sample_and_moved(open_page):

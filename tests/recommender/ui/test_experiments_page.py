@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from apps.page_parts import DateForms
 from apps.recommender.experiments import Variant
 from apps.recommender.ui import charts
 from tests.recommender.plain_service import click
@@ -36,16 +37,19 @@ def test_the_figures_are_those_of_the_lists_served(open_page, shop):
     )
 
 
+DATES = DateForms("%-d %b", "%-d %b %H:%M", "%b %Y")
+
+
 def test_today_hangs_dotted_on_the_line_of_the_days_that_have_ended():
     rows = [(date(2026, 3, 1), 0.4), (date(2026, 3, 2), 0.5), (date(2026, 3, 3), 0.1)]
-    chart = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 3), "(so far)").to_dict()
+    chart = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 3), "(so far)", DATES).to_dict()
     dotted, whole = (
         (part["mark"]["strokeDash"], [row["when"] for row in chart["datasets"][part["data"]["name"]]])
         for part in chart["layer"]
     )
     assert whole == ([1, 0], ["2026-03-01", "2026-03-02"])
     assert dotted == ([2, 4], ["2026-03-02", "2026-03-03 (so far)"])
-    ended = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 4), "(so far)").to_dict()
+    ended = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 4), "(so far)", DATES).to_dict()
     assert len(ended["layer"]) == 1
 
 
