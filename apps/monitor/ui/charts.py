@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -26,8 +27,9 @@ COUNTED = alt.Axis(tickMinStep=1, tickCount=5)
 LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=200)
 CELL_HEIGHT = 30
 STRONG = 0.8  # net mood drawn in full colour: whole fields are seldom of one mind
-LABEL_LIMIT = 150
+LABEL_LIMIT, SHORT_LIMIT = 150, 96
 SLANTED = 36  # pixels by which the last slanted label stands out
+PHONE = "windowSize()[0] < 640"  # the browser's own width, which only the drawing knows
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,10 @@ def heat(
     names = ["company_id", "topic_id", "company", "topic", "stories", "reach", "polarity", "share"]
     table = pd.DataFrame(rows, columns=names)
     picked = alt.selection_point(name="cell", fields=["company_id", "topic_id"])
-    bare = alt.Axis(labelLimit=LABEL_LIMIT, labelOverlap=False, labelFlush=False, domain=False, ticks=False)
-    across = alt.Axis(**{**bare.to_dict(), "labelAngle": -38, "orient": "top"})
+    down, across = _heat_axes()
     base = alt.Chart(table).encode(
         x=alt.X("topic:N", title=None, sort=list(dict.fromkeys(table["topic"])), axis=across),
-        y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=bare),
+        y=alt.Y("company:N", title=None, sort=list(dict.fromkeys(table["company"])), axis=down),
         tooltip=[*_unnamed("company", "topic"), *_tips(words)],
     )
     middle = "#4a5650" if dark else "#d3dad5"
@@ -84,7 +85,19 @@ def heat(
         text="stories:Q"
     )
     heat = alt.LayerChart(layer=[fields.add_params(picked), numbers])
-    return heat.properties(height=alt.Step(CELL_HEIGHT), padding={"right": SLANTED})
+    around = _narrow(5, f"{{left: 5, top: 5, bottom: 5, right: {SLANTED}}}")
+    return heat.properties(height=alt.Step(CELL_HEIGHT), padding=around)
+
+
+def _heat_axes() -> tuple[alt.Axis, alt.Axis]:
+    """Names down the side and across the top; on a phone they are shorter and stand upright, so that none overlaps."""
+    bare: dict[str, Any] = {"labelOverlap": False, "labelFlush": False, "domain": False, "ticks": False}
+    down = alt.Axis(**bare, labelLimit=_narrow(SHORT_LIMIT, LABEL_LIMIT))
+    return down, alt.Axis(**bare, orient="top", labelLimit=LABEL_LIMIT, labelAngle=_narrow(-90, -38))
+
+
+def _narrow(phone: object, wide: object) -> alt.ExprRef:
+    return alt.ExprRef(f"{PHONE} ? {phone} : {wide}")
 
 
 def _unnamed(*fields: str) -> list[alt.Tooltip]:

@@ -45,6 +45,13 @@ def test_no_date_of_a_chart_can_be_read_as_another_day(open_page, language, days
     assert sum(json.dumps(form) in one for one in drawn) == 2  # stories and negative share; the heat map has no dates
 
 
+def test_on_a_phone_the_titles_of_the_heat_map_stand_upright_and_none_overlaps(open_page):
+    (drawn,) = [one.proto.spec for one in open_page("overview").get("vega_lite_chart") if '"topic"' in one.proto.spec]
+    across, down = (json.loads(drawn)["layer"][0]["encoding"][side]["axis"] for side in "xy")
+    assert across["labelAngle"] == {"expr": "windowSize()[0] < 640 ? -90 : -38"}
+    assert down["labelLimit"] == {"expr": "windowSize()[0] < 640 ? 96 : 150"}
+
+
 def test_the_page_says_that_the_stream_is_the_sample_and_moved(open_page):
     assert "dates moved by 12 days" in texts(open_page("overview"))
     assert "平移了 12 天" in texts(open_page("overview", "zh"))
