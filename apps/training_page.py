@@ -13,7 +13,8 @@ import altair as alt
 import streamlit as st
 
 from apps import run_view
-from apps.page_parts import one_sentence, percent, plain, say_later, shorten
+from apps.figure_words import figure_name
+from apps.page_parts import language, one_sentence, percent, plain, say_later, shorten
 from apps.run_view import AdapterRow
 from core import runs
 from core.runs import Run
@@ -23,8 +24,11 @@ RUN_WORDS: dict[str, tuple[str, str]] = {  # English, Chinese; a leaf lays its o
     "section_compare": ("Compare", "对比"),
     "section_adapters": ("Adapters", "适配器"),
     "train_what": ("What to train", "训练对象"),
-    "train_steps": ("Most steps", "最多步数"),
-    "train_steps_help": ("0 leaves it to the command.", "0 表示由程序决定。"),
+    "train_steps": ("Most steps (0: no limit)", "最多步数（0 表示不限）"),
+    "train_steps_help": (
+        "0: no limit, the whole training. A small number is for a quick try.",
+        "0 表示不限，完成整个训练；较小的步数可用于快速试验。",
+    ),
     "train_go": ("Start training", "开始训练"),
     "train_started": ("Training has started; this page watches it.", "训练已开始，可在本页查看。"),
     "train_starting": ("Starting …", "正在启动……"),
@@ -138,7 +142,8 @@ def _curve(rows: Sequence[tuple[str, int, float]], step: str) -> alt.Chart:
     """Losses of a run by step."""
     import pandas as pd
 
-    table = pd.DataFrame(rows, columns=["metric", "step", "value"])
+    named = [(figure_name(metric, language()), at, value) for metric, at, value in rows]
+    table = pd.DataFrame(named, columns=["metric", "step", "value"])
     return alt.Chart(table, height=220).mark_line(point={"size": 22}).encode(
         x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
@@ -156,12 +161,19 @@ def compare(page: TrainingPage) -> None:
     chosen = st.multiselect(say("section_runs"), list(found), default=list(found)[:2], key="compare-runs")
     table = runs.compare([found[one] for one in chosen])
     rows = [
-        {say("figure"): column, **{str(row["run"]): _cell(row[column]) for row in table.rows}}
+        {
+            say("figure"): figure_name(column, language()),
+            **{str(row["run"]): _told(say, row, column) for row in table.rows},
+        }
         for column in table.columns
         if column != "run"
     ]
     if chosen:
         st.dataframe(rows, hide_index=True, key="compare-table")
+
+
+def _told(say: Callable[..., str], row: Mapping[str, Any], column: str) -> str:
+    return say(f"run_{row[column]}") if column == "state" else _cell(row[column])
 
 
 def _cell(value: object) -> str:
@@ -202,7 +214,8 @@ def version(say: Callable[..., str], name: str, line: str, live: bool, figures: 
         st.caption(plain(line), width="content")
     if figures:
         shown = list(figures.items())[:SHOWN_FIGURES]
-        st.caption(plain(" · ".join(f"{key} {value:.3f}" for key, value in shown)))
+        told = (f"{figure_name(key, language())} {value:.3f}" for key, value in shown)
+        st.caption(plain((" · " if language() == "en" else "；").join(told)))
 
 
 def _minute(written: str) -> str:

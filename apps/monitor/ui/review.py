@@ -1,5 +1,6 @@
 """What people teach the reader: uncertain items to review, corrections made, and whether the stream has drifted."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,8 @@ def _named(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _word(kind: str) -> str:
+    if size := re.fullmatch(r"under (\d+)|(\d+) and more", kind):
+        return say("drift_under", n=size[1]) if size[1] else say("drift_from", n=size[2])
     return next(
         (say(f"{what}_{kind}") for what in ("mood", "topic", "language", "answer") if has_words(f"{what}_{kind}")), kind
     )

@@ -50,7 +50,7 @@ def _in_force(watch: "MonitorService") -> None:
 
 def _about(now: RuleSet) -> str:
     by = plain(_kept(now.by)) or "–"
-    note = f" {plain(_kept(now.note))}" if now.note else ""
+    note = say("rules_note", note=plain(_kept(now.note))) if now.note else ""
     return say("rules_version", version=now.version, time=moment(now.created_at), by=by) + note
 
 

@@ -1,6 +1,7 @@
 """The rules page: sentences, editing, the form, backtests, comparing two sets and switching."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from apps.monitor.alert_records import Severity
 from apps.monitor.rules import Kind, parse_rules
 from apps.monitor.ui.backtest_view import ONE, TWO
 from apps.monitor.ui.rule_words import toml_of
+from apps.page_parts import moment
 from tests.monitor.fake_rows import TOML
 from tests.monitor.ui.looking import press, texts
 
@@ -38,6 +40,17 @@ def test_a_rule_is_told_in_a_sentence(open_page, fake, toml, english, chinese):
     for language, words in (("en", english), ("zh", chinese)):
         shown = texts(open_page("rules", language)).replace("\\", "")
         assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "Version 1 is in use, saved {time} by the settings file. Note: first rules"),
+     ("zh", "当前使用版本 1（设置文件），保存于 {time}。说明：初始规则")],
+)  # fmt: skip
+def test_the_version_in_use_is_told_in_whole_sentences(open_page, fake, language, told):
+    fake.versions = [replace(fake.versions[0], by="settings", note="first rules")]
+    shown = texts(open_page("rules", language)).replace("\\", "")
+    assert told.format(time=moment(fake.versions[0].created_at)) in shown
 
 
 LIMITED = """[[rule]]
@@ -73,7 +86,7 @@ def test_the_sentence_names_everything_a_rule_is_confined_to(open_page, fake, la
 def test_what_the_monitor_itself_noted_is_told_in_chinese_on_chinese_pages(open_page, fake):
     fake.save_rules(CALM, "settings", "first rules")
     shown = texts(open_page("rules", "zh"))
-    assert "设置文件 保存于" in shown and "初始规则" in shown
+    assert "（设置文件）" in shown and "初始规则" in shown
     assert "first rules" not in shown
     fake.save_rules(CALM, "Mei", "version 3 again")
     assert "恢复版本 3" in texts(open_page("rules", "zh"))

@@ -1,6 +1,8 @@
 """The training page: review, corrections, drift, and runs and adapters as the stem writes them."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +67,20 @@ def test_corrections_stand_beside_what_was_read(home, open_page, fake):
 def test_drift_is_told_in_a_word_and_a_number(home, open_page):
     shown = texts(open_page("training", training_section="drift"))
     assert shown.index("Moods") < shown.index("Confidence")
+
+
+def test_sizes_and_figures_are_named_in_chinese_on_the_chinese_page(home, open_page, fake, monkeypatch):
+    sizes = ({"under 40": 0.5, "1200 and more": 0.5}, {"under 40": 1.0, "1200 and more": 0.0})
+    monkeypatch.setattr(fake, "drift", lambda: [SimpleNamespace(name="length", then=sizes[0], now=sizes[1], index=0.5)])
+    (drawn,) = open_page("training", "zh", training_section="drift").get("vega_lite_chart")
+    assert json.dumps("少于 40 字") in drawn.proto.spec
+    assert json.dumps("1200 字及以上") in drawn.proto.spec
+    run = finished(home, 0.9)
+    table = open_page("training", "zh", training_section="compare_runs").dataframe[0].value.set_index("指标")
+    assert (table.loc["宏平均 F1", run.id], table.loc["状态", run.id]) == ("0.1000", "完成")
+    assert "最多步数（0 表示不限）" in [
+        one.label for one in open_page("training", "zh", training_section="runs").number_input
+    ]
 
 
 def test_the_button_starts_the_command_of_the_terminal(home, open_page, monkeypatch):
