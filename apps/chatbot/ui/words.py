@@ -223,9 +223,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "train_generator": ("Grounded answers (LoRA on the generator)", "依据资料作答（生成模型 LoRA）"),
     "train_intents": ("Intents (classifier)", "意图（分类器）"),
     "adapters_line": (
-        "The live one answers customers. Promoting and rolling back take effect at the next start.",
-        "标为“使用中”的正在服务顾客。上线或回退在下次启动后生效。",
+        "The live one answers customers. A running suite takes up what is promoted or rolled back within seconds, "
+        "after the answers under way.",
+        "标为“使用中”的正在服务顾客。上线或回退在几秒内生效，正在生成的回答不受影响。",
     ),
+    "promoted": ("Promoted: it answers within seconds.", "已上线，几秒内生效。"),
+    "rolled_back": ("Rolled back: the earlier one answers within seconds.", "已回退，几秒内生效。"),
     # stages of a turn
     "stage_history": ("history", "历史"),
     "stage_search": ("search", "检索"),

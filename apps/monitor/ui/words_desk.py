@@ -302,7 +302,8 @@ DESK: dict[str, tuple[str, str]] = {
     "train_english": ("English reader", "英文阅读模型"),
     "train_chinese": ("Chinese reader", "中文阅读模型"),
     "adapters_line": (
-        "The live one reads the stream. Promoting and rolling back take effect at the next start.",
-        "标为“使用中”的正在阅读信息流。上线或回退在下次启动后生效。",
+        "The live one reads the stream. A reader that has begun to read stays until the suite is started again: "
+        "promoting and rolling back take effect then. Commands of the terminal begin with the live one each time.",
+        "标为“使用中”的正在阅读信息流。已开始阅读的模型会用到重新启动为止，上线或回退在下次启动后生效。终端命令每次都使用“使用中”的模型。",
     ),
 }

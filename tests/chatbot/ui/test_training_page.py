@@ -102,6 +102,7 @@ def test_adapters_are_listed_and_promoted_and_rolled_back(home, open_page, monke
     monkeypatch.setattr(run_view, "roll_back", lambda home, name: called.append("back"))
     page = open_page("training", training_section="adapters")
     assert "after_loss 0.400" in texts(page).replace("\\", "")
+    assert "takes up what is promoted or rolled back within seconds" in texts(page)  # as the engine does
     page.button(key="promote-grounded-answer-v1").click().run()
     page.button(key="back-grounded-answer-v2").click().run()
     assert called == ["v1", "back"] and not page.exception

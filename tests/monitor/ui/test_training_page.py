@@ -149,6 +149,7 @@ def test_adapters_are_promoted_and_rolled_back(home, open_page, monkeypatch):
     page = open_page("training", training_section="adapters")
     shown = texts(page).replace("\\", "")
     assert "macro_f1 0.860" in shown
+    assert "take effect then" in shown  # the reader is loaded once, with the first text
     assert "grounded-answer" not in shown  # another leaf's
     page.button(key="promote-market-reader-v1").click().run()
     page.button(key="back-market-reader-v2").click().run()
