@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 
 from apps import APPS
 from apps.gate import Gate, Metrics, error_body, error_type
+from apps.request_problem import known_query, request_problem
 from core.errors import BusyError, TrifoliumError
 from core.events import Event, Log
 from core.settings import CoreSettings
@@ -85,6 +86,7 @@ def create_app(settings: CoreSettings, open_services: Openers | None = None) -> 
         lifespan=_lifespan(openers() if open_services is None else open_services),
         responses={"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}},
         redoc_url=None,
+        dependencies=[Depends(known_query)],
     )
     app.state.metrics = metrics
     app.state.services = {}
@@ -153,7 +155,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong_body(request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse(error_body(_first_problem(error), error_type(422), "invalid_request"), 422)
+        return JSONResponse(error_body(request_problem(request, error), error_type(422), "invalid_request"), 422)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
@@ -178,12 +180,3 @@ def error_code(error: TrifoliumError) -> str:
 
 def _code(words: str) -> str:
     return re.sub(r"\W+", "_", words.lower()).strip("_")
-
-
-def _first_problem(error: RequestValidationError) -> str:
-    """One sentence of the first problem: where, what was expected, how many more there are."""
-    problems = error.errors()
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"In the request, '{where}': {str(first['msg']).rstrip('.')}{more}."

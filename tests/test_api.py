@@ -122,7 +122,7 @@ def test_a_path_or_method_that_is_not_there_is_one_sentence(client):
     ("body", "word"),
     [
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
         ({}, "messages"),
         (chat("x", stream="perhaps"), "stream"),
         (chat("x", n=2), "n"),

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from core.training.examples import IGNORED, Features
 
+PASS_TOKENS = 2048  # positions of one training pass on a CPU; more are no quicker there and all kept for the way back
 POOL = 50  # effective batches sorted by length together; more mixes lengths less, fewer pads more
 
 
@@ -56,6 +57,18 @@ class LengthGroups(Sampler[int]):
         if shuffled:  # out of memory shows in the first step or never
             shuffled[0], shuffled[longest] = shuffled[longest], shuffled[0]
         return iter([index for batch in [*shuffled, *rest] for index in batch])
+
+
+def portions(batch: dict[str, torch.Tensor], most_tokens: int) -> list[dict[str, torch.Tensor]]:
+    """The batch in parts of whole rows, each of at most ``most_tokens`` positions or of one row."""
+    rows, width = batch["input_ids"].shape
+    each = rows_at_once(width, most_tokens)
+    return [{name: values[i : i + each] for name, values in batch.items()} for i in range(0, rows, each)]
+
+
+def rows_at_once(width: int, most_tokens: int) -> int:
+    """How many rows of ``width`` positions one pass takes."""
+    return max(1, most_tokens // width)
 
 
 def pad(rows: Sequence[Sequence[float]], value: float, left: bool = False) -> torch.Tensor:

@@ -33,6 +33,7 @@ class Contrastive:
     task_type: str = "FEATURE_EXTRACTION"
     best: str = "recall_at_1"
     best_is_highest: bool = True
+    by_row: bool = False  # all others of the batch are what a text is told apart from
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]:
         return loading.load_encoder(base, plan)

@@ -165,7 +165,8 @@ def _with_adapter(model: Any, job: _Job, options: TrainingOptions, data: Feature
     if job.start is not None:
         check_trained(job.start, job.base)
         lora.carry_on(model, job.start)
-    planning.check_memory(job.base, job.plan, options, data, lora.trainable_parameters(model.parameters()))
+    trainable = lora.trainable_parameters(model.parameters())
+    planning.check_memory(job.base, job.plan, options, data, trainable, job.goal.by_row)
     autocast = torch.bfloat16 if job.plan.dtype == "bfloat16" else None
     if autocast is not None:
         lighten(model, autocast)

@@ -43,6 +43,7 @@ class Headed:
     task_type: str = "FEATURE_EXTRACTION"
     best: str = "score"
     best_is_highest: bool = True
+    by_row: bool = True
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]:
         return loading.load_headed(base, plan, self.heads)

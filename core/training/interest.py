@@ -39,6 +39,7 @@ class Interest:
     task_type: str = "FEATURE_EXTRACTION"
     best: str = "loss"
     best_is_highest: bool = False
+    by_row: bool = False
     _numbers: dict[str, int] = field(default_factory=dict, repr=False)
     _tokens: list[list[int]] = field(default_factory=list, repr=False)
     _rates: Counter[int] = field(default_factory=Counter, repr=False)

@@ -33,6 +33,7 @@ class SequenceLabel:
     task_type: str = "SEQ_CLS"
     best: str = "macro_f1"
     best_is_highest: bool = True
+    by_row: bool = True
     several: bool = False
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]:

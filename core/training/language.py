@@ -31,6 +31,7 @@ class Sft:
     task_type: str = "CAUSAL_LM"
     best: str = "loss"
     best_is_highest: bool = False
+    by_row: bool = True
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]:
         return loading.load_causal_lm(base, plan, for_training=True)

@@ -17,7 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from core.events import Log, Metric, OnEvent, Progress
 from core.models.precision import autocast
-from core.training.batches import FeatureSet, LengthGroups
+from core.training.batches import PASS_TOKENS, FeatureSet, LengthGroups, portions
 from core.training.objectives import Objective, Outcome
 from core.training.options import TrainingOptions
 from core.training.robustness import EmbeddingAttack, agreement
@@ -60,13 +60,23 @@ class ObjectiveTrainer(Trainer):
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """The usual step; against an attacker a second one on the changed batch, whose gradients add up."""
+        """The usual step; on a CPU pass by pass, so that a large batch needs no more memory than a small one."""
+        parts = portions(inputs, PASS_TOKENS) if self._in_passes else [inputs]
+        return torch.stack([self._step(model, part, num_items_in_batch) for part in parts]).sum()
+
+    @property
+    def _in_passes(self) -> bool:
+        """Several processes must all take as many passes; the losses of some objectives need the whole batch."""
+        return self.args.device.type == "cpu" and self.args.world_size == 1 and self.objective.by_row
+
+    def _step(self, model: torch.nn.Module, inputs: dict[str, Any], items: Any) -> torch.Tensor:
+        """Against an attacker a second pass on the changed batch follows, whose gradients add up."""
         if self.attacker is None:
-            return super().training_step(model, inputs, num_items_in_batch)
+            return super().training_step(model, inputs, items)
         with self.attacker.record():
-            clean = super().training_step(model, dict(inputs), num_items_in_batch)
+            clean = super().training_step(model, dict(inputs), items)
         with self.attacker.attack():
-            super().training_step(model, inputs, num_items_in_batch)
+            super().training_step(model, inputs, items)
         return clean
 
     def compute_loss(

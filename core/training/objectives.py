@@ -35,11 +35,15 @@ class Outcome:
 
 
 class Objective(Protocol):
-    """One task. ``task_type`` is PEFT's name of it; ``best`` the validation figure that picks the checkpoint."""
+    """One task. ``task_type`` is PEFT's name of it; ``best`` the validation figure that picks the checkpoint.
+
+    ``by_row`` tells whether a row's losses are its own, so that a batch may be passed in parts.
+    """
 
     task_type: str
     best: str
     best_is_highest: bool
+    by_row: bool
 
     def load(self, base: Path, plan: DevicePlan) -> tuple[Any, Any]: ...
     def encode(self, tokenizer: Any, examples: Sequence[Any], max_tokens: int) -> list[Features]: ...

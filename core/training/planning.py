@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ConflictError, MissingExtraError, SettingsError
 from core.models import device
 from core.models.catalog import fingerprint
-from core.training.batches import FeatureSet
+from core.training.batches import PASS_TOKENS, FeatureSet, rows_at_once
 from core.training.examples import Example, data_hash
 from core.training.objectives import Objective
 from core.training.options import TrainingOptions
@@ -72,13 +72,17 @@ def trainer_arguments(
     )
 
 
-def check_memory(base: Path, plan: DevicePlan, options: TrainingOptions, data: FeatureSet, trainable: int) -> float:
+def check_memory(
+    base: Path, plan: DevicePlan, options: TrainingOptions, data: FeatureSet, trainable: int, by_row: bool = False
+) -> float:
     """GB that training needs by estimate; ``ResourceError`` with the setting to change when they are not free."""
+    tokens = max(len(feature["input_ids"]) for feature in data.features)
+    in_passes = by_row and plan.device == "cpu"
     needed = device.estimate_training_gb(
         device.ModelShape.read(base),
         plan.dtype,
-        batch=options.batch_size,
-        tokens=max(len(feature["input_ids"]) for feature in data.features),
+        batch=min(options.batch_size, rows_at_once(tokens, PASS_TOKENS)) if in_passes else options.batch_size,
+        tokens=tokens,
         target_tokens=max(_target_tokens(feature) for feature in data.features),
         trainable=trainable,
         quantize=plan.quantize if plan.quantize in {"4bit", "8bit"} else "none",

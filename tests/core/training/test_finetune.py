@@ -16,9 +16,11 @@ from core.events import Log, Metric, Progress
 from core.models.catalog import fingerprint
 from core.runs import Run
 from core.training import finetune as module
+from core.training import loop
 from core.training.checkpoints import last_checkpoint
 from core.training.examples import SftExample
 from core.training.finetune import finetune
+from core.training.loop import ObjectiveTrainer
 from core.training.options import TrainingOptions
 from tests import tiny
 
@@ -98,6 +100,27 @@ def test_accumulated_small_batches_give_the_weights_of_one_large_batch(base: Pat
     small = finetune("sft", base, TRAIN, [], halves, folder(tmp_path / "small"), plan=tiny.PLAN)
     for name, value in weights(large.adapter).items():
         assert torch.allclose(value, weights(small.adapter)[name], atol=2e-4), name
+
+
+def test_a_batch_passed_in_parts_gives_the_weights_of_the_whole(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = replace(QUICK, dropout=0.0, max_steps=4, eval_every=0)
+    rows: list[int] = []
+    collected = ObjectiveTrainer._item_losses
+
+    def seen(trainer: ObjectiveTrainer, model: object, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        rows.append(len(inputs["input_ids"]))
+        return collected(trainer, model, inputs)
+
+    monkeypatch.setattr(ObjectiveTrainer, "_item_losses", seen)
+    whole = finetune("sft", base, TRAIN, [], options, folder(tmp_path / "whole"), plan=tiny.PLAN)
+    assert rows == [4] * 4
+    monkeypatch.setattr(loop, "PASS_TOKENS", 1)
+    parts = finetune("sft", base, TRAIN, [], options, folder(tmp_path / "parts"), plan=tiny.PLAN)
+    assert rows[4:] == [1] * 16
+    for name, value in weights(whole.adapter).items():
+        assert torch.allclose(value, weights(parts.adapter)[name], atol=2e-4), name
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(
