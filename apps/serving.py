@@ -86,6 +86,7 @@ def _pages(settings: CoreSettings) -> list[str]:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": max(1, int(server.max_body_mb)),
         "browser.gatherUsageStats": "false",
+        "logger.hideWelcomeMessage": "true",  # it names addresses before anything answers there
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(page), *flags]

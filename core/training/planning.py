@@ -77,11 +77,10 @@ def check_memory(
 ) -> float:
     """GB that training needs by estimate; ``ResourceError`` with the setting to change when they are not free."""
     tokens = max(len(feature["input_ids"]) for feature in data.features)
-    in_passes = by_row and plan.device == "cpu"
     needed = device.estimate_training_gb(
         device.ModelShape.read(base),
         plan.dtype,
-        batch=min(options.batch_size, rows_at_once(tokens, PASS_TOKENS)) if in_passes else options.batch_size,
+        batch=_rows_of_a_pass(plan, options, tokens, by_row),
         tokens=tokens,
         target_tokens=max(_target_tokens(feature) for feature in data.features),
         trainable=trainable,
@@ -91,6 +90,13 @@ def check_memory(
     advice = "lower batch_size or max_tokens, or set checkpointing"
     device.require_memory(needed, device.free_memory_bytes(plan.device) / 1e9, f"Training '{base.name}'", advice)
     return needed
+
+
+def _rows_of_a_pass(plan: DevicePlan, options: TrainingOptions, tokens: int, by_row: bool) -> int:
+    """A card says when it is full and the batch is halved; on a CPU the system ends the process instead."""
+    if plan.device != "cpu":
+        return 1
+    return min(options.batch_size, rows_at_once(tokens, PASS_TOKENS)) if by_row else options.batch_size
 
 
 def check_options(task: str, options: TrainingOptions) -> None:
