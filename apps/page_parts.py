@@ -17,6 +17,7 @@ import streamlit as st
 
 from core.errors import TrifoliumError
 from core.events import Event, OnEvent, Progress
+from core.reasons import in_language, reason_of
 
 LANGUAGE_KEY = "ui_language"  # where the shell keeps the visitor's choice
 LOOK_S = 0.5
@@ -64,7 +65,7 @@ def one_sentence(unexpected: str) -> Iterator[None]:
     try:
         yield
     except TrifoliumError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(in_language(reason_of(error), language())), icon=":material/error:")
     except Exception:
         logging.getLogger(__name__).exception("A page failed.")
         st.error(unexpected, icon=":material/error:")
@@ -146,7 +147,7 @@ class Job(Generic[T]):
         try:
             self.result = work(self._listen)
         except TrifoliumError as error:
-            self.error = str(error)
+            self.error = reason_of(error)
         except Exception:
             logging.getLogger(__name__).exception("Work started from a page failed.")
             self.error = self._unexpected

@@ -51,6 +51,8 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         terminal.say_json(as_json(report))
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
+    if report.problems:
+        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
     show_problems(report.problems)
 
 

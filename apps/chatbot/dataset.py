@@ -26,8 +26,10 @@ from apps.chatbot.records import (
     RowProblem,
     Turn,
 )
+from apps.chatbot.row_problems import NO_FILE, NO_ROWS, UNKNOWN_ENDING
 from apps.chatbot.tables import TABLES, Reading, Rows, read_rows
 from core.errors import DataError, MissingExtraError, NotFoundError
+from core.reasons import reason, reason_of
 
 __all__ = [
     "Loaded",
@@ -117,7 +119,7 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
     report = IngestReport()
     for path in paths:
         if not path.exists():
-            report += _refused(str(path), f"There is no file or folder '{path}'.")
+            report += _refused(str(path), reason(NO_FILE, name=path))
             continue
         inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
         for one in inside:
@@ -128,8 +130,8 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
                 files.append((one, name))
             else:
                 known = ", ".join((*TABLES, *READERS))
-                reason = f"files ending in '{one.suffix}' are not read; known: {known}"
-                report += _refused(name, reason, failed=not path.is_dir())
+                why = reason(UNKNOWN_ENDING, ending=one.suffix, known=known)
+                report += _refused(name, why, failed=not path.is_dir())
     return files, report
 
 
@@ -140,7 +142,7 @@ def kind_of(path: Path) -> str:
     reading: Reading[Any] = Reading(path.name)
     rows = read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
     if not rows:
-        raise DataError(f"'{path.name}' holds no row that can be read.")
+        raise DataError(reason(NO_ROWS, name=path.name))
     for row in rows[:20]:
         if is_dialogue(row.cells):
             return "dialogues"
@@ -165,13 +167,14 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
             talks = read_dialogues(path, language)
             return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
         texts = read_documents(path, language, named)
-        return Loaded(documents=texts.records, problems=texts.problems)
+        lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
+        return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
     except (DataError, MissingExtraError) as error:
-        return Loaded(problems=(RowProblem(named, 0, str(error)),), failed=(named,))
+        return Loaded(problems=(RowProblem(named, 0, reason_of(error)),), failed=(named,))
 
 
-def _refused(name: str, reason: str, failed: bool = True) -> IngestReport:
-    return IngestReport(problems=(RowProblem(name, 0, reason),), failed=(name,) if failed else ())
+def _refused(name: str, why: str, failed: bool = True) -> IngestReport:
+    return IngestReport(problems=(RowProblem(name, 0, why),), failed=(name,) if failed else ())
 
 
 def _named(problems: Sequence[RowProblem], source: str) -> tuple[RowProblem, ...]:

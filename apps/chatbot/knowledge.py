@@ -6,7 +6,7 @@ for several threads; what another process changed is noticed at the next questio
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -141,11 +141,12 @@ class Knowledge:
         for number, (path, source) in enumerate(files, start=1):
             read = self._keep(load(path, kind, language, source))
             taken = read.added + read.updated + read.unchanged
-            on_event(Log(f"{source}: {taken} taken in, {len(read.problems)} not"))
+            told = "could not be read" if read.failed else f"{taken} taken in, {len(read.problems)} not"
+            on_event(Log(f"{source}: {told}"))
             on_event(Progress("read", number, len(files)))
             report += read
         self.sync(on_event)
-        return report
+        return replace(report, problems=tuple(sorted(report.problems, key=lambda one: (one.source, one.line))))
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:
         """A document typed in; the same title again replaces it."""

@@ -76,6 +76,8 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
     items, events = report.items, report.events
     terminal.say(f"items: {items.added} added, {items.updated} updated, {items.unchanged} unchanged", style="bold")
     terminal.say(f"events: {events.added} added, {events.known} known already", style="bold")
+    if report.problems:
+        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
     if report.zoneless:
         terminal.say(f"  {report.zoneless} times name no zone: read as UTC", style="yellow")
     show_problems(report.problems)

@@ -104,7 +104,7 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
     assert run(["chatbot", "ingest", str(path)]) == 0
     shown = capsys.readouterr().out
     assert "1 added, 0 updated, 0 unchanged" in shown
-    assert "faq.csv:3: The answer is empty." in shown
+    assert "faq.csv:3: The answer is empty." in shown and "not taken: 1 row\n" in shown
     assert run(["chatbot", "ingest", "--json", str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == 1
 
@@ -117,7 +117,9 @@ def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_
     monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
     assert run(["chatbot", "ingest", str(tmp_path / "faq.csv"), str(tmp_path / "gone.csv")]) == 1
     shown = capsys.readouterr()
-    assert "2 added" in shown.out and "  faq.csv: 'faq.csv' is empty." in shown.out
+    assert (
+        "2 added" in shown.out and "not taken: 1 file\n" in shown.out and "  faq.csv: 'faq.csv' is empty." in shown.out
+    )
     assert shown.err.strip().splitlines()[-1] == "Nothing could be read from faq.csv: the report says why."
 
 

@@ -198,7 +198,8 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     line = ["ingest", *(str(tmp_path / name) for name in names), str(tmp_path / "nowhere.csv")]
     assert run(*line) == 1
     shown = capsys.readouterr()
-    assert "items: 2 added" in shown.out and "events: 1 added" in shown.out
+    assert "items: 2 added" in shown.out and "events: 1 added" in shown.out and "not taken: 3 files\n" in shown.out
+    assert "events_empty.csv: could not be read" in shown.err
     assert "events_empty.csv: 'events_empty.csv' is empty." in shown.out
     assert "The name 'stock.csv' does not tell" in shown.out and "There is no file or folder" in shown.out
     assert "items.csv: 2 rows read, 0 not taken" in shown.err and "events.csv: 1 rows read" in shown.err
@@ -207,6 +208,22 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     assert run(*line, "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["items"]["unchanged"], report["events"]["known"], len(report["failed"])) == (2, 1, 3)
+
+
+def test_rows_not_taken_are_told_file_by_file_and_line_by_line(home, capsys, tmp_path):
+    names = ("items.csv", "events.csv", "broken_items.jsonl")
+    broken = "no json\n" + json.dumps({"id": "c", "title": "Pot"}) + "\n[]\n"
+    late = CLICKS + "bob,gone,2026-03-01T09:00:00Z\nbob,a,soon\nbob,gone,2026-03-01T10:00:00Z\n"
+    for name, content in zip(names, (GOODS + "d,\n", late, broken), strict=True):
+        (tmp_path / name).write_text(content)
+    assert run("ingest", *(str(tmp_path / name) for name in names)) == 0
+    shown = capsys.readouterr().out
+    told = [line.split(": ")[0].strip() for line in shown.splitlines() if line.startswith("  ")]
+    assert told == ["broken_items.jsonl:1", "broken_items.jsonl:3", "events.csv:3", "events.csv:4", "events.csv:5",
+                    "items.csv:4"]  # fmt: skip
+    assert "not taken: 6 rows\n" in shown
+    assert run("ingest", "--json", str(tmp_path / "events.csv")) == 0
+    assert [one["line"] for one in json.loads(capsys.readouterr().out)["events"]["problems"]] == [3, 4, 5]
 
 
 def test_when_no_file_can_be_read_each_reason_is_told_once(home, capsys, tmp_path):

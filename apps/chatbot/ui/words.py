@@ -106,7 +106,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_added": ("Added", "新增"),
     "report_updated": ("Updated", "更新"),
     "report_unchanged": ("Unchanged", "未变"),
-    "report_problems": ("Not taken", "未收录"),
+    "report_problems": ("Rows not taken", "未收录的行"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),

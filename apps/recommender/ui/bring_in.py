@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, as_paths, contents, keep, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, plain, watch_job
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
+from core.reasons import in_language
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
@@ -47,7 +48,7 @@ def _ingest(shop: "RecommenderService", files: Sequence[tuple[str, bytes]], kind
 def _show(job: Job[IngestReport]) -> None:
     with st.container(border=True, key="report"):
         if job.error or job.result is None:
-            st.error(plain(str(job.error)), icon=":material/error:")
+            st.error(plain(in_language(job.error, language())), icon=":material/error:")
             return
         report = job.result
         if report.failed:
@@ -56,7 +57,7 @@ def _show(job: Job[IngestReport]) -> None:
             ("report_items", report.items.added),
             ("report_updated", report.items.updated),
             ("report_events", report.events.added),
-            ("report_problems", len(report.problems)),
+            ("report_problems", report.bad_rows),
         )
         for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
             column.metric(say(name), f"{value:,}")
@@ -66,7 +67,7 @@ def _show(job: Job[IngestReport]) -> None:
             {
                 say("problem_file"): one.source,
                 say("problem_line"): str(one.line or say("whole_file")),
-                say("problem_why"): one.reason,
+                say("problem_why"): in_language(one.reason, language()),
             }
             for one in report.problems[:SHOWN_PROBLEMS]
         ]

@@ -178,7 +178,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_items": ("Items added", "新增商品"),
     "report_updated": ("Items updated", "更新商品"),
     "report_events": ("Events added", "新增行为"),
-    "report_problems": ("Not taken", "未收录"),
+    "report_problems": ("Rows not taken", "未收录的行"),
     "zoneless": ("{n} times name no zone: they were read as UTC.", "{n} 个时间没有时区，已按 UTC 读取。"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),

@@ -6,8 +6,10 @@ from datetime import date
 import pytest
 
 from apps.chatbot.records import IngestReport, RowProblem, Status
+from apps.chatbot.row_problems import EMPTY_CELL, NAMES
 from apps.chatbot.ui.upload import JOB
 from apps.page_parts import Job
+from core.reasons import reason
 
 
 def texts(page) -> str:
@@ -30,17 +32,27 @@ def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot)
     finish_upload(page)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
-        "Added": "2", "Updated": "1", "Unchanged": "0", "Not taken": "1"}  # fmt: skip
+        "Added": "2", "Updated": "1", "Unchanged": "0", "Rows not taken": "1"}  # fmt: skip
     assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", "the answer is empty"]
 
 
 @pytest.mark.parametrize(("language", "where"), [("en", "whole file"), ("zh", "整个文件")])
 def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where):
-    report = IngestReport(problems=(RowProblem("torn.pdf", 0, "it is no PDF"),), failed=("torn.pdf",))
+    report = IngestReport(problems=(RowProblem("torn.pdf", 0, "It is no PDF."),), failed=("torn.pdf",))
     job = Job(lambda listen: report, "")
     assert job.wait(30)
     page = open_page("knowledge", language, **{JOB: job})
-    assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "it is no PDF"]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "It is no PDF."]
+    assert page.metric[3].value == "0"  # a file, not a row
+
+
+def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
+    why = reason(EMPTY_CELL, name=reason(NAMES["answer"]))
+    job = Job(lambda listen: IngestReport(problems=(RowProblem("faq.csv", 3, why),)), "")
+    assert job.wait(30)
+    for language, told in (("en", "The row has no answer."), ("zh", "这一行没有答案。")):
+        page = open_page("knowledge", language, **{JOB: job})
+        assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", told]
 
 
 def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
