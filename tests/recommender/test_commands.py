@@ -9,6 +9,8 @@ import pytest
 from pyarrow import parquet
 
 import apps.__main__ as terminal_door
+from apps.recommender.commands_show import show_explanation
+from apps.recommender.records import Explanation, Scored
 from core import runs
 from tests.recommender.plain_service import add_model, click, open_plain
 
@@ -60,6 +62,17 @@ def test_scores_similar_items_and_reasons(shop, capsys):
     assert "stage: shown" in capsys.readouterr().out
     assert run("explain", "ann", "tea", "--json") == 0
     assert json.loads(capsys.readouterr().out)["removed_by"] == ["exclude_seen"]
+
+
+def test_what_speaks_against_an_item_goes_to_the_other_side_of_the_line(capsys):
+    parts = {"text": 0.8, "behaviour": -0.4, "recency": 0.0, "popularity": -0.03}
+    show_explanation(Explanation("pot", "shown", "Because.", scored=Scored("pot", 0.37, 0.1, parts)), False)
+    table = [line.rstrip() for line in capsys.readouterr().out.splitlines()[2:]]
+    line = table[0].index("│")
+    assert table[0].endswith("against │ for")
+    bars = {row.split()[0]: (row[line - 12 : line].strip(), row[line + 1 :]) for row in table[1:]}
+    assert bars == {"text": ("", "█" * 12), "behaviour": ("█" * 6, ""), "recency": ("", ""), "popularity": ("▐", "")}
+    assert {row[line] for row in table} == {"│"}
 
 
 def test_a_file_of_people_becomes_lists_in_parquet(shop, tmp_path, capsys):
