@@ -87,6 +87,11 @@ class Knowledge:
         self.sync(on_event)
         return self
 
+    def warm_up(self) -> None:
+        """Each encoder reads a word: what it loads for its first text is no part of a customer's turn."""
+        for one in self._embedders:
+            one.encode(["warm"])
+
     # Finding
 
     def find_answers(self, query: str, k: int, now: date, language: str | None = None) -> list[Hit[ApprovedAnswer]]:
