@@ -59,6 +59,11 @@ def moment(when: datetime, zone: tzinfo | None = None) -> str:
     return f"{when.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
+def day_format() -> str:
+    """How a chart writes a day, for Vega: 1 Nov, 11月1日; 01.11. is another day to a reader from elsewhere."""
+    return "%-m月%-d日" if language() == "zh" else "%-d %b"
+
+
 @contextmanager
 def one_sentence(unexpected: str) -> Iterator[None]:
     """Whatever goes wrong inside is shown as one sentence, ``unexpected`` for a bug; the log has the rest."""

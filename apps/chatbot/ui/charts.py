@@ -8,6 +8,7 @@ import pandas as pd
 
 from apps.chatbot.calibration import CurvePoint
 from apps.chatbot.records import Outcome
+from apps.page_parts import day_format
 
 COLOURS = {
     Outcome.ANSWER: "#2f9e68",
@@ -33,10 +34,10 @@ def volume(rows: Sequence[tuple[Any, str, int]], names: Mapping[str, str], day: 
         alt.Chart(table, height=260)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=8), scale=span),
+            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format=day_format(), tickCount=8), scale=span),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
-            tooltip=[alt.Tooltip("day:T", title=day), alt.Tooltip("kind:N", title=" "),
+            tooltip=[alt.Tooltip("day:T", title=day, format=day_format()), alt.Tooltip("kind:N", title=" "),
                      alt.Tooltip("n:Q", title=count)],
         )
     )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import date, datetime
 import altair as alt
 import pandas as pd
 
+from apps.page_parts import day_format
 from apps.recommender.experiments import Difference
 
 GREEN, BLUE, RED, GREY = "#2f9e68", "#4c86d8", "#d4616b", "#9fb3a6"
@@ -46,7 +47,7 @@ def days(rows: Sequence[tuple[date, float]], name: str, colour: str, today: date
             alt.Chart(part, height=124)
             .mark_line(point=point, color=colour, strokeDash=[2, 4] if dotted else [1, 0])
             .encode(
-                x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d.%m.", tickCount=7),
+                x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format=day_format(), tickCount=7),
                         scale=alt.Scale(domain=ends)),
                 y=alt.Y("value:Q", title=name, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domainMin=0)),
                 tooltip=[alt.Tooltip("when:N", title=" "), alt.Tooltip("value:Q", title=name, format=".1%")],
