@@ -109,7 +109,10 @@ def hit(
     language: Language = None,
     as_json: Json = False,
 ) -> None:
-    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow."""
+    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow.
+
+    Nothing is written: where the bot would compose, the generator may still decline, and the bot asks back.
+    """
     with opened(ctx) as service:
         show_hits(service.hit_test(question, k=k, language=language), as_json)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.chatbot.records import EvidenceKind
+from apps.chatbot.records import EvidenceKind, Outcome
 from apps.chatbot.ui.shared import decision_line, say
 from apps.page_parts import plain, shorten
 
@@ -31,6 +31,8 @@ def hit_test(bot: "ChatbotService") -> None:
     if found is None:
         return
     decision_line(found.decision)
+    if found.decision.outcome is Outcome.COMPOSE:
+        st.caption(say("hits_compose"))
     times = " · ".join(f"{name} {ms:.0f} ms" for name, ms in found.ms.items())
     rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
     st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))

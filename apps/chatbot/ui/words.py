@@ -155,6 +155,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ask as a customer would. Nothing is stored and no text is written.",
         "像顾客一样提问，不会留下记录，也不会生成回答。",
     ),
+    "hits_compose": (
+        "Nothing has been written yet: the generator may still decline, and then the bot asks back.",
+        "尚未生成回答：生成模型仍可能放弃作答，此时机器人会反问。",
+    ),
     "hits_answer": ("Approved answers", "标准问答"),
     "hits_passage": ("Passages", "文档片段"),
     "hits_k": ("How many to show", "显示条数"),

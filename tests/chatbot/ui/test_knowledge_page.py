@@ -1,11 +1,12 @@
 """The knowledge page, clicked through."""
 
 import threading
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from apps.chatbot.records import IngestReport, RowProblem, Status
+from apps.chatbot.records import IngestReport, Outcome, Reason, RowProblem, Status
 from apps.chatbot.row_problems import EMPTY_CELL, NAMES
 from apps.chatbot.ui.upload import JOB
 from apps.page_parts import Job
@@ -139,6 +140,20 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     shown = texts(page)
     assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
     assert "87%" in shown and "3 ms" in shown and not page.exception
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "may still decline"), ("zh", "仍可能放弃作答")])
+def test_the_hit_test_says_that_the_generator_may_still_decline_what_would_be_composed(
+    open_page, bot, monkeypatch, language, told
+):
+    page = open_page("knowledge", language, knowledge_section="hits")
+    page.text_input(key="hits-question").set_value("kettle")
+    go = {"en": "Test", "zh": "测试"}[language]
+    assert told in texts(press(page, go))
+    found = bot.hit_test("kettle")
+    found.decision = replace(found.decision, outcome=Outcome.ANSWER, reason=Reason.APPROVED_MATCH)
+    monkeypatch.setattr(bot, "hit_test", lambda question, k: found)
+    assert told not in texts(press(page, go))
 
 
 def test_a_refused_question_is_one_sentence(open_page):
