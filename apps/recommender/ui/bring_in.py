@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 JOB = "ingest_job"
 KINDS = ("auto", "items", "events")
-TYPES = ["csv", "tsv", "jsonl", "json", "parquet", "gz", "inter", "item"]
+TYPES = ["csv", "tsv", "jsonl", "parquet", "gz", "inter", "item"]
 SHOWN_PROBLEMS = 500
 
 
