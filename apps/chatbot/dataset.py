@@ -141,7 +141,7 @@ def kind_of(path: Path) -> str:
         return "documents"
     reading: Reading[Any] = Reading(path.name)
     rows = read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
-    if not rows:
+    if not rows and not reading.problems:
         raise DataError(reason(NO_ROWS, name=path.name))
     for row in rows[:20]:
         if is_dialogue(row.cells):
@@ -150,7 +150,7 @@ def kind_of(path: Path) -> str:
             return "faq"
         if {"title", "text"} <= columns.renamed(row.cells, DOCUMENT).keys():
             return "documents"
-    return "faq"  # whose reader names the columns that are missing
+    return "faq"  # whose reader names the columns that are missing, or each line that is wrong
 
 
 def load(path: Path, kind: str = "auto", language: str | None = None, source: str | None = None) -> Loaded:
@@ -159,18 +159,24 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
         raise DataError(f"kind must be one of auto, {', '.join(KINDS)}, got '{kind}'.")
     named = source or path.name
     try:
-        chosen = kind_of(path) if kind == "auto" else kind
-        if chosen == "faq":
-            rows = read_faq(path, language)
-            return Loaded(answers=rows.records, problems=_named(rows.problems, named))
-        if chosen == "dialogues":
-            talks = read_dialogues(path, language)
-            return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
-        texts = read_documents(path, language, named)
-        lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
-        return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
+        read = _read(path, kind_of(path) if kind == "auto" else kind, language, named)
+        if read == Loaded():
+            raise DataError(reason(NO_ROWS, name=path.name))
+        return read
     except (DataError, MissingExtraError) as error:
         return Loaded(problems=(RowProblem(named, 0, reason_of(error)),), failed=(named,))
+
+
+def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
+    if kind == "faq":
+        rows = read_faq(path, language)
+        return Loaded(answers=rows.records, problems=_named(rows.problems, named))
+    if kind == "dialogues":
+        talks = read_dialogues(path, language)
+        return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
+    texts = read_documents(path, language, named)
+    lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
+    return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
 
 
 def _refused(name: str, why: str, failed: bool = True) -> IngestReport:

@@ -115,6 +115,23 @@ def test_named_itself_a_stranger_has_failed_and_so_has_what_is_not_there(tmp_pat
     assert [(one.source, one.line) for one in report.problems] == [(name, 0) for name in report.failed]
 
 
+def test_a_file_of_broken_lines_is_told_line_by_line_and_an_empty_one_as_a_whole(tmp_path):
+    (tmp_path / "broken.jsonl").write_text("no\n\n[1]\n")
+    broken = load(tmp_path / "broken.jsonl")
+    assert [(one.line, one.reason.split(":")[0]) for one in broken.problems] == [
+        (1, "The line is not valid JSON"),
+        (3, "The line must be a JSON object, got list."),
+    ]
+    for name, content in (("empty.csv", ""), ("head.csv", "question,answer\n")):
+        (tmp_path / name).write_text(content)
+        for kind in ("auto", "faq", "dialogues"):
+            empty = load(tmp_path / name, kind)
+            assert [(one.line, one.reason) for one in empty.problems] == [
+                (0, f"'{name}' holds no row that can be read.")
+            ]
+            assert empty.failed == (name,)
+
+
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path):
     (tmp_path / "broken.pdf").write_bytes(b"no")
     loaded = load(tmp_path / "broken.pdf", source="inner/broken.pdf")
