@@ -198,6 +198,8 @@ def fit(
     read = [read_questions(_existing(path)) for path in questions]
     show_problems([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
+    if not labelled:  # told before the models are loaded
+        raise DataError("There are no labelled questions to fit thresholds on.")
     with opened(ctx) as service:
         with terminal.progress() as on_event:
             fitted = service.fit_thresholds(labelled, error_rate=error_rate, on_event=on_event)

@@ -84,6 +84,13 @@ def test_a_file_of_people_becomes_lists_in_parquet(shop, tmp_path, capsys):
     assert "6 rows" in capsys.readouterr().out and rows[0]["reason"] and not list(tmp_path.glob(".*"))
 
 
+def test_a_table_of_lists_has_the_name_of_what_it_is(shop, tmp_path, capsys):
+    (tmp_path / "people.txt").write_text("ann\n")
+    assert run("score-batch", str(tmp_path / "people.txt"), str(tmp_path / "lists.csv")) == 2
+    assert "must end in .parquet, got 'lists.csv'." in capsys.readouterr().err
+    assert not (tmp_path / "lists.csv").exists()
+
+
 def test_a_file_of_pairs_becomes_scores_in_their_order(shop, tmp_path):
     table, out = tmp_path / "pairs.csv", tmp_path / "scores.parquet"
     table.write_text("User_ID,item_id\nann,pot\nann,ghost\nbob,tea\nann,cup\n,cup\n", encoding="utf-8")
