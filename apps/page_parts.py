@@ -49,6 +49,11 @@ def shorten(text: str, most: int = 60) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names one after the other, parted as the visitor's language does."""
+    return ("、" if language() == "zh" else ", ").join(names)
+
+
 def percent(value: float) -> str:
     """A share as a whole percentage."""
     return f"{value:.0%}"

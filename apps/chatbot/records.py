@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from apps.chatbot.row_problems import CSAT, EMPTY_DIALOGUE, NAMES, NEEDED, VALIDITY
+from apps.chatbot.row_problems import CSAT, EMPTY_DIALOGUE, NAMES, NEEDED, RECORDS, VALIDITY
 from core.errors import DataError
 from core.reasons import reason
 
@@ -113,7 +113,7 @@ def _require(record: object, *names: str) -> None:
         if not str(getattr(record, name)).strip():
             bare = name.replace("_", " ")
             named = reason(NAMES.get(name, (bare, bare)))
-            raise DataError(reason(NEEDED, what=type(record).__name__, name=named))
+            raise DataError(reason(NEEDED, what=reason(RECORDS[type(record).__name__]), name=named))
 
 
 def _check_validity(valid_from: date | None, valid_until: date | None) -> None:

@@ -65,7 +65,7 @@ JOINED: Words = (
 )
 # cells
 EMPTY_CELL: Words = ("The row has no {name}.", "这一行没有{name}。")
-NEEDED: Words = ("{what} needs a {name}, got none.", "{what} 缺少{name}。")
+NEEDED: Words = ("{what} needs a {name}, got none.", "{what}缺少{name}。")
 DATE: Words = (
     "{name} must be a date such as 2026-01-31, got '{value}'.",
     "{name} 应是 2026-01-31 这样的日期，实际是“{value}”。",
@@ -97,4 +97,11 @@ NAMES: dict[str, Words] = {
     "title": ("title", "标题"),
     "text": ("text", "正文"),
     "id": ("id", "编号"),
+}
+RECORDS: dict[str, Words] = {
+    "ApprovedAnswer": ("An approved answer", "标准问答"),
+    "Document": ("A document", "文档"),
+    "Passage": ("A passage", "文档片段"),
+    "Dialogue": ("A dialogue", "对话"),
+    "LabelledQuestion": ("A labelled question", "标注问题"),
 }

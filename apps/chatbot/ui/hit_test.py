@@ -23,7 +23,7 @@ def hit_test(bot: "ChatbotService") -> None:
     """Ask as a customer would; nothing is stored and nothing is generated."""
     st.caption(say("hits_line"))
     with st.form("hits", border=True):
-        question = st.text_input(say("question"), key="hits-question")
+        question = st.text_input(say("hits_question"), key="hits-question")
         k = st.slider(say("hits_k"), 3, 30, 8, key="hits-k")
         if st.form_submit_button(say("hits_go"), type="primary", icon=":material/search:") and question.strip():
             st.session_state[RESULT] = bot.hit_test(question.strip(), k=k)
@@ -33,7 +33,7 @@ def hit_test(bot: "ChatbotService") -> None:
     decision_line(found.decision)
     if found.decision.outcome is Outcome.COMPOSE:
         st.caption(say("hits_compose"))
-    times = " · ".join(f"{name} {ms:.0f} ms" for name, ms in found.ms.items())
+    times = " · ".join(f"{say(f'stage_{name}')} {ms:.0f} ms" for name, ms in found.ms.items())
     rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
     st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))
     lists = st.columns(3)

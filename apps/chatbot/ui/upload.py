@@ -6,7 +6,7 @@ import streamlit as st
 
 from apps.chatbot.records import IngestReport
 from apps.chatbot.ui.shared import say
-from apps.page_parts import Job, as_paths, contents, keep, language, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from core.events import OnEvent
 from core.reasons import in_language
 
@@ -50,9 +50,9 @@ def upload(bot: "ChatbotService") -> None:
 
 
 def _language(place: Any, key: str) -> str | None:
-    options: list[str | None] = [None, "en", "zh"]
+    options = ("auto", "en", "zh")  # None would be drawn as nothing chosen when it is kept
     chosen = place.selectbox(say("upload_language"), options, format_func=lambda name: say(f"lang_{name}"), key=key)
-    return str(chosen) if chosen else None
+    return None if chosen == "auto" else str(chosen)
 
 
 def _start(work: Any) -> None:
@@ -74,7 +74,7 @@ def _show(job: Job[IngestReport]) -> None:
             return
         report = job.result
         if report.failed:
-            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
+            st.error(say("report_failed", files=plain(listed(report.failed))), icon=":material/error:")
         columns = st.columns(4)
         for column, name in zip(columns, ("added", "updated", "unchanged"), strict=False):
             column.metric(say(f"report_{name}"), getattr(report, name))

@@ -94,7 +94,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "upload_dialogues": ("Past dialogues (mined into the review queue)", "历史对话（挖掘后进入待审核）"),
     "upload_language": ("Language", "语言"),
     "upload_go": ("Add to the knowledge", "加入知识库"),
-    "lang_None": ("Find out by itself", "自动识别"),
+    "lang_auto": ("Find out by itself", "自动识别"),
     "lang_en": ("English", "英文"),
     "lang_zh": ("Chinese", "中文"),
     "paste": ("Paste a text instead", "直接粘贴文本"),
@@ -155,6 +155,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ask as a customer would. Nothing is stored and no text is written.",
         "像顾客一样提问，不会留下记录，也不会生成回答。",
     ),
+    "hits_question": ("Question", "问题"),
     "hits_compose": (
         "Nothing has been written yet: the generator may still decline, and then the bot asks back.",
         "尚未生成回答：生成模型仍可能放弃作答，此时机器人会反问。",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, as_paths, contents, keep, language, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
@@ -52,7 +52,7 @@ def _show(job: Job[IngestReport]) -> None:
             return
         report = job.result
         if report.failed:
-            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
+            st.error(say("report_failed", files=plain(listed(report.failed))), icon=":material/error:")
         figures = (
             ("report_items", report.items.added),
             ("report_updated", report.items.updated),
@@ -61,6 +61,8 @@ def _show(job: Job[IngestReport]) -> None:
         )
         for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
             column.metric(say(name), f"{value:,}")
+        if same := report.items.unchanged + report.events.known:
+            st.caption(say("report_same", n=same))
         if report.zoneless:
             st.caption(say("zoneless", n=report.zoneless))
         rows = [

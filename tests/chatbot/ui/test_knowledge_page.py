@@ -78,6 +78,14 @@ def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, mon
     assert (page.selectbox(key="upload-kind").value, page.selectbox(key="upload-language").value) == ("faq", "zh")
 
 
+def test_a_language_left_open_is_still_shown_as_that_after_an_upload(open_page, bot):
+    page = open_page("knowledge")
+    page.file_uploader[0].upload("../faq.csv", b"question,answer\na,b\n", "text/csv")
+    press(page, "Add to the knowledge")
+    finish_upload(page)
+    assert page.selectbox(key="upload-language").value == "auto"
+
+
 def test_pasted_text_becomes_a_document(open_page, bot):
     page = open_page("knowledge")
     page.text_input(key="paste-title").set_value("House rules")
@@ -139,7 +147,7 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     press(page, "Test")
     shown = texts(page)
     assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
-    assert "87%" in shown and "3 ms" in shown and not page.exception
+    assert "87%" in shown and "search 3 ms" in shown and not page.exception
 
 
 @pytest.mark.parametrize(("language", "told"), [("en", "may still decline"), ("zh", "仍可能放弃作答")])
