@@ -27,8 +27,8 @@ WORDS = {
 def main() -> None:
     """Draw the shell, then the page that was chosen."""
     st.set_page_config(page_title="Trifolium", page_icon=":material/psychiatry:", layout="wide")
-    st.html(f"<style>{(Path(__file__).parent / 'home.css').read_text(encoding='utf-8')}</style>")
     language = _choose_language()
+    st.html(f"<style>{look(language)}</style>")
     leaves = {name: import_module(f"apps.{name}.ui") for name in APPS}
     shown = {name: _pages(name, leaf, language) for name, leaf in leaves.items()}
 
@@ -38,6 +38,14 @@ def main() -> None:
     first = st.Page(start, title=_say("start", language), icon=":material/home:", url_path="start", default=True)
     sections = {leaf.about(language)[0]: shown[name] for name, leaf in leaves.items()}
     st.navigation({"": [first], **sections}, expanded=True).run()  # three leaves are more than it shows of itself
+
+
+def look(language: str) -> str:
+    """The stylesheet of every page; in Chinese also the words that Streamlit itself knows in English only."""
+    parts = [f':root {{ --upload-most: "{st.get_option("server.maxUploadSize")} MB"; }}']
+    for name in ("home.css", "home.zh.css")[: 1 + (language == "zh")]:
+        parts.append((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return "\n".join(parts)
 
 
 def _say(key: str, language: str) -> str:

@@ -18,6 +18,7 @@ import streamlit as st
 
 from core.errors import TrifoliumError
 from core.events import Event, OnEvent, Progress
+from core.reasons import in_language, reason_of
 
 LANGUAGE_KEY = "ui_language"  # where the shell keeps the visitor's choice
 LOOK_S = 0.5
@@ -47,6 +48,11 @@ def shorten(text: str, most: int = 60) -> str:
     """The text on one line, cut with an ellipsis."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after the other, parted as the visitor's language does."""
+    return ("、" if language() == "zh" else ", ").join(names)
 
 
 def percent(value: float) -> str:
@@ -85,7 +91,7 @@ def one_sentence(unexpected: str) -> Iterator[None]:
     try:
         yield
     except TrifoliumError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(in_language(reason_of(error), language())), icon=":material/error:")
     except Exception:
         logging.getLogger(__name__).exception("A page failed.")
         st.error(unexpected, icon=":material/error:")
@@ -167,7 +173,7 @@ class Job(Generic[T]):
         try:
             self.result = work(self._listen)
         except TrifoliumError as error:
-            self.error = str(error)
+            self.error = reason_of(error)
         except Exception:
             logging.getLogger(__name__).exception("Work started from a page failed.")
             self.error = self._unexpected

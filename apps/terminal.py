@@ -94,6 +94,13 @@ def warn(text: str) -> None:
     err().print(Text(" ".join(plain(text).split()), style="yellow"))
 
 
+def not_taken(rows: int, files: int) -> str:
+    """How much of some files was not taken in: a file that could not be read at all counts as a file, not as a row."""
+    told = [f"{rows} {'row' if rows == 1 else 'rows'}"] if rows or not files else []
+    told += [f"{files} {'file' if files == 1 else 'files'}"] if files else []
+    return f"not taken: {' and '.join(told)}"
+
+
 def say_json(value: Any) -> None:
     """JSON-ready values as JSON that a program can read."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -158,7 +158,9 @@ def compare(page: TrainingPage) -> None:
     if not found:
         st.info(say("runs_none"), icon=":material/hourglass_empty:")
         return
-    chosen = st.multiselect(say("section_runs"), list(found), default=list(found)[:2], key="compare-runs")
+    chosen = st.multiselect(
+        say("section_runs"), list(found), default=list(found)[:2], key="compare-runs", placeholder=say("section_runs")
+    )
     table = runs.compare([found[one] for one in chosen])
     rows = [
         {

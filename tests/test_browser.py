@@ -209,6 +209,30 @@ def test_words_typed_for_an_alert_stay_while_others_fire(browser: Any, tmp_path:
         nothing_broke(browser)
 
 
+FILE_FIELD = """
+import streamlit as st
+from apps.home import look
+st.html(f"<style>{look(st.query_params['lang'])}</style>")
+st.file_uploader("文件", ["csv"])
+"""
+WORDS_OF_FIELD = """
+const words = (css) => { const one = document.querySelector(css), after = getComputedStyle(one, '::after');
+    return parseFloat(getComputedStyle(one).fontSize) ? one.innerText : after.content; };
+return ['[data-testid="stFileUploaderDropzone"] > span > button p',
+        '[data-testid="stFileUploaderDropzoneInstructions"] span'].map(words);
+"""
+
+
+def test_the_file_field_speaks_the_language_of_the_page(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "file_field.py").write_text(FILE_FIELD, encoding="utf-8")
+    with served(tmp_path / "file_field.py", tmp_path / "log.txt") as page:
+        for language, words in (("zh", ["选择文件", "单个文件不超过 "]), ("en", ["Upload", "per file"])):
+            browser.get(f"{page}/?lang={language}")
+            until(browser, lambda: all_of(browser, '[data-testid="stFileUploaderDropzone"]'), "the file field")
+            shown = browser.execute_script(WORDS_OF_FIELD)
+            assert all(word in one for word, one in zip(words, shown, strict=True)), shown
+
+
 ALERT, OPEN = '[class*="st-key-alert-"] summary', '[class*="st-key-alert-"] details[open]'
 
 

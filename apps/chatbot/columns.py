@@ -7,7 +7,9 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from apps.chatbot.row_problems import DATE, YES_OR_NO
 from core.errors import DataError
+from core.reasons import reason
 from core.text import fold, normalise
 
 # our name -> names people use, as ``_bare`` writes them: folded (so simplified), letters and digits only
@@ -96,7 +98,7 @@ def day(value: Any, name: str) -> date:
     try:
         return date(*(int(part) for part in match.groups())) if match else date.fromisoformat("")
     except ValueError:
-        raise DataError(f"{name} must be a date such as 2026-01-31, got '{value}'.") from None
+        raise DataError(reason(DATE, name=name, value=value)) from None
 
 
 def yes_or_no(value: Any, name: str) -> bool:
@@ -106,7 +108,7 @@ def yes_or_no(value: Any, name: str) -> bool:
         return True
     if word in _NO:
         return False
-    raise DataError(f"{name} must be true or false, got '{value}'.")
+    raise DataError(reason(YES_OR_NO, name=name, value=value))
 
 
 def _as_list(value: Any) -> list[str]:

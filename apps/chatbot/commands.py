@@ -109,7 +109,10 @@ def hit(
     language: Language = None,
     as_json: Json = False,
 ) -> None:
-    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow."""
+    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow.
+
+    Nothing is written: where the bot would compose, the generator may still decline, and the bot asks back.
+    """
     with opened(ctx) as service:
         show_hits(service.hit_test(question, k=k, language=language), as_json)
 
@@ -195,6 +198,8 @@ def fit(
     read = [read_questions(_existing(path)) for path in questions]
     show_problems([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
+    if not labelled:  # told before the models are loaded
+        raise DataError("There are no labelled questions to fit thresholds on.")
     with opened(ctx) as service:
         with terminal.progress() as on_event:
             fitted = service.fit_thresholds(labelled, error_rate=error_rate, on_event=on_event)

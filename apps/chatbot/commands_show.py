@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from apps.chatbot.reply import ReplyEvent
 
 MOST_PROBLEMS = 50
+WOULD = {  # a hit test stops at the decision
+    Outcome.ANSWER: "would answer",
+    Outcome.COMPOSE: "would compose from the passages",
+    Outcome.CLARIFY: "would ask back",
+    Outcome.HAND_OVER: "would hand over",
+}
 
 
 def show_turn(events: "Iterator[ReplyEvent]", conversation_id: str, json_wanted: bool = False) -> None:
@@ -51,6 +57,8 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         terminal.say_json(as_json(report))
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
+    if report.problems:
+        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
     show_problems(report.problems)
 
 
@@ -86,7 +94,10 @@ def show_hits(found: Any, json_wanted: bool) -> None:
     rows = [[_cell(getattr(row, name)) for name in names] for row in found.rows]
     terminal.table(("#", "kind", "title", "score", "BM25 #", "overlap", "vector #", "cosine"), rows)
     decision = found.decision
-    terminal.say(f"{decision.outcome.value} · {decision.reason.value} · {decision.confidence:.0%}", style="bold")
+    said = f"{WOULD[decision.outcome]} · {decision.reason.value} · {decision.confidence:.0%}"
+    terminal.say(said, style="bold")
+    if decision.outcome is Outcome.COMPOSE:
+        terminal.say("Nothing has been written yet: the generator may still decline, and then the bot asks back.")
 
 
 def show_thresholds(sets: Sequence[Any]) -> None:

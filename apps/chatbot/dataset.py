@@ -26,8 +26,10 @@ from apps.chatbot.records import (
     RowProblem,
     Turn,
 )
+from apps.chatbot.row_problems import NO_FILE, NO_ROWS, UNKNOWN_ENDING
 from apps.chatbot.tables import TABLES, Reading, Rows, read_rows
 from core.errors import DataError, MissingExtraError, NotFoundError
+from core.reasons import reason, reason_of
 
 __all__ = [
     "Loaded",
@@ -117,7 +119,7 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
     report = IngestReport()
     for path in paths:
         if not path.exists():
-            report += _refused(str(path), f"There is no file or folder '{path}'.")
+            report += _refused(str(path), reason(NO_FILE, name=path))
             continue
         inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
         for one in inside:
@@ -128,8 +130,8 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
                 files.append((one, name))
             else:
                 known = ", ".join((*TABLES, *READERS))
-                reason = f"files ending in '{one.suffix}' are not read; known: {known}"
-                report += _refused(name, reason, failed=not path.is_dir())
+                why = reason(UNKNOWN_ENDING, ending=one.suffix, known=known)
+                report += _refused(name, why, failed=not path.is_dir())
     return files, report
 
 
@@ -139,8 +141,8 @@ def kind_of(path: Path) -> str:
         return "documents"
     reading: Reading[Any] = Reading(path.name)
     rows = read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
-    if not rows:
-        raise DataError(f"'{path.name}' holds no row that can be read.")
+    if not rows and not reading.problems:
+        raise DataError(reason(NO_ROWS, name=path.name))
     for row in rows[:20]:
         if is_dialogue(row.cells):
             return "dialogues"
@@ -148,7 +150,7 @@ def kind_of(path: Path) -> str:
             return "faq"
         if {"title", "text"} <= columns.renamed(row.cells, DOCUMENT).keys():
             return "documents"
-    return "faq"  # whose reader names the columns that are missing
+    return "faq"  # whose reader names the columns that are missing, or each line that is wrong
 
 
 def load(path: Path, kind: str = "auto", language: str | None = None, source: str | None = None) -> Loaded:
@@ -157,21 +159,28 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
         raise DataError(f"kind must be one of auto, {', '.join(KINDS)}, got '{kind}'.")
     named = source or path.name
     try:
-        chosen = kind_of(path) if kind == "auto" else kind
-        if chosen == "faq":
-            rows = read_faq(path, language)
-            return Loaded(answers=rows.records, problems=_named(rows.problems, named))
-        if chosen == "dialogues":
-            talks = read_dialogues(path, language)
-            return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
-        texts = read_documents(path, language, named)
-        return Loaded(documents=texts.records, problems=texts.problems)
+        read = _read(path, kind_of(path) if kind == "auto" else kind, language, named)
+        if read == Loaded():
+            raise DataError(reason(NO_ROWS, name=path.name))
+        return read
     except (DataError, MissingExtraError) as error:
-        return Loaded(problems=(RowProblem(named, 0, str(error)),), failed=(named,))
+        return Loaded(problems=(RowProblem(named, 0, reason_of(error)),), failed=(named,))
 
 
-def _refused(name: str, reason: str, failed: bool = True) -> IngestReport:
-    return IngestReport(problems=(RowProblem(name, 0, reason),), failed=(name,) if failed else ())
+def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
+    if kind == "faq":
+        rows = read_faq(path, language)
+        return Loaded(answers=rows.records, problems=_named(rows.problems, named))
+    if kind == "dialogues":
+        talks = read_dialogues(path, language)
+        return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
+    texts = read_documents(path, language, named)
+    lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
+    return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
+
+
+def _refused(name: str, why: str, failed: bool = True) -> IngestReport:
+    return IngestReport(problems=(RowProblem(name, 0, why),), failed=(name,) if failed else ())
 
 
 def _named(problems: Sequence[RowProblem], source: str) -> tuple[RowProblem, ...]:

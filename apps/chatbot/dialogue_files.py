@@ -8,8 +8,10 @@ from typing import Any
 from apps.chatbot import columns
 from apps.chatbot.columns import DIALOGUE
 from apps.chatbot.records import Dialogue, Role, Turn
+from apps.chatbot.row_problems import CSAT, NO_TURN, NO_TURN_TEXT, NO_TURNS, ROLE, SAME_ID, STARTED
 from apps.chatbot.tables import Reading, Rows, read_rows
 from core.errors import DataError
+from core.reasons import reason
 from core.text import content_hash, normalise
 from core.text import language as language_of
 
@@ -30,7 +32,7 @@ def read_dialogues(path: Path, language: str | None = None) -> Rows[Dialogue]:
         made = reading.take(row.line, lambda row=row: _dialogue(row.cells, path.name, language))  # type: ignore[misc]
         if made is not None and lines.setdefault(made.id, row.line) != row.line:
             reading.records.pop()
-            reading.problem(row.line, f"the id '{made.id}' stands on line {lines[made.id]} already")
+            reading.problem(row.line, reason(SAME_ID, id=made.id, line=lines[made.id]))
     return reading.done()
 
 
@@ -58,29 +60,29 @@ def _dialogue(cells: Mapping[str, Any], source: str, language: str | None) -> Di
 
 def _turns(value: Any) -> tuple[Turn, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        raise DataError("The dialogue has no list of turns.")
+        raise DataError(reason(NO_TURNS))
     turns = tuple(_turn(one, number) for number, one in enumerate(value, start=1))
     return tuple(turn for turn in turns if turn.text)
 
 
 def _turn(value: Any, number: int) -> Turn:
     if not isinstance(value, Mapping):
-        raise DataError(f"Turn {number} must be an object with role and text.")
+        raise DataError(reason(NO_TURN, number=number))
     role = next((str(value[name]).strip().lower() for name in ROLE_NAMES if name in value), "")
     text = next((value[name] for name in TEXT_NAMES if name in value), None)
     for ours, names in ROLES.items():
         if role in names and isinstance(text, str):
             return Turn(ours, normalise(text))
     if not isinstance(text, str):
-        raise DataError(f"Turn {number} has no text.")
-    raise DataError(f"Turn {number} has the role '{role}'; known are customer, agent and assistant.")
+        raise DataError(reason(NO_TURN_TEXT, number=number))
+    raise DataError(reason(ROLE, number=number, role=role))
 
 
 def _csat(value: Any) -> int:
     try:
         return int(float(value))
     except (TypeError, ValueError):
-        raise DataError(f"csat must be 1 to 5, got '{value}'.") from None
+        raise DataError(reason(CSAT, value=f"'{value}'")) from None
 
 
 def _moment(value: Any) -> datetime:
@@ -88,5 +90,5 @@ def _moment(value: Any) -> datetime:
         seconds = isinstance(value, int | float) and not isinstance(value, bool)
         moment = datetime.fromtimestamp(value, UTC) if seconds else datetime.fromisoformat(str(value))
     except (ValueError, OverflowError, OSError):
-        raise DataError(f"started_at must be a time such as 2026-03-02T10:12:00+08:00, got '{value}'.") from None
+        raise DataError(reason(STARTED, value=value)) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,8 +10,10 @@ from apps.chatbot import columns
 from apps.chatbot.columns import DOCUMENT
 from apps.chatbot.passages import audience_of
 from apps.chatbot.records import Audience, Document
+from apps.chatbot.row_problems import EMPTY_CELL, LOCKED, NAMES, NO_HTML, NO_PDF, NO_TEXT, NO_WORD
 from apps.chatbot.tables import Reading, Rows, read_rows, text_of
 from core.errors import DataError
+from core.reasons import reason
 from core.text import content_hash, normalise
 from core.text import language as language_of
 
@@ -31,7 +33,7 @@ def read_documents(path: Path, language: str | None = None, source: str | None =
     ending = path.suffix.lower()
     if ending in READERS:
         title, text, facts = READERS[ending](path)
-        reading.take(1, lambda: _document(title or _pretty(path), text, named, facts, language))
+        reading.take(0, lambda: _document(title or _pretty(path), text, named, facts, language))
     else:
         for row in read_rows(path, lambda name: columns.is_known(name, DOCUMENT), reading):
             cells = {name: values[0] for name, values in columns.renamed(row.cells, DOCUMENT).items()}
@@ -43,7 +45,7 @@ def _document(
     title: str, text: str, source: str, facts: Mapping[str, Any], language: str | None, id_: str | None = None
 ) -> Document:
     if not re.search(r"\w", text):
-        raise DataError("The document holds no text (a scan needs text recognition first).")
+        raise DataError(reason(NO_TEXT))
     return Document(
         id=id_ or content_hash(source)[:16],
         title=title,
@@ -59,7 +61,7 @@ def _document(
 def _of_row(cells: Mapping[str, Any], source: str, language: str | None) -> Document:
     title, text = columns.text(cells.get("title", "")), columns.long_text([cells.get("text", "")])
     if not title or not text:
-        raise DataError(f"The row has no {'title' if not title else 'text'}.")
+        raise DataError(reason(EMPTY_CELL, name=reason(NAMES["text" if title else "title"])))
     own = columns.text(cells["id"]) if "id" in cells else content_hash(f"{source}\n{title}")[:16]
     return _document(title, text, columns.text(cells.get("source", own)), cells, language, own)
 
@@ -109,7 +111,7 @@ def _html(path: Path) -> Parts:
     try:
         tree = html.fromstring(source)
     except (ValueError, TypeError, html.etree.ParserError) as error:
-        raise DataError(f"'{path.name}' is no HTML that can be read: {error}.") from error
+        raise DataError(reason(NO_HTML, name=path.name, why=error)) from error
     title = columns.text(tree.findtext(".//title") or tree.findtext(".//h1") or "")
     text = trafilatura.extract(source, output_format="markdown", include_tables=True, favor_recall=True)
     if not text:
@@ -126,11 +128,11 @@ def _pdf(path: Path) -> Parts:
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise DataError(f"'{path.name}' is locked by a password.")
+            raise DataError(reason(LOCKED, name=path.name))
         pages = [normalise(page.extract_text() or "") for page in reader.pages]
         title = columns.text(reader.metadata.title or "") if reader.metadata else ""
     except (PyPdfError, ValueError, KeyError, OSError) as error:
-        raise DataError(f"'{path.name}' is no PDF that can be read: {error}.") from error
+        raise DataError(reason(NO_PDF, name=path.name, why=error)) from error
     return title, "\n\n".join(page for page in pages if page), {}
 
 
@@ -144,7 +146,7 @@ def _docx(path: Path) -> Parts:
     try:
         document = docx.Document(str(path))
     except (PackageNotFoundError, BadZipFile, KeyError, ValueError) as error:
-        raise DataError(f"'{path.name}' is no Word document that can be read: {error}.") from error
+        raise DataError(reason(NO_WORD, name=path.name, why=error)) from error
     parts = [_table(one) if isinstance(one, Table) else _paragraph(one) for one in document.iter_inner_content()]
     text = "\n\n".join(part for part in parts if part.strip())
     heading = _TITLE.match(text)

@@ -8,8 +8,10 @@ from typing import Any
 from apps.chatbot import columns
 from apps.chatbot.columns import FAQ
 from apps.chatbot.records import ApprovedAnswer, Status
+from apps.chatbot.row_problems import AND, EMPTY_CELL, JOINED, NAMES, NO_COLUMN, SAME_ID, STATUS, WANTED
 from apps.chatbot.tables import Reading, Row, Rows, read_rows
 from core.errors import DataError
+from core.reasons import Reason, reason
 from core.text import content_hash, fold
 from core.text import language as language_of
 
@@ -44,8 +46,9 @@ def _check_columns(rows: list[Row], name: str) -> None:
     missing = [one for one in ("question", "answer") if one not in found]
     if rows and missing:
         theirs = ", ".join(dict.fromkeys(str(column) for row in rows[:20] for column in row.cells))
-        wanted = " and ".join(f"'{one}' ({HINTS[one]})" for one in missing)
-        raise DataError(f"'{name}' needs a column {wanted}; its columns are: {theirs}.")
+        wanted = [reason(WANTED, ours=one, theirs=HINTS[one]) for one in missing]
+        both = Reason(AND[0].join(wanted), AND[1].join(one.chinese for one in wanted))
+        raise DataError(reason(NO_COLUMN, name=name, wanted=both, columns=theirs))
 
 
 def _continues(cells: Mapping[str, Any]) -> bool:
@@ -56,7 +59,7 @@ def _answer(cells: Mapping[str, list[Any]], source: str, language: str | None) -
     question = columns.text(" ".join(str(one) for one in cells.get("question", ())))
     answer = columns.long_text(cells.get("answer", ()))
     if not question or not answer:
-        raise DataError(f"The row has no {'question' if not question else 'answer'}.")
+        raise DataError(reason(EMPTY_CELL, name=reason(NAMES["answer" if question else "question"])))
     similar = columns.wordings(cells.get("similar_questions", ()))
     return ApprovedAnswer(
         id=columns.text(cells["id"][0]) if "id" in cells else f"{content_hash(question + chr(10) + answer)[:16]}",
@@ -83,7 +86,7 @@ def _language(cells: Mapping[str, list[Any]], given: str | None, text: str) -> s
 def _status(cells: Mapping[str, list[Any]]) -> Status:
     written = str(cells["status"][0]).strip().lower() if "status" in cells else "approved"
     if written not in set(Status):
-        raise DataError(f"status must be one of {', '.join(Status)}, got '{written}'.")
+        raise DataError(reason(STATUS, known=", ".join(Status), value=written))
     return Status(written)
 
 
@@ -102,14 +105,14 @@ def _merged(reading: Reading[ApprovedAnswer], lines: list[int]) -> Rows[Approved
         if same is not None:
             first_line, first = kept[same]
             kept[same] = (first_line, _one_of_two(first, one))
-            reading.problem(line, f"joined with line {first_line}: the same question with nearly the same answer")
+            reading.problem(line, reason(JOINED, line=first_line))
         elif one.id in ids:
-            reading.problem(line, f"the id '{one.id}' stands on line {ids[one.id]} already")
+            reading.problem(line, reason(SAME_ID, id=one.id, line=ids[one.id]))
         else:
             places.append(len(kept))
             ids[one.id] = line
             kept.append((line, one))
-    return Rows(tuple(one for _, one in kept), tuple(reading.problems))
+    return replace(reading.done(), records=tuple(one for _, one in kept))
 
 
 def _alike(one: ApprovedAnswer, other: ApprovedAnswer) -> bool:

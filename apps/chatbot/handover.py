@@ -49,11 +49,17 @@ def called_for(text: str) -> Reason | None:
     return None
 
 
-def summary(messages: Sequence[Message], reason: Reason) -> str:
-    """Two lines for the person: why, how many turns, and the customer's last words, personal data masked."""
+def summary(messages: Sequence[Message], reason: Reason, language: str = "en") -> str:
+    """Two lines for the person: why, how many turns, and the customer's last words, personal data masked.
+
+    In Chinese without why: it is for pages, which have it as a badge.
+    """
     said = [message.text for message in messages if message.role is Role.CUSTOMER]
     last = mask_personal_data(said[-1])[0] if said else "—"
     first = mask_personal_data(said[0])[0] if len(said) > 1 else ""
+    if language == "zh":
+        opening = f"开头：“{first}”。" if first else ""
+        return f"顾客共发来 {len(said)} 条消息。{opening}最后：“{last}”。"
     opening = f" Began with: “{first}”." if first else ""
     return f"{reason.value.replace('_', ' ')}, {len(said)} customer messages.{opening} Last: “{last}”."
 

@@ -6,7 +6,7 @@ for several threads; what another process changed is noticed at the next questio
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -87,6 +87,11 @@ class Knowledge:
         self.sync(on_event)
         return self
 
+    def warm_up(self) -> None:
+        """Each encoder reads a word: what it loads for its first text is no part of a customer's turn."""
+        for one in self._embedders:
+            one.encode(["warm"])
+
     # Finding
 
     def find_answers(self, query: str, k: int, now: date, language: str | None = None) -> list[Hit[ApprovedAnswer]]:
@@ -141,11 +146,12 @@ class Knowledge:
         for number, (path, source) in enumerate(files, start=1):
             read = self._keep(load(path, kind, language, source))
             taken = read.added + read.updated + read.unchanged
-            on_event(Log(f"{source}: {taken} taken in, {len(read.problems)} not"))
+            told = "could not be read" if read.failed else f"{taken} taken in, {len(read.problems)} not"
+            on_event(Log(f"{source}: {told}"))
             on_event(Progress("read", number, len(files)))
             report += read
         self.sync(on_event)
-        return report
+        return replace(report, problems=tuple(sorted(report.problems, key=lambda one: (one.source, one.line))))
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:
         """A document typed in; the same title again replaces it."""

@@ -11,7 +11,9 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
+from apps.chatbot.row_problems import CSAT, EMPTY_DIALOGUE, NAMES, NEEDED, RECORDS, VALIDITY
 from core.errors import DataError
+from core.reasons import reason
 
 
 class Status(StrEnum):
@@ -109,12 +111,14 @@ def is_valid(valid_from: date | None, valid_until: date | None, now: date) -> bo
 def _require(record: object, *names: str) -> None:
     for name in names:
         if not str(getattr(record, name)).strip():
-            raise DataError(f"{type(record).__name__} needs a {name.replace('_', ' ')}, got none.")
+            bare = name.replace("_", " ")
+            named = reason(NAMES.get(name, (bare, bare)))
+            raise DataError(reason(NEEDED, what=reason(RECORDS[type(record).__name__]), name=named))
 
 
 def _check_validity(valid_from: date | None, valid_until: date | None) -> None:
     if valid_from is not None and valid_until is not None and valid_until < valid_from:
-        raise DataError(f"valid_until must not be before valid_from, got {valid_from} … {valid_until}.")
+        raise DataError(reason(VALIDITY, first=valid_from, last=valid_until))
 
 
 @dataclass(frozen=True)
@@ -222,9 +226,9 @@ class Dialogue:
     def __post_init__(self) -> None:
         _require(self, "id")
         if not self.turns:
-            raise DataError(f"Dialogue '{self.id}' has no turns.")
+            raise DataError(reason(EMPTY_DIALOGUE, id=self.id))
         if self.csat is not None and not 1 <= self.csat <= 5:
-            raise DataError(f"csat must be 1 to 5, got {self.csat}.")
+            raise DataError(reason(CSAT, value=self.csat))
 
 
 @dataclass(frozen=True)
@@ -345,7 +349,7 @@ class Feedback:
 
 @dataclass(frozen=True)
 class RowProblem:
-    """A row that was not taken: where it stands (line 1 is the first line of the file) and why."""
+    """A row that was not taken: where it stands (line 1 is the first line of the file, 0 the whole file) and why."""
 
     source: str
     line: int
@@ -364,6 +368,11 @@ class IngestReport:
     unchanged: int = 0
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
+
+    @property
+    def bad_rows(self) -> int:
+        """How many rows were not taken; a whole file is none of them."""
+        return sum(one.line > 0 for one in self.problems)
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
         return IngestReport(

@@ -111,7 +111,10 @@ def delete_document(document_id: str, service: Service) -> None:
 
 @router.post("/hit-test")
 def hit_test(body: HitQuestion, service: Service) -> Any:
-    """What search finds: ranks and scores of both sides, the fused order, and the decision that would follow."""
+    """What search finds: ranks and scores of both sides, the fused order, and the decision that would follow.
+
+    Nothing is written: after the decision to compose the generator may still decline, and a turn then asks back.
+    """
     return service.hit_test(body.question, k=body.k, language=body.language)
 
 

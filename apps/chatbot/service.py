@@ -224,6 +224,8 @@ def build(settings: ChatbotSettings, on_event: OnEvent = ignore, answering: bool
     store = Store.open(settings.database_address)
     engine = Engine(settings, answering, on_event)
     knowledge = Knowledge.open(settings, store)
+    if answering:
+        knowledge.warm_up()
     return ChatbotService(settings, store, knowledge, engine)
 
 

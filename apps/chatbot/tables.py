@@ -15,7 +15,23 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from apps.chatbot.records import RowProblem
+from apps.chatbot.row_problems import (
+    BINARY,
+    CELLS,
+    CSV,
+    ENCODING,
+    NO_ARRAY,
+    NO_JSON,
+    NO_JSON_FILE,
+    NO_OBJECT,
+    NO_OBJECT_ITEM,
+    NO_TABLE,
+    NO_WORKBOOK,
+    SHEET,
+    UNREADABLE,
+)
 from core.errors import DataError
+from core.reasons import reason, reason_of
 from core.text import delimiter_of
 
 T = TypeVar("T")
@@ -57,13 +73,13 @@ class Reading(Generic[T]):
         try:
             self.records.append(made := make())
         except DataError as error:
-            self.problem(line, str(error))
+            self.problem(line, reason_of(error))
             return None
         return made
 
     def done(self) -> Rows[T]:
-        """What was gathered."""
-        return Rows(tuple(self.records), tuple(self.problems))
+        """What was gathered, the problems by line whenever they were found."""
+        return Rows(tuple(self.records), tuple(sorted(self.problems, key=lambda one: one.line)))
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ def read_rows(path: Path, known: Callable[[str], bool], reading: Reading[Any]) -
         return list(_json_lines(text_of(path), reading))
     if ending == ".json":
         return _json_rows(text_of(path), path.name, reading)
-    raise DataError(f"'{path.name}' is no table that can be read; known here: {', '.join(TABLES)}.")
+    raise DataError(reason(NO_TABLE, name=path.name, known=", ".join(TABLES)))
 
 
 def text_of(path: Path) -> str:
@@ -98,17 +114,17 @@ def text_of(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"'{path.name}' cannot be read: {error.strerror}.") from error
+        raise DataError(reason(UNREADABLE, name=path.name, why=error.strerror)) from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     if b"\x00" in content[:4096]:
-        raise DataError(f"'{path.name}' holds binary data where text was expected.")
+        raise DataError(reason(BINARY, name=path.name))
     for encoding in ("utf-8-sig", *_guesses(content)):
         try:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise DataError(f"'{path.name}' is text in no known encoding: save it as UTF-8.")
+    raise DataError(reason(ENCODING, name=path.name))
 
 
 def _guesses(content: bytes) -> tuple[str, ...]:
@@ -131,7 +147,7 @@ def _csv_rows(text: str, known: Callable[[str], bool], reading: Reading[Any]) ->
         except StopIteration:
             return rows
         except csv.Error as error:
-            reading.problem(before + 1, f"the row is no valid CSV up to line {reader.line_num}: {error}")
+            reading.problem(before + 1, reason(CSV, last=reader.line_num, why=error))
             before = reader.line_num
             continue
         line, before = before + 1, reader.line_num
@@ -156,7 +172,7 @@ def _row(line: int, header: list[str], cells: list[str], rows: list[Row], readin
     while len(cells) > len(header) and not cells[-1].strip():
         cells = cells[:-1]
     if len(cells) > len(header):
-        reading.problem(line, f"the row has {len(cells)} cells where the header has {len(header)}")
+        reading.problem(line, reason(CELLS, found=len(cells), wanted=len(header)))
         return
     padded = cells + [""] * (len(header) - len(cells))
     rows.append(Row(line, {name: cell for name, cell in zip(header, padded, strict=True) if name}))
@@ -170,7 +186,7 @@ def _sheet_rows(path: Path, known: Callable[[str], bool], reading: Reading[Any])
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, KeyError, ValueError, OSError) as error:
-        raise DataError(f"'{path.name}' is no workbook that can be read: {error}.") from error
+        raise DataError(reason(NO_WORKBOOK, name=path.name, why=error)) from error
     rows: list[Row] = []
     try:
         for sheet in book.worksheets:
@@ -190,7 +206,7 @@ def _rows_of_sheet(sheet: Any, known: Callable[[str], bool], reading: Reading[An
         if header is None:
             header = _names(cells)
             if not any(known(name) for name in header):
-                reading.problem(line, f"sheet '{sheet.title}' was not read: none of its columns is known")
+                reading.problem(line, reason(SHEET, title=sheet.title))
                 return []
         else:
             _row(line, header, cells, rows, reading)
@@ -216,28 +232,28 @@ def _json_lines(text: str, reading: Reading[Any]) -> Iterator[Row]:
         try:
             value = json.loads(content)
         except ValueError as error:
-            reading.problem(line, f"the line is not valid JSON: {error}")
+            reading.problem(line, reason(NO_JSON, why=error))
             continue
         if isinstance(value, dict):
             yield Row(line, value)
         else:
-            reading.problem(line, f"the line must be a JSON object, got {type(value).__name__}")
+            reading.problem(line, reason(NO_OBJECT, found=type(value).__name__))
 
 
 def _json_rows(text: str, name: str, reading: Reading[Any]) -> list[Row]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise DataError(f"'{name}' is not valid JSON: {error}.") from error
+        raise DataError(reason(NO_JSON_FILE, name=name, why=error)) from error
     if isinstance(value, dict):  # {"data": [...]}, or one object alone
         lists = [inner for inner in value.values() if isinstance(inner, list) and inner and isinstance(inner[0], dict)]
         value = lists[0] if len(lists) == 1 and "turns" not in value and "messages" not in value else [value]
     if not isinstance(value, list):
-        raise DataError(f"'{name}' must be a JSON array of objects, got {type(value).__name__}.")
+        raise DataError(reason(NO_ARRAY, name=name, found=type(value).__name__))
     rows = []
     for number, item in enumerate(value, start=1):
         if isinstance(item, dict):
             rows.append(Row(number, item))
         else:
-            reading.problem(number, f"item {number} must be a JSON object, got {type(item).__name__}")
+            reading.problem(number, reason(NO_OBJECT_ITEM, number=number, found=type(item).__name__))
     return rows

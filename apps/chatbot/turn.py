@@ -199,6 +199,8 @@ def _composed(
             yield item
     except TrifoliumError:
         composed = None
+    if composed is not None:
+        yield turn.clock.lap("compose")
     if composed is not None and composed.cancelled:
         yield from _whole("", replace(decision, reason=Reason.CANCELLED), turn.clock, already=composed.text)
     elif composed is not None and composed.refused and sure and _nearest(turn, decision):
@@ -208,7 +210,6 @@ def _composed(
         yield Decided(refused, turn.query)
         yield from _whole(said, refused, turn.clock)
     elif composed is not None and not composed.unsupported:
-        yield turn.clock.lap("compose")
         yield Answer(composed.text, decision, turn.clock.ms)
     else:
         yield from _quoted(turn, decision, composed, begun)

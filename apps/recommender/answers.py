@@ -13,7 +13,7 @@ class RowProblem:
     """A row that was not taken: where it stands (line 1 is the first line of a file, row 1 of a call) and why."""
 
     source: str
-    line: int
+    line: int  # 0: the whole file
     reason: str
 
 
@@ -70,8 +70,13 @@ class IngestReport:
 
     @property
     def problems(self) -> tuple[RowProblem, ...]:
-        """Everything that was not taken."""
-        return self.items.problems + self.events.problems
+        """Everything that was not taken, by file and line."""
+        return tuple(sorted(self.items.problems + self.events.problems, key=lambda one: (one.source, one.line)))
+
+    @property
+    def bad_rows(self) -> int:
+        """How many rows were not taken; a whole file is none of them."""
+        return sum(one.line > 0 for one in self.problems)
 
 
 @dataclass(frozen=True, slots=True)

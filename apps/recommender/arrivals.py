@@ -2,6 +2,7 @@
 the store; knows no model."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -10,9 +11,11 @@ from typing import Literal
 
 from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
 from apps.recommender.records import Event, EventMeaning, Item
+from apps.recommender.row_problems import FUTURE, ITEMS_OR_EVENTS, NO_FILE, UNKNOWN_ITEM, UNKNOWN_TYPE
 from apps.recommender.store import Store
-from core.errors import DataError, known_names
+from core.errors import DataError
 from core.events import Log, OnEvent, Progress, ignore
+from core.reasons import Reason, joined, known, reason, reason_of
 
 Kind = Literal["auto", "items", "events"]
 PIECE = 500  # rows in one transaction: what is reported done survives a crash
@@ -51,7 +54,7 @@ class Arrivals:
             report += _tried(path, partial(self._event_file, path, mapping, known, now, on_event), on_event)
         if report.failed and len(report.failed) == named + len(items) + len(events):
             reasons = dict.fromkeys(one.reason for one in report.problems if one.source in report.failed)
-            raise DataError(" ".join(reasons))
+            raise DataError(joined(reasons))
         return report
 
     def items(self, items: Sequence[Item], on_event: OnEvent = ignore) -> ItemReport:
@@ -77,13 +80,13 @@ class Arrivals:
         added, known = self._store.add_events(good) if good else (0, 0)
         return EventReport(added, known, tuple(problems))
 
-    def _wrong(self, event: Event, now: datetime) -> str | None:
+    def _wrong(self, event: Event, now: datetime) -> Reason | None:
         if event.type not in self._kinds:
-            return f"Unknown event type '{event.type}'; {known_names(event.type, self._kinds)}."
+            return reason(UNKNOWN_TYPE, type=event.type, known=known(event.type, self._kinds))
         if not self._knows(event.item):
-            return f"There is no item '{event.item}': put the item first."
+            return reason(UNKNOWN_ITEM, item=event.item)
         if event.time > now + AHEAD:
-            return f"Its time {event.time.isoformat()} lies in the future."
+            return reason(FUTURE, time=event.time.isoformat())
         return self._kinds[event.type].refused(event.value)
 
     def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> IngestReport:
@@ -108,7 +111,8 @@ class Arrivals:
             stop = start + PIECE
             report += arrivals.events(parsed.rows[start:stop], now, path.name, parsed.lines[start:stop])
             on_event(Progress("events", min(start + PIECE, len(parsed.rows)), len(parsed.rows)))
-        return IngestReport(events=report, zoneless=parsed.zoneless)
+        in_order = tuple(sorted(report.problems, key=lambda one: one.line))  # reading and storing each found some
+        return IngestReport(events=replace(report, problems=in_order), zoneless=parsed.zoneless)
 
 
 def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> IngestReport:
@@ -116,7 +120,8 @@ def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> I
     try:
         report = take()
     except DataError as error:
-        return _refused(path.name, str(error))
+        on_event(Log(f"{path.name}: could not be read"))
+        return _refused(path.name, reason_of(error))
     items, events = report.items, report.events
     taken = items.added + items.updated + items.unchanged + events.added + events.known
     on_event(Log(f"{path.name}: {taken} rows read, {len(report.problems)} not taken"))
@@ -133,14 +138,14 @@ def _sorted_out(paths: Sequence[Path], kind: Kind) -> tuple[list[Path], list[Pat
     report = IngestReport()
     for path in paths:
         if not path.exists():
-            report += _refused(str(path), f"There is no file or folder '{path}'.")
+            report += _refused(str(path), reason(NO_FILE, name=path))
             continue
         inside = path.is_dir()
         for one in sorted(inner for inner in path.iterdir() if inner.is_file()) if inside else [path]:
             try:
                 found[kind_of(one, kind)].append(one)
             except DataError as error:
-                report += _refused(one.name, str(error), failed=not inside)
+                report += _refused(one.name, reason_of(error), failed=not inside)
     return found["items"], found["events"], report
 
 
@@ -152,10 +157,7 @@ def kind_of(path: Path, kind: Kind) -> Literal["items", "events"]:
     for what, words in NAMES.items():
         if any(word in name for word in words):
             return what  # type: ignore[return-value]
-    raise DataError(
-        f"The name '{path.name}' does not tell whether the file holds items or events: say which (in a terminal by "
-        "--kind items or --kind events)."
-    )
+    raise DataError(reason(ITEMS_OR_EVENTS, name=path.name))
 
 
 def event_id(user: str, item: str, kind: str, time: datetime, list_id: str = "") -> str:

@@ -31,12 +31,19 @@ def score_batch(service: Answers, source: Path, target: Path, wish: Wish, on_eve
 
     With a column of items each pair gets its score; without one each user gets a list of ``wish.k``.
     """
+    check_target(target)
     rows = read_people(source)
     if not rows:
         raise DataError(f"'{source.name}' names no user.")
     paired = rows[0][1] is not None
     answers = _pairs(service, rows, wish) if paired else _lists(service, [user for user, _ in rows], wish)
-    return _write(target, answers, len(rows), on_event)
+    return _write(target, answers, sum(1 for _ in groupby(user for user, _ in rows)), on_event)
+
+
+def check_target(path: Path) -> None:
+    """``DataError`` for a name that promises another kind of file than the table that is written."""
+    if path.suffix.lower() != ".parquet":
+        raise DataError(f"What is written is a parquet table, so the name must end in .parquet, got '{path.name}'.")
 
 
 def read_people(path: Path) -> list[tuple[str, str | None]]:

@@ -129,9 +129,10 @@ def score_batch(
     language: Language = "en",
 ) -> None:
     """Write lists for a file of people, or scores for a file of pairs, as parquet."""
-    from apps.recommender.batch_files import read_people
+    from apps.recommender.batch_files import check_target, read_people
     from apps.recommender.batch_files import score_batch as write
 
+    check_target(out)
     read_people(people)  # a wrong file is told before the models are loaded
     with opened(ctx) as service, terminal.progress() as on_event:
         rows = write(service, people, out, service.wish(language, k=k), on_event)

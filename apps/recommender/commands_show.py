@@ -10,7 +10,7 @@ from apps.recommender.records import Explanation, Item, Scored
 from apps.recommender.replies import explanation, list_reply, scored
 
 MOST_PROBLEMS = 50
-BARS = "▏▎▍▌▋▊▉█"
+WIDEST = 12  # blocks of the longest bar
 
 
 def show_list(answer: ListAnswer, items: Mapping[str, Item], as_json: bool) -> None:
@@ -61,9 +61,10 @@ def show_explanation(found: Explanation, as_json: bool) -> None:
     places += [f"place {found.place} in the list"] if found.place else []
     terminal.say(" · ".join([f"stage: {found.stage}", *places, *found.removed_by]), style="dim")
     if found.scored is not None:
-        widest = max((abs(value) for value in found.scored.parts.values()), default=0.0)
-        rows = [(name, f"{value:+.3f}", _bar(value, widest)) for name, value in found.scored.parts.items()]
-        terminal.table(("part", "share of the score", ""), rows)
+        parts = found.scored.parts
+        figures = [f"{value:+.3f}" for value in parts.values()]
+        rows = list(zip(parts, figures, _bars(list(parts.values())), strict=True))
+        terminal.table(("part", "share of the score", f"{'against ':>{WIDEST}}│ for"), rows)
 
 
 def show_ingest(report: IngestReport, as_json: bool) -> None:
@@ -76,6 +77,8 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
     items, events = report.items, report.events
     terminal.say(f"items: {items.added} added, {items.updated} updated, {items.unchanged} unchanged", style="bold")
     terminal.say(f"events: {events.added} added, {events.known} known already", style="bold")
+    if report.problems:
+        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
     if report.zoneless:
         terminal.say(f"  {report.zoneless} times name no zone: read as UTC", style="yellow")
     show_problems(report.problems)
@@ -142,6 +145,10 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _bar(value: float, widest: float, width: int = 16) -> str:
-    eighths = round(abs(value) / widest * width * 8) if widest else 0
-    return "█" * (eighths // 8) + (BARS[eighths % 8 - 1] if eighths % 8 else "")
+def _bars(values: Sequence[float]) -> list[str]:
+    """A bar for each value on one scale: what speaks against goes left from the line, what speaks for goes right."""
+    widest = max(map(abs, values), default=0.0) or 1.0
+    halves = [round(value / widest * WIDEST * 2) for value in values]  # no finer block begins at the right
+    left = ["▐" * (-one % 2) + "█" * (-one // 2) if one < 0 else "" for one in halves]
+    right = ["█" * (one // 2) + "▌" * (one % 2) if one > 0 else "" for one in halves]
+    return [f"{against:>{WIDEST}}│{speaks}" for against, speaks in zip(left, right, strict=True)]

@@ -15,35 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from apps.recommender.columns import EVENT_COLUMNS, ITEM_COLUMNS, Columns
 from apps.recommender.records import Event, Item
 from apps.recommender.row_files import rows_of
+from apps.recommender.row_problems import NO_TIME, NUMBER, TIME
 from apps.recommender.splits import temporal
-from core.errors import DataError, known_names
+from core.errors import DataError
+from core.reasons import Reason, reason, reason_of
 
 Made = TypeVar("Made", Item, Event)
 
-ITEM_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "item_id", "item", "movieid", "movie_id", "itemid", "asin", "sku", "product_id"),
-    "title": ("title", "name", "item_title", "movie_title", "product_name"),
-    "description": ("description", "text", "abstract", "plot", "body", "summary"),
-    "tags": ("tags", "genres", "genre", "class", "keywords", "labels"),
-    "category": ("category", "categories", "main_category", "type"),
-    "brand": ("brand", "brands", "author", "maker", "publisher"),
-    "price": ("price", "cost"),
-    "language": ("language", "lang"),
-    "created_at": ("created_at", "created", "published_at", "date", "release_date"),
-    "available": ("available", "in_stock", "is_available"),
-}
-EVENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "event_id"),
-    "user": ("user", "user_id", "userid", "visitor_id", "person"),
-    "item": ("item", "item_id", "movieid", "movie_id", "itemid", "asin", "product_id"),
-    "type": ("type", "event", "event_type", "feedback_type", "action"),
-    "time": ("time", "timestamp", "ts", "datetime", "date"),
-    "value": ("value", "rating", "stars", "score"),
-    "position": ("position", "rank"),
-    "list_id": ("list_id", "impression_id", "request_id", "session_id"),
-}
 MILLISECONDS_FROM = 1e11  # a time stamp above is in milliseconds: in seconds it would be after the year 5000
 NO_WORDS = ("", "null", "none", "nan", "n/a")
 _ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d){0,2})\s*$", re.IGNORECASE)
@@ -133,22 +114,18 @@ def _read(
     needed: Sequence[str],
     make: Callable[[dict[str, Any], dict[str, Any]], Made],
 ) -> Parsed[Made]:
-    unknown = next((name for name in mapping if name not in columns), None)
-    if unknown is not None:
-        raise DataError(f"There is no field '{unknown}' to map; {known_names(unknown, columns)}.")
+    named = Columns(path.name, mapping, columns, needed)
     rows: list[Made] = []
     lines: list[int] = []
     problems: list[Problem] = []
     bare = 0
-    chosen: dict[str, str] | None = None
     for line, row in rows_of(path):
-        if isinstance(row, str):
-            problems.append(Problem(line, f"{row[0].upper()}{row[1:]}."))
+        if isinstance(row, Reason):
+            problems.append(Problem(line, row))
             continue
-        if chosen is None or not chosen.items() <= {(f, c) for f, c in chosen.items() if c in row}:
-            chosen = _chosen(path, row, mapping, columns, needed)
+        chosen = named.of(row)
+        found = {name: row.get(column) for name, column in chosen.items()}
         try:
-            found = {name: row.get(column) for name, column in chosen.items()}
             made = make(found, _rest(row, chosen))
         except (DataError, ValueError, TypeError, OverflowError) as error:
             problems.append(Problem(line, _sentence(error)))
@@ -156,36 +133,8 @@ def _read(
         rows.append(made)
         lines.append(line)
         bare += _zoneless(found.get("time") or found.get("created_at"))
+    named.check()
     return Parsed(tuple(rows), tuple(problems), tuple(lines), bare)
-
-
-def _chosen(
-    path: Path,
-    row: Mapping[str, Any],
-    mapping: Mapping[str, str],
-    columns: Mapping[str, tuple[str, ...]],
-    needed: Sequence[str],
-) -> dict[str, str]:
-    """Our field's name → the file's column, by the mapping, else by the names people use."""
-    absent = next((column for column in mapping.values() if column not in row), None)
-    if absent is not None:
-        raise DataError(f"'{path.name}' has no column '{absent}'; {known_names(absent, [str(one) for one in row])}.")
-    by_lower = {str(name).lower(): str(name) for name in row}
-    found: dict[str, str] = dict(mapping)
-    for name, known in columns.items():
-        if name not in found:
-            column = next(
-                (by_lower[one] for one in known if one in by_lower and by_lower[one] not in found.values()), None
-            )
-            if column is not None:
-                found[name] = column
-    missing = [name for name in needed if name not in found]
-    if missing:
-        raise DataError(
-            f"'{path.name}' has no column for {', '.join(missing)}: map it, for example {missing[0]}=<column>; "
-            f"its columns are {', '.join(str(one) for one in row)}."
-        )
-    return found
 
 
 def _rest(row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -262,7 +211,7 @@ def _number(value: Any, name: str) -> float | None:
     try:
         return float(text.replace(",", comma))
     except ValueError as error:
-        raise DataError(f"{name} must be a number, found '{str(value)[:40]}'.") from error
+        raise DataError(reason(NUMBER, name=name, value=str(value)[:40])) from error
 
 
 def _tags(value: Any) -> tuple[str, ...]:
@@ -278,7 +227,7 @@ def _time(value: Any, name: str) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if _missing(value):
-        raise DataError(f"{name} is missing.")
+        raise DataError(reason(NO_TIME, name=name))
     text = str(value).strip()
     try:
         seconds = float(text)
@@ -298,10 +247,10 @@ def _iso(text: str, name: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise DataError(f"{name} must be ISO 8601 or seconds since 1970, found '{text[:40]}'.") from error
+        raise DataError(reason(TIME, name=name, value=text[:40])) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error) or type(error).__name__
+    text = reason_of(error) or type(error).__name__
     return text if text.endswith(".") else f"{text}."

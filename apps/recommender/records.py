@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from apps.recommender.row_problems import ID, NO_NUMBER, NO_TITLE, NO_TYPE, OUTSIDE_SCALE, PRICE
 from core.errors import DataError, known_names
+from core.reasons import Reason, reason
 
 PARTS = ("text", "behaviour", "popularity", "recency", "rule", "diversity")  # what a score is the sum of
 ROUTES = (
@@ -40,9 +42,9 @@ class Item:
     def __post_init__(self) -> None:
         _require_id("Item", self.id)
         if not self.title.strip():
-            raise DataError(f"Item '{self.id}' has no title.")
+            raise DataError(reason(NO_TITLE, id=self.id))
         if self.price is not None and not (math.isfinite(self.price) and self.price >= 0):
-            raise DataError(f"Item '{self.id}': price must be a number of at least 0, got {self.price}.")
+            raise DataError(reason(PRICE, id=self.id, value=self.price))
         _require_aware(f"Item '{self.id}': created_at", self.created_at)
 
     @property
@@ -78,10 +80,10 @@ class Event:
         _require_id("User", self.user)
         _require_id("Item", self.item)
         if not self.type:
-            raise DataError(f"Event '{self.id}' has no type.")
+            raise DataError(reason(NO_TYPE, id=self.id))
         _require_aware(f"Event '{self.id}': time", self.time)
         if self.value is not None and not math.isfinite(self.value):
-            raise DataError(f"Event '{self.id}': value must be a number, got {self.value}.")
+            raise DataError(reason(NO_NUMBER, id=self.id, value=self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,16 @@ class EventMeaning:
                 f"Event type '{self.type}': weight must be at least 0, sign 1 or -1, half_life_days above 0."
             )
 
-    def refused(self, value: float | None) -> str | None:
+    def refused(self, value: float | None) -> Reason | None:
         """What is wrong with a value, in a sentence: a rating outside of the scale that neutral and best make."""
         if self.neutral_value is None or value is None:
             return None
         worst = 2 * self.neutral_value - self.best_value
         if worst <= value <= self.best_value:
             return None
-        scale = f"the scale from {worst:g} to {self.best_value:g}"
-        return f"The {self.type} {value:g} lies outside of {scale}: another scale is a setting of recommender.events."
+        return reason(
+            OUTSIDE_SCALE, type=self.type, value=f"{value:g}", worst=f"{worst:g}", best=f"{self.best_value:g}"
+        )
 
     def worth(self, value: float | None) -> float:
         """Signed weight of one event before it ages."""
@@ -303,7 +306,7 @@ def moment(seconds: float) -> datetime:
 
 def _require_id(what: str, id_: str) -> None:
     if not isinstance(id_, str) or not id_ or len(id_) > LONGEST_ID:
-        raise DataError(f"{what} id must be a text of 1 to {LONGEST_ID} characters, got {str(id_)[:60]!r}.")
+        raise DataError(reason(ID, what=what, most=LONGEST_ID, value=repr(str(id_)[:60])))
 
 
 def _require_aware(what: str, time: datetime | None) -> None:

@@ -12,10 +12,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from apps.recommender.row_problems import (
+    CELLS,
+    CELLS_WITHOUT_HEADER,
+    EMPTY_FILE,
+    NO_FILE,
+    NO_JSON,
+    NO_OBJECT,
+    NO_PARQUET,
+    UNKNOWN_FILE,
+)
 from core.errors import DataError
+from core.reasons import Reason, reason
 from core.text import delimiter_of
 
-Row = tuple[int, Mapping[str, Any] | str]  # line from 1; a text instead of a row says what is wrong with it
+Row = tuple[int, Mapping[str, Any] | Reason]  # line from 1; a reason instead of a row says what is wrong with it
 # files without a header whose columns everybody knows: MovieLens 100K and 1M
 HEADERLESS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "u.data": ("\t", "utf-8", ("user_id", "item_id", "rating", "timestamp")),
@@ -29,7 +40,7 @@ KNOWN = ".csv, .tsv, .jsonl, .parquet, .inter, .item, u.data, ratings.dat, movie
 def rows_of(path: Path) -> Iterator[Row]:
     """Every row with its line, those that cannot be read as a sentence. ``DataError`` for an unknown kind of file."""
     if not path.is_file():
-        raise DataError(f"There is no file '{path}'.")
+        raise DataError(reason(NO_FILE, name=path))
     name = path.name.removesuffix(".gz")
     ending = Path(name).suffix.lower()
     if name in HEADERLESS:
@@ -42,7 +53,7 @@ def rows_of(path: Path) -> Iterator[Row]:
         return _atomic(path)
     if ending in (".csv", ".tsv", ".txt"):
         return _separated(path, "\t" if ending == ".tsv" else None)
-    raise DataError(f"'{path.name}' is of no known kind; known are {KNOWN}.")
+    raise DataError(reason(UNKNOWN_FILE, name=path.name, known=KNOWN))
 
 
 def _open(path: Path, encoding: str = "utf-8-sig") -> TextIO:
@@ -60,12 +71,12 @@ def _separated(path: Path, separator: str | None, plain: bool = False) -> Iterat
         reader = csv.reader(file, delimiter=separator, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
         header = next(reader, None)
         if header is None:
-            raise DataError(f"'{path.name}' is empty.")
+            raise DataError(reason(EMPTY_FILE, name=path.name))
         names = [one.strip() for one in header]
         line = reader.line_num + 1
         for values in reader:
             if values and len(values) != len(names):
-                yield line, f"{len(values)} values where the header has {len(names)}"
+                yield line, reason(CELLS, found=len(values), wanted=len(names))
             elif values:
                 yield line, dict(zip(names, values, strict=True))
             line = reader.line_num + 1
@@ -74,7 +85,7 @@ def _separated(path: Path, separator: str | None, plain: bool = False) -> Iterat
 def _atomic(path: Path) -> Iterator[Row]:
     """RecBole's tables: tabs, and a kind behind each column's name (``user_id:token``)."""
     for line, row in _separated(path, "\t", plain=True):
-        yield line, row if isinstance(row, str) else {name.partition(":")[0]: value for name, value in row.items()}
+        yield line, row if isinstance(row, Reason) else {name.partition(":")[0]: value for name, value in row.items()}
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
@@ -85,9 +96,9 @@ def _json_lines(path: Path) -> Iterator[Row]:
             try:
                 row = json.loads(text)
             except ValueError:
-                yield line, "no JSON"
+                yield line, reason(NO_JSON)
                 continue
-            yield line, row if isinstance(row, dict) else f"a JSON object was expected, found {type(row).__name__}"
+            yield line, row if isinstance(row, dict) else reason(NO_OBJECT, found=type(row).__name__)
 
 
 def _headerless(path: Path, separator: str, encoding: str, names: tuple[str, ...]) -> Iterator[Row]:
@@ -95,7 +106,7 @@ def _headerless(path: Path, separator: str, encoding: str, names: tuple[str, ...
         for line, text in enumerate(file, 1):
             values = text.rstrip("\r\n").split(separator)
             if len(values) != len(names):
-                yield line, f"{len(values)} values where {len(names)} were expected"
+                yield line, reason(CELLS_WITHOUT_HEADER, found=len(values), wanted=len(names))
             else:
                 yield line, dict(zip(names, values, strict=True))
 
@@ -106,7 +117,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     try:
         file = parquet.ParquetFile(path)
     except (OSError, ValueError) as error:
-        raise DataError(f"'{path.name}' is no parquet file.") from error
+        raise DataError(reason(NO_PARQUET, name=path.name)) from error
     line = 0
     for batch in file.iter_batches():
         for row in batch.to_pylist():

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from apps.__main__ import run
-from apps.chatbot.records import IngestReport, RowProblem
+from apps.chatbot.records import Decision, IngestReport, Outcome, Reason, RowProblem
 from tests.chatbot.stub_service import StubService
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,7 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
     assert run(["chatbot", "ingest", str(path)]) == 0
     shown = capsys.readouterr().out
     assert "1 added, 0 updated, 0 unchanged" in shown
-    assert "faq.csv:3: The answer is empty." in shown
+    assert "faq.csv:3: The answer is empty." in shown and "not taken: 1 row\n" in shown
     assert run(["chatbot", "ingest", "--json", str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == 1
 
@@ -117,8 +118,22 @@ def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_
     monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
     assert run(["chatbot", "ingest", str(tmp_path / "faq.csv"), str(tmp_path / "gone.csv")]) == 1
     shown = capsys.readouterr()
-    assert "2 added" in shown.out and "  faq.csv: 'faq.csv' is empty." in shown.out
+    assert (
+        "2 added" in shown.out and "not taken: 1 file\n" in shown.out and "  faq.csv: 'faq.csv' is empty." in shown.out
+    )
     assert shown.err.strip().splitlines()[-1] == "Nothing could be read from faq.csv: the report says why."
+
+
+def test_a_hit_test_says_what_would_follow_and_that_nothing_has_been_written(stub, capsys, monkeypatch):
+    assert run(["chatbot", "hit", "tea?"]) == 0
+    shown = capsys.readouterr().out
+    assert "would ask back · too_vague · 40%" in shown and "decline" not in shown
+    composed = replace(stub.hit_test("tea?"), decision=Decision(Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, 0.7))
+    monkeypatch.setattr(stub, "hit_test", lambda question, k, language: composed)
+    assert run(["chatbot", "hit", "tea?"]) == 0
+    shown = capsys.readouterr().out
+    assert "would compose from the passages · grounded_passages · 70%" in shown
+    assert "the generator may still decline" in shown
 
 
 def test_export_masks_unless_told_otherwise(stub, capsys, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from apps.chatbot.dataset import files_in, kind_of, load, read_dialogues, read_questions, read_sample
 from apps.chatbot.records import Kind, Role, RowProblem
 from core.errors import DataError
+from core.reasons import in_language
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "chatbot"
 
@@ -49,7 +50,7 @@ def test_dialogues_that_cannot_be_read_are_told(tmp_path):
     assert sorted(told) == [2, 3, 4, 5, 6, 7, 8]
     assert told[3] == "Turn 2 has the role 'ghost'; known are customer, agent and assistant."
     assert told[5] == "csat must be 1 to 5, got 9."
-    assert told[7] == "the id '1' stands on line 1 already"
+    assert told[7] == "The id '1' stands on line 1 already."
 
 
 def test_labelled_questions_are_read_and_bad_ones_told(tmp_path):
@@ -114,11 +115,29 @@ def test_named_itself_a_stranger_has_failed_and_so_has_what_is_not_there(tmp_pat
     assert [(one.source, one.line) for one in report.problems] == [(name, 0) for name in report.failed]
 
 
+def test_a_file_of_broken_lines_is_told_line_by_line_and_an_empty_one_as_a_whole(tmp_path):
+    (tmp_path / "broken.jsonl").write_text("no\n\n[1]\n")
+    broken = load(tmp_path / "broken.jsonl")
+    assert [(one.line, one.reason.split(":")[0]) for one in broken.problems] == [
+        (1, "The line is not valid JSON"),
+        (3, "The line must be a JSON object, got list."),
+    ]
+    for name, content in (("empty.csv", ""), ("head.csv", "question,answer\n")):
+        (tmp_path / name).write_text(content)
+        for kind in ("auto", "faq", "dialogues"):
+            empty = load(tmp_path / name, kind)
+            assert [(one.line, one.reason) for one in empty.problems] == [
+                (0, f"'{name}' holds no row that can be read.")
+            ]
+            assert empty.failed == (name,)
+
+
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path):
     (tmp_path / "broken.pdf").write_bytes(b"no")
     loaded = load(tmp_path / "broken.pdf", source="inner/broken.pdf")
     assert loaded.documents == ()
     assert isinstance(loaded.problems[0], RowProblem)
     assert loaded.problems[0].source == "inner/broken.pdf"
+    assert in_language(loaded.problems[0].reason, "zh").startswith("“broken.pdf”不是可读取的 PDF")
     with pytest.raises(DataError, match="kind must be one of"):
         load(tmp_path / "broken.pdf", kind="songs")

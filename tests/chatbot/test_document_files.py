@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from apps.chatbot.dataset import load
 from apps.chatbot.document_files import read_documents
 from apps.chatbot.passages import audience_of, blocks, cut
 from apps.chatbot.records import Audience, Document
@@ -179,7 +180,8 @@ def test_pdf_text_is_read_and_a_scan_is_told(tmp_path):
     (tmp_path / "scan.pdf").write_bytes(pdf(""))
     rows = read_documents(tmp_path / "scan.pdf")
     assert len(rows) == 0
-    assert "no text" in rows.problems[0].reason
+    assert "no text" in rows.problems[0].reason and rows.problems[0].line == 0
+    assert load(tmp_path / "scan.pdf").failed == ("scan.pdf",)
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "a.docx"])

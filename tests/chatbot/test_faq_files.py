@@ -8,6 +8,7 @@ import pytest
 from apps.chatbot.faq_files import read_faq
 from apps.chatbot.records import Status
 from core.errors import DataError
+from core.reasons import in_language, reason_of
 
 CHINESE = "标准问,相似问,答案,分类,生效日期,失效日期\n多久送到？,几天到|啥时候到,两到四个工作日。,物流,2026-01-01,2026年12月31日\n"
 
@@ -68,8 +69,16 @@ def test_bad_rows_are_told_by_line_and_the_others_read(tmp_path):
         5: "The row has no question.",
         6: "valid_until must be a date such as 2026-01-31, got '31/12/2026'.",
         7: "status must be one of approved, pending, rejected, got 'maybe'.",
-        8: "the row has 6 cells where the header has 4",
+        8: "The row has 6 cells where the header has 4.",
     }
+    assert [one.line for one in rows.problems] == sorted(one.line for one in rows.problems)
+    assert [in_language(one.reason, "zh") for one in rows.problems] == [
+        "这一行没有答案。",
+        "这一行没有问题。",
+        "valid_until 应是 2026-01-31 这样的日期，实际是“31/12/2026”。",
+        "状态应是 approved, pending, rejected 之一，实际是“maybe”。",
+        "这一行有 6 个单元格，而表头有 4 列。",
+    ]
 
 
 def test_an_open_quote_is_told_and_not_swallowed(tmp_path):
@@ -82,6 +91,11 @@ def test_an_open_quote_is_told_and_not_swallowed(tmp_path):
 def test_a_file_without_the_columns_says_what_it_has(tmp_path):
     with pytest.raises(DataError, match=r"needs a column 'answer' \(答案\); its columns are: question, notes\."):
         read_faq(written(tmp_path, "x.csv", "question,notes\nq,n\n"))
+    with pytest.raises(DataError) as refused:
+        read_faq(written(tmp_path, "x.csv", "标题,备注\nq,n\n"))
+    assert in_language(reason_of(refused.value), "zh") == (
+        "“x.csv”缺少“标准问”（question）和“答案”（answer）列；现有的列是：标题, 备注。"
+    )
 
 
 def test_repeats_become_one_and_other_answers_stay_apart(tmp_path):
@@ -90,7 +104,7 @@ def test_repeats_become_one_and_other_answers_stay_apart(tmp_path):
     rows = read_faq(written(tmp_path, "r.csv", content))
     assert [one.answer for one in rows] == [f"{long} View more", "Only for debit cards."]
     assert [(one.line, one.reason) for one in rows.problems] == [
-        (3, "joined with line 2: the same question with nearly the same answer")
+        (3, "Joined with line 2: the same question with nearly the same answer.")
     ]
     assert len({one.id for one in rows}) == 2
 
@@ -120,7 +134,7 @@ def test_a_workbook_is_read_sheet_by_sheet(tmp_path):
     (one,) = rows
     assert (one.id, one.answer, one.valid_until) == ("7", "S$3.50", dt.date(2026, 12, 31))
     assert [(p.line, p.reason) for p in rows.problems] == [
-        (1, "sheet 'Notes' was not read: none of its columns is known"),
+        (1, "Sheet 'Notes' was not read: none of its columns is known."),
         (3, "The row has no answer."),
     ]
 
@@ -130,7 +144,7 @@ def test_json_lines_and_arrays_are_read(tmp_path):
     lines = written(tmp_path, "f.jsonl", "\n".join(json.dumps(row) for row in rows) + "\nnot json\n[1]\n")
     read = read_faq(lines)
     assert read.records[0].similar_questions == ("c", "d")
-    assert [one.line for one in read.problems] == [3, 4, 2]
+    assert [one.line for one in read.problems] == [2, 3, 4]
     array = read_faq(written(tmp_path, "f.json", json.dumps({"data": rows})))
     assert array.records[0].question == "a?"
 

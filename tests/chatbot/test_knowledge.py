@@ -174,6 +174,12 @@ def test_lost_indexes_are_made_again_from_the_database_without_embedding(knowled
     assert again.find_answers("gift cards", 5, TODAY) == expected
 
 
+def test_what_encoders_load_for_their_first_text_is_loaded_before_a_customer_asks(url, tmp_path):
+    readers = [Letters(), Letters()]
+    Knowledge(Store.open(url), readers, tmp_path / "home").load().warm_up()
+    assert [len(one.seen) for one in readers] == [1, 1]
+
+
 def test_an_empty_document_is_refused(knowledge):
     with pytest.raises(DataError, match="no text"):
         knowledge.ingest_text("title", "  ")

@@ -33,7 +33,7 @@ def test_a_validity_includes_both_days_and_open_ends():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ApprovedAnswer("1", " ", "yes"), "needs a question"),
+        (lambda: ApprovedAnswer("1", " ", "yes"), "An approved answer needs a question"),
         (lambda: ApprovedAnswer("1", "q", "a", valid_from=date(2026, 2, 1), valid_until=date(2026, 1, 1)), "before"),
         (lambda: Dialogue("1", ()), "no turns"),
         (lambda: Passage("p", "d", "", "", "text", 5, 5), "start < end"),

@@ -159,6 +159,7 @@ def test_a_refusal_of_the_generator_is_not_shown_but_asked_back():
         desk(passages=[KETTLE], generator=Says("No answer."), thresholds=UNSURE), "Who is the mayor?"
     )
     assert answer.decision.outcome is Outcome.CLARIFY and "No answer" not in tokens and tokens
+    assert list(answer.latency_ms) == ["understand", "compose", "reply"]  # what the generator wrote is no reply
 
 
 @pytest.mark.parametrize(("sure", "barred"), [(0.0, grounding.REFUSALS), (1.01, ())])

@@ -9,6 +9,8 @@ import pytest
 from pyarrow import parquet
 
 import apps.__main__ as terminal_door
+from apps.recommender.commands_show import show_explanation
+from apps.recommender.records import Explanation, Scored
 from core import runs
 from tests.recommender.plain_service import add_model, click, open_plain
 
@@ -62,6 +64,17 @@ def test_scores_similar_items_and_reasons(shop, capsys):
     assert json.loads(capsys.readouterr().out)["removed_by"] == ["exclude_seen"]
 
 
+def test_what_speaks_against_an_item_goes_to_the_other_side_of_the_line(capsys):
+    parts = {"text": 0.8, "behaviour": -0.4, "recency": 0.0, "popularity": -0.03}
+    show_explanation(Explanation("pot", "shown", "Because.", scored=Scored("pot", 0.37, 0.1, parts)), False)
+    table = [line.rstrip() for line in capsys.readouterr().out.splitlines()[2:]]
+    line = table[0].index("│")
+    assert table[0].endswith("against │ for")
+    bars = {row.split()[0]: (row[line - 12 : line].strip(), row[line + 1 :]) for row in table[1:]}
+    assert bars == {"text": ("", "█" * 12), "behaviour": ("█" * 6, ""), "recency": ("", ""), "popularity": ("▐", "")}
+    assert {row[line] for row in table} == {"│"}
+
+
 def test_a_file_of_people_becomes_lists_in_parquet(shop, tmp_path, capsys):
     people, out = tmp_path / "people.txt", tmp_path / "lists.parquet"
     people.write_text("ann\n曹\nnobody\nann\n\n", encoding="utf-8")
@@ -69,6 +82,13 @@ def test_a_file_of_people_becomes_lists_in_parquet(shop, tmp_path, capsys):
     rows = parquet.read_table(out).to_pylist()
     assert [(row["user"], row["rank"]) for row in rows] == [(u, r) for u in ("ann", "曹", "nobody") for r in (1, 2)]
     assert "6 rows" in capsys.readouterr().out and rows[0]["reason"] and not list(tmp_path.glob(".*"))
+
+
+def test_a_table_of_lists_has_the_name_of_what_it_is(shop, tmp_path, capsys):
+    (tmp_path / "people.txt").write_text("ann\n")
+    assert run("score-batch", str(tmp_path / "people.txt"), str(tmp_path / "lists.csv")) == 2
+    assert "must end in .parquet, got 'lists.csv'." in capsys.readouterr().err
+    assert not (tmp_path / "lists.csv").exists()
 
 
 def test_a_file_of_pairs_becomes_scores_in_their_order(shop, tmp_path):
@@ -198,7 +218,8 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     line = ["ingest", *(str(tmp_path / name) for name in names), str(tmp_path / "nowhere.csv")]
     assert run(*line) == 1
     shown = capsys.readouterr()
-    assert "items: 2 added" in shown.out and "events: 1 added" in shown.out
+    assert "items: 2 added" in shown.out and "events: 1 added" in shown.out and "not taken: 3 files\n" in shown.out
+    assert "events_empty.csv: could not be read" in shown.err
     assert "events_empty.csv: 'events_empty.csv' is empty." in shown.out
     assert "The name 'stock.csv' does not tell" in shown.out and "There is no file or folder" in shown.out
     assert "items.csv: 2 rows read, 0 not taken" in shown.err and "events.csv: 1 rows read" in shown.err
@@ -207,6 +228,22 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     assert run(*line, "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert (report["items"]["unchanged"], report["events"]["known"], len(report["failed"])) == (2, 1, 3)
+
+
+def test_rows_not_taken_are_told_file_by_file_and_line_by_line(home, capsys, tmp_path):
+    names = ("items.csv", "events.csv", "broken_items.jsonl")
+    broken = "no json\n" + json.dumps({"id": "c", "title": "Pot"}) + "\n[]\n"
+    late = CLICKS + "bob,gone,2026-03-01T09:00:00Z\nbob,a,soon\nbob,gone,2026-03-01T10:00:00Z\n"
+    for name, content in zip(names, (GOODS + "d,\n", late, broken), strict=True):
+        (tmp_path / name).write_text(content)
+    assert run("ingest", *(str(tmp_path / name) for name in names)) == 0
+    shown = capsys.readouterr().out
+    told = [line.split(": ")[0].strip() for line in shown.splitlines() if line.startswith("  ")]
+    assert told == ["broken_items.jsonl:1", "broken_items.jsonl:3", "events.csv:3", "events.csv:4", "events.csv:5",
+                    "items.csv:4"]  # fmt: skip
+    assert "not taken: 6 rows\n" in shown
+    assert run("ingest", "--json", str(tmp_path / "events.csv")) == 0
+    assert [one["line"] for one in json.loads(capsys.readouterr().out)["events"]["problems"]] == [3, 4, 5]
 
 
 def test_when_no_file_can_be_read_each_reason_is_told_once(home, capsys, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from apps.recommender.dataset import read_events, read_items, read_sample
 from apps.recommender.splits import by_time, cold_items, leave_one_out, shared, temporal
 from core.errors import DataError
+from core.reasons import in_language
 from tests.recommender.small_shop import event
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "recommender"
@@ -71,6 +72,24 @@ def test_bad_rows_are_reported_by_line_and_cost_nobody(tmp_path: Path) -> None:
     assert "'yesterday'" in parsed.problems[0].sentence
     assert parsed.problems[1].sentence == "2 values where the header has 5."
     assert "User id" in parsed.problems[2].sentence
+    assert [in_language(one.sentence, "zh") for one in parsed.problems] == [
+        "time 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“yesterday”。",
+        "这一行有 2 个值，而表头有 5 列。",
+        "User 的编号应为 1 至 200 个字符，实际是 ''。",
+    ]
+
+
+def test_an_object_of_a_jsonl_file_that_lacks_a_field_is_told_by_its_line_and_costs_no_other(tmp_path: Path) -> None:
+    rows = '{"id": "a"}\nbroken\n{"id": "b", "title": "Lamp"}\n[1]\n{"title": "Pot", "price": 3, "id": "c"}\n'
+    parsed = read_items(written(tmp_path, "broken.jsonl", rows))
+    assert [(one.id, one.price) for one in parsed.rows] == [("b", None), ("c", 3)]
+    assert [(one.line, one.sentence) for one in parsed.problems] == [
+        (1, "Item 'a' has no title."),
+        (2, "The line is no JSON."),
+        (4, "A JSON object was expected, found list."),
+    ]
+    with pytest.raises(DataError, match="no column for title"):
+        read_items(written(tmp_path, "untitled.jsonl", '{"id": "a"}\n' * 150))
 
 
 def test_times_are_iso_seconds_or_milliseconds(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.chatbot.records import EvidenceKind
+from apps.chatbot.records import EvidenceKind, Outcome
 from apps.chatbot.ui.shared import decision_line, say
 from apps.page_parts import plain, shorten
 
@@ -23,7 +23,7 @@ def hit_test(bot: "ChatbotService") -> None:
     """Ask as a customer would; nothing is stored and nothing is generated."""
     st.caption(say("hits_line"))
     with st.form("hits", border=True):
-        question = st.text_input(say("question"), key="hits-question")
+        question = st.text_input(say("hits_question"), key="hits-question")
         k = st.slider(say("hits_k"), 3, 30, 8, key="hits-k")
         if st.form_submit_button(say("hits_go"), type="primary", icon=":material/search:") and question.strip():
             st.session_state[RESULT] = bot.hit_test(question.strip(), k=k)
@@ -31,7 +31,9 @@ def hit_test(bot: "ChatbotService") -> None:
     if found is None:
         return
     decision_line(found.decision)
-    times = " · ".join(f"{name} {ms:.0f} ms" for name, ms in found.ms.items())
+    if found.decision.outcome is Outcome.COMPOSE:
+        st.caption(say("hits_compose"))
+    times = " · ".join(f"{say(f'stage_{name}')} {ms:.0f} ms" for name, ms in found.ms.items())
     rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
     st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))
     lists = st.columns(3)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from apps.chatbot.handover import summary
 from apps.chatbot.records import Handover, Outcome
 from apps.chatbot.ui import charts
 from apps.chatbot.ui.shared import one_sentence, say, service
-from apps.page_parts import choose, date_forms, moment, percent, plain, said, say_later, shorten
+from apps.page_parts import choose, date_forms, language, moment, percent, plain, said, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -136,9 +137,11 @@ def _handover(bot: "ChatbotService", one: Handover) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(say(f"reason_{one.reason}"), color="red", icon=":material/support_agent:")
         st.caption(moment(one.created_at), width="content")
-    st.markdown(plain(one.summary))
+    messages = bot.messages(one.conversation_id)
+    before = [message for message in messages if message.created_at <= one.created_at]
+    st.markdown(plain(summary(before, one.reason, "zh") if language() == "zh" else one.summary))
     with st.expander(say("transcript")):
-        for message in bot.messages(one.conversation_id):
+        for message in messages:
             st.markdown(f"**{say(f'role_{message.role}')}**  \n{plain(message.text)}")
     with st.form(f"reply-{one.id}", border=False, clear_on_submit=True):
         text = st.text_area(say("agent_reply"), key=f"reply-text-{one.id}", height=80)

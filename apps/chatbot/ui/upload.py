@@ -6,8 +6,9 @@ import streamlit as st
 
 from apps.chatbot.records import IngestReport
 from apps.chatbot.ui.shared import say
-from apps.page_parts import Job, as_paths, contents, keep, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from core.events import OnEvent
+from core.reasons import in_language
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -33,11 +34,11 @@ def upload(bot: "ChatbotService") -> None:
         kind = left.selectbox(
             say("upload_kind"), KINDS, format_func=lambda name: say(f"upload_{name}"), key="upload-kind"
         )
-        language = _language(right, "upload-language")
+        tongue = _language(right, "upload-language")
         if st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:"):
             if files:
                 pairs = contents(files)
-                _start(lambda listen: _ingest(bot, pairs, kind, language, listen))
+                _start(lambda listen: _ingest(bot, pairs, kind, tongue, listen))
             st.warning(say("upload_none"))
     with st.expander(say("paste"), icon=":material/content_paste:"), st.form("paste", border=False):
         title = st.text_input(say("paste_title"), key="paste-title")
@@ -49,9 +50,9 @@ def upload(bot: "ChatbotService") -> None:
 
 
 def _language(place: Any, key: str) -> str | None:
-    options: list[str | None] = [None, "en", "zh"]
+    options = ("auto", "en", "zh")  # None would be drawn as nothing chosen when it is kept
     chosen = place.selectbox(say("upload_language"), options, format_func=lambda name: say(f"lang_{name}"), key=key)
-    return str(chosen) if chosen else None
+    return None if chosen == "auto" else str(chosen)
 
 
 def _start(work: Any) -> None:
@@ -69,22 +70,22 @@ def _ingest(
 def _show(job: Job[IngestReport]) -> None:
     with st.container(border=True, key="report"):
         if job.error or job.result is None:
-            st.error(plain(str(job.error)), icon=":material/error:")
+            st.error(plain(in_language(job.error, language())), icon=":material/error:")
             return
         report = job.result
         if report.failed:
-            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
+            st.error(say("report_failed", files=plain(listed(report.failed))), icon=":material/error:")
         columns = st.columns(4)
         for column, name in zip(columns, ("added", "updated", "unchanged"), strict=False):
             column.metric(say(f"report_{name}"), getattr(report, name))
-        columns[3].metric(say("report_problems"), len(report.problems))
+        columns[3].metric(say("report_problems"), report.bad_rows)
         if report.problems:
             st.dataframe(
                 [
                     {
                         say("problem_file"): one.source,
                         say("problem_line"): str(one.line or say("whole_file")),
-                        say("problem_why"): one.reason,
+                        say("problem_why"): in_language(one.reason, language()),
                     }
                     for one in report.problems[:SHOWN_PROBLEMS]
                 ],

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, as_paths, contents, keep, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
+from core.reasons import in_language
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
 
 JOB = "ingest_job"
 KINDS = ("auto", "items", "events")
-TYPES = ["csv", "tsv", "jsonl", "json", "parquet", "gz", "inter", "item"]
+TYPES = ["csv", "tsv", "jsonl", "parquet", "gz", "inter", "item"]
 SHOWN_PROBLEMS = 500
 
 
@@ -47,26 +48,28 @@ def _ingest(shop: "RecommenderService", files: Sequence[tuple[str, bytes]], kind
 def _show(job: Job[IngestReport]) -> None:
     with st.container(border=True, key="report"):
         if job.error or job.result is None:
-            st.error(plain(str(job.error)), icon=":material/error:")
+            st.error(plain(in_language(job.error, language())), icon=":material/error:")
             return
         report = job.result
         if report.failed:
-            st.error(say("report_failed", files=plain(", ".join(report.failed))), icon=":material/error:")
+            st.error(say("report_failed", files=plain(listed(report.failed))), icon=":material/error:")
         figures = (
             ("report_items", report.items.added),
             ("report_updated", report.items.updated),
             ("report_events", report.events.added),
-            ("report_problems", len(report.problems)),
+            ("report_problems", report.bad_rows),
         )
         for column, (name, value) in zip(st.columns(len(figures)), figures, strict=True):
             column.metric(say(name), f"{value:,}")
+        if same := report.items.unchanged + report.events.known:
+            st.caption(say("report_same", n=same))
         if report.zoneless:
             st.caption(say("zoneless", n=report.zoneless))
         rows = [
             {
                 say("problem_file"): one.source,
                 say("problem_line"): str(one.line or say("whole_file")),
-                say("problem_why"): one.reason,
+                say("problem_why"): in_language(one.reason, language()),
             }
             for one in report.problems[:SHOWN_PROBLEMS]
         ]

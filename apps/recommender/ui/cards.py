@@ -10,7 +10,7 @@ from html import escape
 
 import streamlit as st
 
-from apps.page_parts import plain, shorten
+from apps.page_parts import listed, plain, shorten
 from apps.recommender.records import Item, Scored
 from apps.recommender.service_desk import FEW_PEOPLE, FRESH_DAYS
 from apps.recommender.ui import charts
@@ -79,7 +79,7 @@ def draw_reasons(one: Scored, item: Item, titles: Mapping[str, str]) -> None:
         st.caption(say("chance", p=f"{one.probability:.1%}"))
     draw_parts(one)
     if one.because:
-        names = ", ".join(plain(titles.get(source, source)) for source in one.because)
+        names = listed(plain(titles.get(source, source)) for source in one.because)
         st.markdown(f"**{say('follows_from')}:** {names}")
 
 
@@ -90,4 +90,4 @@ def draw_parts(one: Scored) -> None:
         st.caption(say("parts"))
         st.altair_chart(charts.parts(parts))
     if one.routes:
-        st.caption(say("from_routes", routes=", ".join(say(f"route_name_{route}") for route in one.routes)))
+        st.caption(say("from_routes", routes=listed(say(f"route_name_{route}") for route in one.routes)))

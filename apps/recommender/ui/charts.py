@@ -19,11 +19,11 @@ def parts(values: Mapping[str, float]) -> alt.Chart:
     table = pd.DataFrame(list(values.items()), columns=["part", "value"])
     colour = alt.condition(alt.datum.value < 0, alt.value(RED), alt.value(GREEN))
     return (
-        alt.Chart(table, height=24 * len(table) + 30)
+        alt.Chart(table, height=26 * len(table) + 44)  # the axis below is part of the height
         .mark_bar(cornerRadius=2)
         .encode(
             x=alt.X("value:Q", title=None, axis=alt.Axis(tickCount=4)),
-            y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=120)),
+            y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=120, labelOverlap=False)),
             color=colour,
             tooltip=alt.Tooltip("value:Q", title=" ", format="+.3f"),
         )

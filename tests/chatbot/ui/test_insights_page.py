@@ -1,8 +1,12 @@
 """The insights page, clicked through."""
 
+from datetime import date
+
 import pytest
 
-from apps.chatbot.records import ConversationState, Role
+from apps import page_parts
+from apps.chatbot.records import ConversationState, Outcome, Role
+from apps.chatbot.ui import charts
 
 
 def texts(page) -> str:
@@ -45,6 +49,25 @@ def test_a_person_replies_and_gives_the_conversation_back(open_page, bot):
     assert bot.talks[talk.id].state is ConversationState.BOT and "Nobody waits" in texts(page)
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Wants a person."), ("zh", "顾客共发来 1 条消息。最后：“tea?”。")]
+)
+def test_what_a_customer_wanted_is_told_in_the_language_of_the_page(open_page, bot, language, told):
+    talk = bot.start_conversation()
+    bot.add(talk.id, Role.CUSTOMER, "tea?")
+    bot.request_person(talk.id)
+    page = open_page("insights", language, insights_section="handovers")
+    assert told in [one.value.replace("\\", "") for one in page.markdown]
+
+
 def test_the_thresholds_are_shown_with_what_they_were_fitted_on(open_page):
     row = open_page("insights", insights_section="thresholds").dataframe[0].value.iloc[0]
     assert row["Threshold"] == 0.5 and row["Questions"] == 150 and row["Error rate"] == "10%"
+
+
+@pytest.mark.parametrize(("language", "written"), [("en", "%-d %b"), ("zh", "%-m月%-d日")])
+def test_days_are_written_so_that_nobody_takes_them_for_others(monkeypatch, language, written):
+    monkeypatch.setattr(page_parts, "language", lambda: language)
+    names = {kind: str(kind) for kind in Outcome}
+    encoding = charts.volume([(date(2026, 11, 1), "answer", 3)], names, "Day", "answers").to_dict()["encoding"]
+    assert encoding["x"]["axis"]["format"] == encoding["tooltip"][0]["format"] == written

@@ -1,13 +1,16 @@
 """The knowledge page, clicked through."""
 
 import threading
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from apps.chatbot.records import IngestReport, RowProblem, Status
+from apps.chatbot.records import IngestReport, Outcome, Reason, RowProblem, Status
+from apps.chatbot.row_problems import EMPTY_CELL, NAMES
 from apps.chatbot.ui.upload import JOB
 from apps.page_parts import Job
+from core.reasons import reason
 
 
 def texts(page) -> str:
@@ -30,17 +33,27 @@ def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot)
     finish_upload(page)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
-        "Added": "2", "Updated": "1", "Unchanged": "0", "Not taken": "1"}  # fmt: skip
+        "Added": "2", "Updated": "1", "Unchanged": "0", "Rows not taken": "1"}  # fmt: skip
     assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", "the answer is empty"]
 
 
 @pytest.mark.parametrize(("language", "where"), [("en", "whole file"), ("zh", "整个文件")])
 def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where):
-    report = IngestReport(problems=(RowProblem("torn.pdf", 0, "it is no PDF"),), failed=("torn.pdf",))
+    report = IngestReport(problems=(RowProblem("torn.pdf", 0, "It is no PDF."),), failed=("torn.pdf",))
     job = Job(lambda listen: report, "")
     assert job.wait(30)
     page = open_page("knowledge", language, **{JOB: job})
-    assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "it is no PDF"]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "It is no PDF."]
+    assert page.metric[3].value == "0"  # a file, not a row
+
+
+def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
+    why = reason(EMPTY_CELL, name=reason(NAMES["answer"]))
+    job = Job(lambda listen: IngestReport(problems=(RowProblem("faq.csv", 3, why),)), "")
+    assert job.wait(30)
+    for language, told in (("en", "The row has no answer."), ("zh", "这一行没有答案。")):
+        page = open_page("knowledge", language, **{JOB: job})
+        assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", told]
 
 
 def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
@@ -63,6 +76,14 @@ def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, mon
     finish_upload(page)
     assert taken == [("faq", "zh")]
     assert (page.selectbox(key="upload-kind").value, page.selectbox(key="upload-language").value) == ("faq", "zh")
+
+
+def test_a_language_left_open_is_still_shown_as_that_after_an_upload(open_page, bot):
+    page = open_page("knowledge")
+    page.file_uploader[0].upload("../faq.csv", b"question,answer\na,b\n", "text/csv")
+    press(page, "Add to the knowledge")
+    finish_upload(page)
+    assert page.selectbox(key="upload-language").value == "auto"
 
 
 def test_pasted_text_becomes_a_document(open_page, bot):
@@ -126,7 +147,21 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     press(page, "Test")
     shown = texts(page)
     assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
-    assert "87%" in shown and "3 ms" in shown and not page.exception
+    assert "87%" in shown and "search 3 ms" in shown and not page.exception
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "may still decline"), ("zh", "仍可能放弃作答")])
+def test_the_hit_test_says_that_the_generator_may_still_decline_what_would_be_composed(
+    open_page, bot, monkeypatch, language, told
+):
+    page = open_page("knowledge", language, knowledge_section="hits")
+    page.text_input(key="hits-question").set_value("kettle")
+    go = {"en": "Test", "zh": "测试"}[language]
+    assert told in texts(press(page, go))
+    found = bot.hit_test("kettle")
+    found.decision = replace(found.decision, outcome=Outcome.ANSWER, reason=Reason.APPROVED_MATCH)
+    monkeypatch.setattr(bot, "hit_test", lambda question, k: found)
+    assert told not in texts(press(page, go))
 
 
 def test_a_refused_question_is_one_sentence(open_page):

@@ -2,7 +2,11 @@
 
 import pytest
 
+from apps.page_parts import Job
+from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
+from apps.recommender.row_problems import NO_TITLE
 from apps.recommender.ui.bring_in import JOB
+from core.reasons import reason
 from tests.recommender.ui.conftest import press, shown
 
 
@@ -69,6 +73,25 @@ def test_a_file_without_a_telling_name_is_one_sentence(open_page):
     assert page.session_state[JOB].wait(30)
     page.run()
     assert "say which" in page.error[0].value and not page.exception
+    page = open_page("catalogue", "zh", catalogue_section="bring", **{JOB: page.session_state[JOB]})
+    assert "看不出内容是商品还是行为" in page.error[0].value
+
+
+def test_a_file_brought_in_again_says_that_its_rows_were_known(open_page):
+    job = Job(lambda listen: IngestReport(ItemReport(unchanged=2), EventReport(known=3)), "")
+    assert job.wait(30)
+    for language, told in (("en", "5 rows were known already"), ("zh", "另有 5 行此前已收录")):
+        assert told in shown(open_page("catalogue", language, catalogue_section="bring", **{JOB: job}))
+
+
+def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
+    problems = (RowProblem("items.csv", 0, "It is empty."), RowProblem("items.csv", 3, reason(NO_TITLE, id="a")))
+    job = Job(lambda listen: IngestReport(ItemReport(problems=problems), failed=("items.csv",)), "")
+    assert job.wait(30)
+    for language, told in (("en", "Item 'a' has no title."), ("zh", "商品“a”没有标题。")):
+        page = open_page("catalogue", language, catalogue_section="bring", **{JOB: job})
+        assert page.dataframe[0].value.iloc[1].tolist() == ["items.csv", "3", told]
+        assert page.metric[3].value == "1"  # the empty file is no row
 
 
 def test_taking_in_needs_a_file(open_page):

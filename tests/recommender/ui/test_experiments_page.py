@@ -40,9 +40,15 @@ def test_the_figures_are_those_of_the_lists_served(open_page, shop):
 DATES = DateForms("%-d %b", "%-d %b %H:%M", "%b %Y")
 
 
+def test_every_part_of_a_score_has_its_name_beside_its_bar():
+    chart = charts.parts({"text": 0.4, "behaviour": -0.2, "recency": 0.1}).to_dict()
+    assert chart["encoding"]["y"]["axis"]["labelOverlap"] is False
+
+
 def test_today_hangs_dotted_on_the_line_of_the_days_that_have_ended():
     rows = [(date(2026, 3, 1), 0.4), (date(2026, 3, 2), 0.5), (date(2026, 3, 3), 0.1)]
     chart = charts.days(rows, "Click rate", charts.GREEN, date(2026, 3, 3), "(so far)", DATES).to_dict()
+    assert {one["encoding"]["x"]["axis"]["format"] for one in chart["layer"]} == {"%-d %b"}  # 1 Mar
     dotted, whole = (
         (part["mark"]["strokeDash"], [row["when"] for row in chart["datasets"][part["data"]["name"]]])
         for part in chart["layer"]

@@ -1,0 +1,66 @@
+"""Why a row or a file of items and events is not taken, in English and Chinese; raised and reported as a ``Reason``."""
+
+from core.reasons import Words
+
+# files
+NO_FILE: Words = ("There is no file or folder '{name}'.", "没有文件或文件夹“{name}”。")
+UNKNOWN_FILE: Words = (
+    "'{name}' is of no known kind; known are {known}.",
+    "无法识别“{name}”的文件类型；可用的有 {known}。",
+)
+EMPTY_FILE: Words = ("'{name}' is empty.", "“{name}”是空文件。")
+NO_PARQUET: Words = ("'{name}' is no parquet file.", "“{name}”不是 parquet 文件。")
+ITEMS_OR_EVENTS: Words = (
+    "The name '{name}' does not tell whether the file holds items or events: say which (in a terminal by "
+    "--kind items or --kind events).",
+    "从文件名“{name}”看不出内容是商品还是行为：请在“文件内容”中选定。",
+)
+NO_COLUMN: Words = (
+    "'{name}' has no column for {missing}: map it, for example {first}=<column>; its columns are {columns}.",
+    "“{name}”缺少对应 {missing} 的列：请改列名，或在终端用 --column 指定，例如 {first}=列名；现有的列是 {columns}。",
+)
+NO_MAPPED_COLUMN: Words = ("'{name}' has no column '{column}'; {known}.", "“{name}”中没有“{column}”列；{known}。")
+# rows of any file
+CELLS: Words = (
+    "{found} values where the header has {wanted}.",
+    "这一行有 {found} 个值，而表头有 {wanted} 列。",
+)
+CELLS_WITHOUT_HEADER: Words = (
+    "{found} values where {wanted} were expected.",
+    "这一行有 {found} 个值，应有 {wanted} 个。",
+)
+NO_JSON: Words = ("The line is no JSON.", "这一行不是 JSON。")
+NO_OBJECT: Words = (
+    "A JSON object was expected, found {found}.",
+    "应是一个 JSON 对象，实际是 {found}。",
+)
+# cells
+NUMBER: Words = ("{name} must be a number, found '{value}'.", "{name} 应是数字，实际是“{value}”。")
+NO_TIME: Words = ("{name} is missing.", "缺少 {name}。")
+TIME: Words = (
+    "{name} must be ISO 8601 or seconds since 1970, found '{value}'.",
+    "{name} 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“{value}”。",
+)
+# items and events
+ID: Words = (
+    "{what} id must be a text of 1 to {most} characters, got {value}.",
+    "{what} 的编号应为 1 至 {most} 个字符，实际是 {value}。",
+)
+NO_TITLE: Words = ("Item '{id}' has no title.", "商品“{id}”没有标题。")
+PRICE: Words = (
+    "Item '{id}': price must be a number of at least 0, got {value}.",
+    "商品“{id}”：价格应是不小于 0 的数字，实际是 {value}。",
+)
+NO_TYPE: Words = ("Event '{id}' has no type.", "行为“{id}”没有类型。")
+NO_NUMBER: Words = (
+    "Event '{id}': value must be a number, got {value}.",
+    "行为“{id}”：value 应是数字，实际是 {value}。",
+)
+UNKNOWN_TYPE: Words = ("Unknown event type '{type}'; {known}.", "未知的行为类型“{type}”；{known}。")
+UNKNOWN_ITEM: Words = ("There is no item '{item}': put the item first.", "没有商品“{item}”：请先导入该商品。")
+FUTURE: Words = ("Its time {time} lies in the future.", "它的时间 {time} 在将来。")
+OUTSIDE_SCALE: Words = (
+    "The {type} {value} lies outside of the scale from {worst} to {best}: another scale is a setting of "
+    "recommender.events.",
+    "{type} 的值 {value} 超出 {worst} 至 {best} 的范围：其他范围请在设置 recommender.events 中指定。",
+)
