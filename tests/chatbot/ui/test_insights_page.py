@@ -69,5 +69,6 @@ def test_the_thresholds_are_shown_with_what_they_were_fitted_on(open_page):
 def test_days_are_written_so_that_nobody_takes_them_for_others(monkeypatch, language, written):
     monkeypatch.setattr(page_parts, "language", lambda: language)
     names = {kind: str(kind) for kind in Outcome}
-    encoding = charts.volume([(date(2026, 11, 1), "answer", 3)], names, "Day", "answers").to_dict()["encoding"]
+    dates = page_parts.date_forms()
+    encoding = charts.volume([(date(2026, 11, 1), "answer", 3)], names, "Day", "answers", dates).to_dict()["encoding"]
     assert encoding["x"]["axis"]["format"] == encoding["tooltip"][0]["format"] == written
