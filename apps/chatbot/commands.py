@@ -90,14 +90,14 @@ def ingest(
 ) -> None:
     """Take in FAQ files, documents and past dialogues; rows not taken are listed by line with the reason.
 
-    A file that cannot be read stops no other one; the exit code is 1 then.
+    A file that cannot be read stops no other one; the exit code is 1 then, and where no row at all was taken.
     """
     if not any(path.exists() for path in paths):
         _existing(paths[0])  # told before the models are loaded
     with opened(ctx, answering=False) as service, terminal.progress(quiet=as_json) as on_event:
         report = service.ingest(paths, kind=kind, language=language, on_event=on_event)
     show_ingest(report, as_json)
-    if report.failed:
+    if report.in_vain:
         raise typer.Exit(terminal.FAILURE)
 
 

@@ -374,6 +374,11 @@ class IngestReport:
         """How many rows were not taken; a whole file is none of them."""
         return sum(one.line > 0 for one in self.problems)
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether a file could not be read, or no row of all was taken."""
+        return bool(self.failed or (self.problems and not self.added + self.updated + self.unchanged))
+
     def __add__(self, other: "IngestReport") -> "IngestReport":
         return IngestReport(
             self.added + other.added,

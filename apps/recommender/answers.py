@@ -78,6 +78,13 @@ class IngestReport:
         """How many rows were not taken; a whole file is none of them."""
         return sum(one.line > 0 for one in self.problems)
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether a file could not be read, or no row of all was taken."""
+        items, events = self.items, self.events
+        taken = items.added + items.updated + items.unchanged + events.added + events.known
+        return bool(self.failed or (self.problems and not taken))
+
 
 @dataclass(frozen=True, slots=True)
 class ListAnswer:

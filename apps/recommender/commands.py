@@ -52,7 +52,7 @@ def ingest(
 ) -> None:
     """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk.
 
-    A file that cannot be read stops no other one; the exit code is 1 then.
+    A file that cannot be read stops no other one; the exit code is 1 then, and where no row at all was taken.
     """
     from apps.recommender.service_desk import open_desk
 
@@ -64,7 +64,7 @@ def ingest(
     finally:
         desk.close()
     show_ingest(report, as_json)
-    if report.failed:
+    if report.in_vain:
         raise typer.Exit(terminal.FAILURE)
 
 

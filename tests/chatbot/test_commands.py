@@ -124,6 +124,14 @@ def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_
     assert shown.err.strip().splitlines()[-1] == "Nothing could be read from faq.csv: the report says why."
 
 
+def test_an_ingest_of_which_no_row_was_taken_counts_as_failed(stub, tmp_path, monkeypatch):
+    (tmp_path / "faq.csv").touch()
+    bad = (RowProblem("faq.csv", 2, "The answer is empty."),)
+    for report, code in ((IngestReport(problems=bad), 1), (IngestReport(unchanged=1, problems=bad), 0)):
+        monkeypatch.setattr(stub, "ingest", lambda *args, report=report, **more: report)
+        assert run(["chatbot", "ingest", str(tmp_path / "faq.csv")]) == code
+
+
 def test_a_hit_test_says_what_would_follow_and_that_nothing_has_been_written(stub, capsys, monkeypatch):
     assert run(["chatbot", "hit", "tea?"]) == 0
     shown = capsys.readouterr().out

@@ -230,6 +230,14 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     assert (report["items"]["unchanged"], report["events"]["known"], len(report["failed"])) == (2, 1, 3)
 
 
+def test_a_file_of_which_no_row_could_be_taken_counts_as_failed(home, capsys, tmp_path):
+    (tmp_path / "items.csv").write_text("id,title\n,Lamp\n")
+    assert run("ingest", str(tmp_path / "items.csv")) == 1
+    assert "items.csv:2:" in capsys.readouterr().out
+    (tmp_path / "items.csv").write_text("id,title\n,Lamp\nb,Kettle\n")
+    assert run("ingest", str(tmp_path / "items.csv")) == 0
+
+
 def test_rows_not_taken_are_told_file_by_file_and_line_by_line(home, capsys, tmp_path):
     names = ("items.csv", "events.csv", "broken_items.jsonl")
     broken = "no json\n" + json.dumps({"id": "c", "title": "Pot"}) + "\n[]\n"
