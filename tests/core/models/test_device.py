@@ -1,6 +1,9 @@
 """The device plan obeys or refuses settings and says why; memory is estimated before anything is loaded."""
 
 import json
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -75,6 +78,17 @@ def test_the_measured_numbers_of_threads_are_ones_this_machine_has_and_torch_kee
     assert {measured.batch, measured.step} <= set(range(1, threads.usable_cores() + 1))
     assert torch.get_num_threads() == before
     assert f"{measured.step} for single tokens" in device.plan(ModelSettings(device="cpu", dtype="float32")).reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is torch's on Linux alone")
+@pytest.mark.parametrize(("given", "found"), [({}, "1000"), ({"GOMP_SPINCOUNT": "77"}, "77")])
+def test_threads_that_wait_soon_sleep_unless_the_environment_says_otherwise(given, found):
+    kept = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    line = [sys.executable, "-c", "import core, torch"]
+    told = subprocess.run(
+        line, env={**kept, **given, "OMP_DISPLAY_ENV": "verbose"}, capture_output=True, text=True, check=True
+    )
+    assert f"GOMP_SPINCOUNT = '{found}'" in told.stderr
 
 
 def test_a_shape_is_read_from_headers_alone(tiny_lm):
