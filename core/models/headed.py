@@ -64,6 +64,12 @@ class HeadedModel(nn.Module):
     def get_output_embeddings(self) -> None:
         """There is no language head."""
 
+    def set_attn_implementation(self, how: str) -> None:
+        """Handed on to the backbone; reading both sides must hold with it, too."""
+        self.model.set_attn_implementation(how)
+        if self.heads.attention == "both":
+            see_both_sides(self.model)
+
     def gradient_checkpointing_enable(self, *arguments: Any, **options: Any) -> None:
         """Handed on to the backbone."""
         self.model.gradient_checkpointing_enable(*arguments, **options)

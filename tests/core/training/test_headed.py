@@ -136,6 +136,19 @@ def test_a_decoder_read_both_ways_knows_what_follows_and_a_causal_one_does_not(d
     assert not torch.allclose(scores[0, 1], scores[1, 1])
 
 
+@pytest.mark.parametrize("attention", ["native", "both"])
+def test_attention_by_plain_products_reads_as_the_fused_one_does(decoder: Path, attention: str) -> None:
+    model, tokenizer = loading.load_headed(decoder, tiny.PLAN, replace(HEADS, attention=attention))
+    batch = tokenizer(["Acme sold", "Acme sued the bank"], padding=True, padding_side="right", return_tensors="pt")
+    model.eval()
+    with torch.no_grad():
+        fused = model(**batch)["mood"]
+        model.set_attn_implementation("eager")
+        plain = model(**batch)["mood"]
+    assert model.config.get_text_config()._attn_implementation == "eager"
+    assert torch.allclose(fused, plain, atol=1e-5)
+
+
 def test_a_model_that_heeds_neither_switch_is_refused(decoder: Path) -> None:
     class Deaf(torch.nn.Module):
         def __init__(self, inner: torch.nn.Module) -> None:
