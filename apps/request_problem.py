@@ -4,7 +4,8 @@ Knows pydantic's kinds of problems and the shapes a route declares; knows no app
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from fastapi import Request
@@ -44,17 +45,7 @@ _MUST = {
 }
 _MOMENT = "must be a date with time and zone like 2026-03-01T09:30:00Z"
 _LONGEST_SHOWN = 60
-
-
-def request_problem(request: Request, error: RequestValidationError) -> str:
-    """The first problem of a request as one sentence, and how many more there are."""
-    problems = error.errors()
-    first, others = problems[0], len({_place(one["loc"]) for one in problems} - {_place(problems[0]["loc"])})
-    route = request.scope.get("route")
-    sentence = _sentence(first, _body(route) if isinstance(route, APIRoute) else None)
-    return sentence + (
-        f", and {others} more {'field needs' if others == 1 else 'fields need'} a look." if others else "."
-    )
+_BRANCHES = {"str", "int", "float", "bool", "list", "dict", "none"}  # how pydantic names the branches of a choice
 
 
 async def known_query(request: Request) -> None:
@@ -68,72 +59,106 @@ async def known_query(request: Request) -> None:
             raise DataError(f"{request.url.path} reads no query parameter '{name}'; {known_names(name, known)}.")
 
 
+def request_problem(request: Request, error: RequestValidationError) -> str:
+    """The first problem of a request as one sentence, and how many other places there are with one.
+
+    Where a value fits none of several shapes, the shape that it comes nearest to is spoken of.
+    """
+    route = request.scope.get("route")
+    field = route.body_field if isinstance(route, APIRoute) else None
+    found = [_Problem.of(one, _models(field.field_info.annotation) if field else ()) for one in error.errors()]
+    same = [one for one in found if one.path[: len(found[0].path)] == found[0].path]
+    told = max(same, key=lambda one: len(one.path))
+    others = len({one.path for one in found if told.path[: len(one.path)] != one.path})
+    more = f", and {others} more {'field needs' if others == 1 else 'fields need'} a look" if others else ""
+    return f"{told.sentence}{more}."
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """One of pydantic's problems with the way to its value, the branches of choices left out."""
+
+    raw: Mapping[str, Any]
+    path: tuple[int | str, ...]
+    models: tuple[type[BaseModel], ...]  # whose field the value is, as far as that is known
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], models: tuple[type[BaseModel], ...]) -> "_Problem":
+        path: list[int | str] = []
+        last = len(raw["loc"]) - 2
+        for number, part in enumerate(raw["loc"][1:]):
+            owner = next((one for one in models if part in one.model_fields), None)
+            if owner:
+                models = _models(owner.model_fields[part].annotation) if number < last else (owner,)
+            elif named := tuple(one for one in models if one.__name__ == part):
+                models = named
+                continue
+            elif _is_branch(part):
+                continue
+            path.append(part)
+        return cls(raw, tuple(path), models)
+
+    @property
+    def sentence(self) -> str:
+        """Where, what must stand there and what does; without its full stop."""
+        kind, where = str(self.raw["type"]), f"In the request, {self.place}"
+        if kind == "json_invalid":
+            return f"The body is not valid JSON: {self.raw['ctx']['error']} at character {self.raw['loc'][-1]}"
+        if kind == "missing":
+            return f"{where} is missing"
+        if kind == "extra_forbidden":
+            names = [name for model in self.models for name in model.model_fields]
+            return f"{where} is not known; {known_names(str(self.path[-1]), names)}"
+        if kind == "value_error":
+            return f"{where}: {str(self.raw['ctx']['error']).rstrip('.')}"
+        return f"{where} {self.must}, got {_shown(self.raw['input'])}{self.nearest}"
+
+    @property
+    def place(self) -> str:
+        """``'items[3].title'`` of a body; parameters say what they are."""
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
+        head = self.raw["loc"][0]
+        if head == "body":
+            return f"'{path}'" if path else "the body"
+        return f"the {head} parameter '{path}'"
+
+    @property
+    def must(self) -> str:
+        """What must stand there."""
+        kind, context = str(self.raw["type"]), self.raw.get("ctx", {})
+        if kind in ("too_short", "string_too_short") and context["min_length"] == 1:
+            return "must not be empty"
+        if kind in _MUST:
+            return _MUST[kind].format(**context)
+        if kind.startswith(("datetime", "date_")):
+            return _MOMENT
+        return str(self.raw["msg"]).rstrip(".").replace("Input should", "must").replace("Value should", "must")
+
+    @property
+    def nearest(self) -> str:
+        """For a word out of a few: the one that was probably meant."""
+        words = str(self.raw.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
+        like = nearest(str(self.raw["input"]), [word.strip("'") for word in words])
+        return f"; the nearest is '{like}'" if like else ""
+
+
 def _query_names(dependant: Dependant) -> set[str]:
     """What a route or anything it depends on reads of the query."""
     deeper = (_query_names(one) for one in dependant.dependencies)
     return {field.alias for field in dependant.query_params}.union(*deeper)
 
 
-def _sentence(problem: Mapping[str, Any], body: type[BaseModel] | None) -> str:
-    kind, loc = str(problem["type"]), problem["loc"]
-    where = f"In the request, {_place(loc)}"
-    if kind == "json_invalid":
-        return f"The body is not valid JSON: {problem['ctx']['error']} at character {loc[-1]}"
-    if kind == "missing":
-        return f"{where} is missing"
-    if kind == "extra_forbidden":
-        return f"{where} is not known; {known_names(str(loc[-1]), _names(body, loc[1:-1]))}"
-    if kind == "value_error":
-        return f"{where}: {str(problem['ctx']['error']).rstrip('.')}"
-    return f"{where} {_must(kind, problem)}, got {_shown(problem['input'])}{_nearest(problem)}"
+def _is_branch(part: int | str) -> bool:
+    return isinstance(part, str) and (part in _BRANCHES or "[" in part or part.startswith("constrained-"))
 
 
-def _must(kind: str, problem: Mapping[str, Any]) -> str:
-    if kind == "too_short" and problem["ctx"]["min_length"] == 1:
-        return "must not be empty"
-    if kind in _MUST:
-        return _MUST[kind].format(**problem.get("ctx", {}))
-    if kind.startswith(("datetime", "date_")):
-        return _MOMENT
-    return str(problem["msg"]).rstrip(".").replace("Input should", "must").replace("Value should", "must")
-
-
-def _nearest(problem: Mapping[str, Any]) -> str:
-    """For a word out of a few: the one that was probably meant."""
-    words = str(problem.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
-    like = nearest(str(problem["input"]), [word.strip("'") for word in words])
-    return f"; the nearest is '{like}'" if like else ""
-
-
-def _place(loc: Sequence[int | str]) -> str:
-    """``("body", "items", 3, "title")`` -> ``'items[3].title'``; parameters say what they are."""
-    head, *rest = loc
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).lstrip(".")
-    if head == "body":
-        return f"'{path}'" if path else "the body"
-    return f"the {head} parameter '{path}'"
+def _models(annotation: Any) -> tuple[type[BaseModel], ...]:
+    """The body shapes that an annotation names, also inside a list or beside others."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (annotation,)
+    return tuple(model for part in get_args(annotation) for model in _models(part))
 
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
-
-
-def _body(route: APIRoute) -> type[BaseModel] | None:
-    return _model(route.body_field.field_info.annotation) if route.body_field else None
-
-
-def _names(body: type[BaseModel] | None, path: Iterable[int | str]) -> Iterable[str]:
-    """The fields that are known where ``path`` leads."""
-    for part in path:
-        if body is not None and isinstance(part, str):
-            field = body.model_fields.get(part)
-            body = _model(field.annotation) if field else None
-    return body.model_fields if body is not None else ()
-
-
-def _model(annotation: Any) -> type[BaseModel] | None:
-    """The first body shape that an annotation names, also inside a list or beside None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for model in map(_model, get_args(annotation)) if model), None)

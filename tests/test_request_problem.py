@@ -1,6 +1,6 @@
 """A request that does not fit is one sentence: where, what must stand there, what was found, the nearest known name."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import Depends, FastAPI, Request
@@ -31,6 +31,8 @@ class Row(BaseModel):
 
 class Body(BaseModel):
     rows: list[Row] = Field(min_length=1, max_length=2)
+    picked: list[Annotated[str, Field(min_length=1)] | Row] = []
+    grams: dict[str, int | str] = {}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,21 @@ def client():
 def test_a_wrong_field_is_named_with_what_it_must_be_and_what_it_is(client, row, sentence):
     answer = client.post("/rows", json={"rows": [row]})
     assert (answer.status_code, answer.text) == (422, sentence)
+
+
+TEA = {"rows": [{"title": "tea"}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"picked": [{"prise": 5}]}, "In the request, 'picked[0].title' is missing, and 1 more field needs a look."),
+        ({"picked": [""]}, "In the request, 'picked[0]' must not be empty, got \"\"."),
+        ({"grams": {"tea": []}}, "In the request, 'grams.tea' must be a whole number, got []."),
+    ],
+)
+def test_of_several_shapes_the_nearest_is_spoken_of_and_none_by_its_inner_name(client, body, sentence):
+    assert client.post("/rows", json=TEA | body).text == sentence
 
 
 def test_a_list_too_short_or_too_long_says_how_many_it_may_hold(client):
