@@ -82,7 +82,7 @@ def test_half_a_character_does_not_break_a_batch(client, fake):
     ("body", "word"),
     [
         ({"items": []}, "items"),
-        ({"items": ["text"]}, "items.0"),
+        ({"items": ["text"]}, "items[0]"),
         ({"item": []}, "items"),
         ({"items": [{"title": "x"}], "source": "  "}, "source"),
         ({"items": [{"title": "x"}], "sauce": "s"}, "sauce"),
@@ -129,7 +129,7 @@ def test_the_feed_is_filtered_and_each_item_carries_its_reading(client):
 def test_a_moment_without_a_zone_is_refused_with_a_sentence(client):
     answer = client.get(f"{AT}/items", params={"since": "2026-03-10T00:00:00"})
     assert answer.status_code == 422
-    assert "timezone" in message(answer)
+    assert "must name its time zone" in message(answer)
 
 
 def test_why_an_item_was_read_so(client):
