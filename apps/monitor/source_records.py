@@ -46,7 +46,7 @@ class Source:
 
     ``zone`` is the time zone of dates written without one (Chinese feeds mean Asia/Shanghai). ``every_s`` is the pause
     between two looks. ``silent_after_s`` None learns the usual gap. ``columns`` maps our field names to the file's.
-    ``options`` are the kind's own: redis ``stream``, ``group``; page ``title``.
+    ``options`` are the kind's own: redis ``stream``, ``group``, ``consumer``.
     """
 
     name: str
