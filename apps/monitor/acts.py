@@ -72,7 +72,7 @@ def recount(work: Work, entry: FeedEntry, reading: Reading) -> Deltas:
     if not lead or lead[0].item.id != entry.item.id:
         return {}
     before, after = _parts(entry.item, entry.reading), _parts(entry.item, reading)
-    work.items.recount_story(entry.story_id, {key for key, _, _ in after})
+    work.stories.recount(entry.story_id, {key for key, _, _ in after})
     return joined({place: negated(point) for place, point in before.items()}, after)
 
 

@@ -115,7 +115,7 @@ class AlertDesk:
     def queue(self, work: Work, rule: Rule | None, alert: Alert, kind: MessageKind, now: datetime) -> None:
         """One message for each channel of the rule (all channels when it names none)."""
         wanted = rule.channels if rule is not None and rule.channels else self.settings.channels
-        told = work.items.titles(alert.evidence.story_ids if alert.evidence else ())
+        told = work.stories.titles(alert.evidence.story_ids if alert.evidence else ())
         body = notice(alert, kind, told, self.settings.public_url)
         group = alert.key.company or str(alert.key)
         for channel in (one for one in wanted if one in self.settings.channels):

@@ -80,7 +80,9 @@ def _wait_for_sample(service: "MonitorService") -> None:
 @app.command()
 def watch(
     ctx: typer.Context,
-    after: Annotated[int | None, typer.Option(min=0, help="Begin after this number; left out: from now on.")] = None,
+    after: Annotated[
+        int | None, typer.Option(min=0, help="Begin after the change of this number; left out: from now on.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Show what there is and end.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -176,7 +178,7 @@ def classify(
 @app.command()
 def replay(
     ctx: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A dated csv or jsonl file: id, time, text, and more if there is.")],
+    path: Annotated[Path, typer.Argument(help="A dated csv or jsonl file: published_at, title or text, and more.")],
     speed: Annotated[
         float, typer.Option(min=0, help="0: as fast as it goes; 60: a minute a second; 1: as it was.")
     ] = 0,
@@ -222,8 +224,8 @@ def backtest(
     ctx: typer.Context,
     rules: Annotated[Path | None, typer.Option(help="A TOML file of rules; left out: those in force.")] = None,
     against: Annotated[Path | None, typer.Option(help="A second TOML file, to compare with.")] = None,
-    incidents: Annotated[Path | None, typer.Option(help="Known incidents, jsonl; left out: those known here.")] = None,
-    days: Annotated[float | None, typer.Option(min=0.01, help="Only the last so many days of history.")] = None,
+    incidents: Annotated[Path | None, typer.Option(help="Known incidents, jsonl; left out: the sample's.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.01, help="How many days of history; left out: thirty.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run rules over the stored history as if it were live: what is found, missed, false, and how late."""

@@ -166,7 +166,7 @@ def resolve(ctx: typer.Context, alert: str, by: By, note: Words = "") -> None:
 
 
 def false_alarm(ctx: typer.Context, alert: str, by: By, note: Words = "") -> None:
-    """Close an alert as a false alarm; rules are compared by these."""
+    """Close an alert as a false alarm, which its history keeps."""
     _done(ctx, "false_alarm", alert, by, note)
 
 

@@ -66,11 +66,15 @@ def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
 def evaluate(
     ctx: typer.Context,
     dataset: Annotated[str, typer.Option(help="sample, or a public set such as tfns.")] = "sample",
-    folder: Annotated[Path | None, typer.Option(help="Where the set lies.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the set's files lie; the sample needs none.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
-    """Measure ours beside TF-IDF with a linear SVM, VADER and the base model on rows nobody trained on."""
+    """Measure ours beside TF-IDF with a linear SVM and VADER on rows nobody trained on.
+
+    tfns, sentfin, finfe and conll2003 train on their own training part first (minutes on a GPU, hours without one);
+    tfns and finfe show the base model too.
+    """
     settings = terminal.settings_of(ctx, load_settings)
     from apps.monitor.evaluation import evaluate as measure
 

@@ -18,7 +18,7 @@ from apps.monitor.records import NewsItem, Reading, SeriesKey, StoredItem, Story
 from apps.monitor.rows import Taken, counted
 from apps.monitor.source_records import Source, SourceKind, SourceState, heard
 from apps.monitor.store import Store, Work
-from apps.monitor.store_items import Tale
+from apps.monitor.store_stories import Tale
 from apps.monitor.stories import StoryIndex, StoryMark, headline, signature, story_title
 from apps.monitor.trends import Deltas, add_voice, company_moods, voice
 from core.text import content_hash
@@ -137,7 +137,7 @@ class Intake:
             reading = replace(known[content], item_id=item.id)
             told[content] = self._tell(work, batch, replace(one, item=item), reading, content, told.get(content))
         work.items.add_items(batch.items)
-        self._newest = max(self._newest, work.items.put_stories(batch.tales.values()))
+        self._newest = max(self._newest, work.stories.put(batch.tales.values()))
         work.counts.add(batch.deltas)
         _hear(work, batch)
         lines = self._desk.look_at(work, batch.touched, now, quiet) if look else []
@@ -167,7 +167,7 @@ class Intake:
     def _known(self, work: Work, batch: _Batch, story_id: str | None) -> Tale | None:
         if story_id is None:
             return None
-        return batch.tales.get(story_id) or work.items.tale(story_id)
+        return batch.tales.get(story_id) or work.stories.tale(story_id)
 
     def _note(self, batch: _Batch, taken: Taken, is_repost: bool, keys: Iterable[SeriesKey]) -> None:
         item = taken.item
@@ -183,7 +183,7 @@ class Intake:
 
     def _catch_up(self, work: Work, now: datetime) -> None:
         """Stories that other processes have told meanwhile, or all of the last days after a start."""
-        newest, marks = work.items.marks(self._newest, now - timedelta(days=self._rules.days))
+        newest, marks = work.stories.marks(self._newest, now - timedelta(days=self._rules.days))
         self._index.extend(marks)
         self._newest = max(self._newest, newest)
 

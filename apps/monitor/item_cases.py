@@ -114,7 +114,7 @@ class ItemCases(Cases):
     def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
         """A story with its items; ``NotFoundError`` for an unknown id."""
         with self._store.reading() as work:
-            return work.items.story(story_id)
+            return work.stories.story(story_id)
 
     # Trends
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.monitor.intake_records import IngestReport, RowProblem
+from apps.monitor.row_problems import NOT_LOOKED_AT
 from apps.monitor.rows import Taken, take_rows
 from apps.monitor.source_records import POLLED, Source, SourceState
 from apps.monitor.sources import Fetched, Limits, fetch, next_look, rules_of
 from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError, TrifoliumError
+from core.reasons import in_language, reason, reason_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Poller:
         if name and name not in known:
             raise NotFoundError(f"There is no source '{name}'.")
         if name and known[name][0].kind not in POLLED:
-            raise DataError(f"Source '{name}' is {known[name][0].kind.value}: items come to it, it is not looked at.")
+            raise DataError(reason(NOT_LOOKED_AT, name=name, kind=known[name][0].kind.value))
         chosen = [known[name]] if name else [pair for pair in known.values() if is_due(*pair, now)]
         report = IngestReport()
         for source, state in chosen:
@@ -60,7 +62,7 @@ class Poller:
                 fetched.done()
             except TrifoliumError as error:
                 self._keep(source, failed(source, state, error, now))
-                return report + IngestReport(problems=(RowProblem(source.name, str(error)),))
+                return report + IngestReport(problems=(RowProblem(source.name, reason_of(error)),))
             state = worked(source, state, fetched, now)
             self._keep(source, state, found)
             report, more = report + found, fetched.more
@@ -92,11 +94,17 @@ def is_due(source: Source, state: SourceState, now: datetime) -> bool:
 def worked(source: Source, state: SourceState, fetched: Fetched, now: datetime) -> SourceState:
     """The state after a look that worked."""
     done = replace(state, place=fetched.place, last_try_at=now, last_success_at=now, failures=0)
-    return replace(done, error="; ".join(fetched.problems)[:300], next_at=next_look(source, 0, None, now))
+    return replace(_said(done, fetched.problems), next_at=next_look(source, 0, None, now))
 
 
 def failed(source: Source, state: SourceState, error: Exception, now: datetime) -> SourceState:
     """The state after a look that failed."""
     failures = state.failures + 1
     at = next_look(source, failures, error, now)
-    return replace(state, last_try_at=now, failures=failures, error=str(error)[:300], next_at=at)
+    return replace(_said(state, [reason_of(error)]), last_try_at=now, failures=failures, next_at=at)
+
+
+def _said(state: SourceState, problems: Sequence[str]) -> SourceState:
+    """The state with what went wrong, in both languages."""
+    english, chinese = ("; ".join(in_language(one, to) for one in problems) for to in ("en", "zh"))
+    return replace(state, error=english[:300], error_zh=chinese[:300])

@@ -125,7 +125,7 @@ def resolve(alert_id: str, body: Act, service: Service) -> Any:
 
 @router.post("/alerts/{alert_id}/false-alarm", response_model=AlertJson)
 def false_alarm(alert_id: str, body: Act, service: Service) -> Any:
-    """Close it as a false alarm; rules are compared by these."""
+    """Close it as a false alarm, which its history keeps."""
     return service.false_alarm(alert_id, body.by, body.note)
 
 

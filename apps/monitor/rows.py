@@ -18,7 +18,9 @@ from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport
 from apps.monitor.records import NewsItem
 from apps.monitor.row_columns import NAMES, ColumnUse, value_of
 from apps.monitor.row_dates import doubt, parse_moment, zoneless
+from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH, UNREADABLE_DATE
 from core.errors import DataError
+from core.reasons import Reason, reason, reason_of
 from core.text import language as language_of
 
 Row: TypeAlias = Mapping[str, Any] | DataError  # one that cannot even be read is its error
@@ -63,14 +65,14 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     its id.
     """
     if not isinstance(row, Mapping):
-        raise DataError(f"A row must have named fields, got {type(row).__name__}.")
+        raise DataError(reason(NO_FIELDS, found=type(row).__name__))
     given = {name: value_of(row, name, rules.columns) for name in NAMES}
     said = parse_moment(given["published_at"], rules.zone)
     received = _received(parse_moment(given["received_at"], rules.zone), received_at) or said
     title, title_mended = clean(given["title"])
     text, text_mended = clean(given["text"])
     if not title and not text:
-        raise DataError("The row has neither title nor text.")
+        raise DataError(reason(NO_TEXT))
     if received is None:
         raise DataError(_no_place(given["published_at"]))
     shortened = len(text) > rules.longest_text or len(title) > 2000
@@ -102,10 +104,8 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     )
 
 
-def _no_place(value: Any) -> str:
-    if value is None:
-        return "The row has no date, so it has no place in history."
-    return f"The date '{_text_id(value)[:60]}' cannot be read, so the row has no place in history."
+def _no_place(value: Any) -> Reason:
+    return reason(NO_DATE) if value is None else reason(UNREADABLE_DATE, value=_text_id(value)[:60])
 
 
 def numbered(rows: Iterable[Row]) -> Iterator[NamedRow]:
@@ -129,8 +129,9 @@ def take_rows(
                 use.note(row)
             taken.append(item_from_row(row, rules, received_at, name))
         except DataError as error:
-            reasons["empty" if "neither title nor text" in str(error) else "malformed"] += 1
-            problems.append(RowProblem(name, str(error)))
+            why = reason_of(error)
+            reasons["empty" if why == NO_TEXT[0] else "malformed"] += 1
+            problems.append(RowProblem(name, why))
     kept = tuple(problems[:MOST_PROBLEMS])
     return taken, IngestReport(counts=dict(reasons), problems=kept, columns=use.taken, unused=use.unused)
 
@@ -238,7 +239,7 @@ def _reach(given: Any, usual: int) -> int:
     try:
         reach = int(float(given))
     except (TypeError, ValueError, OverflowError):
-        raise DataError(f"reach must be a whole number of at least 1, got '{str(given)[:40]}'.") from None
+        raise DataError(reason(REACH, value=str(given)[:40])) from None
     return min(max(1, reach), 1_000_000_000)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.monitor.row_problems import BAD_ADDRESS, NO_FEED, NO_PAGE_TEXT, REFUSED, TOO_LARGE, UNREACHABLE
 from core.errors import BusyError, DataError, RemoteError
+from core.reasons import reason
 from core.text import content_hash
 
 AGENT = "Trifolium-Monitor/1.0 (+feed reader; conditional requests)"
@@ -39,9 +41,9 @@ def get(address: str, place: Mapping[str, str], timeout_s: float, largest: int) 
             found = {key: answer.headers[name] for name, key in _KEPT.items() if name in answer.headers}
             return Answer(body, answer.headers.get("content-type", ""), found)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise RemoteError(f"'{address}' is no usable address: {error}.", permanent=True) from error
+        raise RemoteError(reason(BAD_ADDRESS, address=address, why=error), permanent=True) from error
     except httpx.HTTPError as error:
-        raise RemoteError(f"'{address}' cannot be reached: {type(error).__name__}.") from error
+        raise RemoteError(reason(UNREACHABLE, address=address, why=type(error).__name__)) from error
 
 
 _ASKED = {"If-None-Match": "etag", "If-Modified-Since": "modified"}
@@ -49,11 +51,12 @@ _KEPT = {"etag": "etag", "last-modified": "modified"}
 
 
 def _check(status: int, retry_after: str, address: str) -> None:
+    refused = reason(REFUSED, address=address, status=status)
     if status in (429, 503):
         wait = float(retry_after) if retry_after.isdigit() else 0.0
-        raise BusyError(f"'{address}' answered {status}.", status=503, retry_after_s=wait)
+        raise BusyError(refused, status=503, retry_after_s=wait)
     if status >= 400:
-        raise RemoteError(f"'{address}' answered {status}.", permanent=status in (401, 403, 404, 410))
+        raise RemoteError(refused, permanent=status in (401, 403, 404, 410))
 
 
 def _body(pieces: Any, address: str, largest: int) -> bytes:
@@ -61,7 +64,7 @@ def _body(pieces: Any, address: str, largest: int) -> bytes:
     for piece in pieces:
         body += piece
         if len(body) > largest:
-            raise DataError(f"'{address}' is larger than {largest // 1_000_000} MB: raise monitor.intake.largest_mb.")
+            raise DataError(reason(TOO_LARGE, address=address, most=largest // 1_000_000))
     return bytes(body)
 
 
@@ -72,7 +75,7 @@ def feed_rows(answer: Answer, address: str) -> list[Mapping[str, Any]]:
     headers = {"content-type": answer.kind, "content-location": address}
     parsed = feedparser.parse(io.BytesIO(answer.body or b""), response_headers=headers)
     if not parsed.entries and not parsed.get("version"):
-        raise DataError(f"'{address}' is no RSS or Atom feed.")
+        raise DataError(reason(NO_FEED, address=address))
     return [_row(entry) for entry in parsed.entries[:ENTRIES]]
 
 
@@ -101,7 +104,7 @@ def page_rows(answer: Answer, address: str, known: str) -> tuple[list[Mapping[st
     values: dict[str, Any] = found if isinstance(found, dict) else found.as_dict() if found is not None else {}
     text = str(values.get("text") or "").strip()
     if not text:
-        raise DataError(f"'{address}' has no text that could be found.")
+        raise DataError(reason(NO_PAGE_TEXT, address=address))
     mark = content_hash(text)
     if mark == known:
         return [], mark

@@ -10,8 +10,22 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from apps.monitor.row_problems import (
+    CSV,
+    LONG_LINE,
+    NO_JSON,
+    NO_JSON_FILE,
+    NO_OBJECT,
+    NO_OBJECT_ENTRY,
+    NO_ROWS,
+    UNKNOWN_ENDING,
+    UNREADABLE,
+    WANTED_CSV,
+    WANTED_JSON,
+)
 from apps.monitor.rows import NamedRow, Row
 from core.errors import DataError, NotFoundError
+from core.reasons import Reason, reason
 from core.text import delimiter_of
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
@@ -26,11 +40,11 @@ def numbered_rows(path: Path) -> Iterator[NamedRow]:
     through, for a file without a row.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"'{path.name}' must be one of {', '.join(SUFFIXES)}.")
+        raise DataError(reason(UNKNOWN_ENDING, name=path.name, known=", ".join(SUFFIXES)))
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
+        raise NotFoundError(reason(UNREADABLE, name=path, why=error.strerror)) from error
     return whole(path.name, raw)
 
 
@@ -40,13 +54,11 @@ def whole(file: str, raw: bytes) -> Iterator[NamedRow]:
     for rows, row in enumerate(named(file, parse(raw, Path(file).suffix.lower())), 1):  # noqa: B007 - counted
         yield row
     if not rows:
-        raise DataError(f"'{file}' holds no rows: {_wanted(file)}.")
+        raise DataError(reason(NO_ROWS, name=file, wanted=_wanted(file)))
 
 
-def _wanted(file: str) -> str:
-    if Path(file).suffix.lower() in (".csv", ".tsv"):
-        return "its first line must name the columns (such as published_at,title,text), each further one is an item"
-    return 'each line must be an item such as {"published_at": "2026-03-01T08:30:00+08:00", "title": "…"}'
+def _wanted(file: str) -> Reason:
+    return reason(WANTED_CSV if Path(file).suffix.lower() in (".csv", ".tsv") else WANTED_JSON)
 
 
 def named(file: str, rows: Iterator[tuple[int, Row]]) -> Iterator[NamedRow]:
@@ -95,7 +107,7 @@ def _csv_rows(text: str, delimiter: str, header: list[str] | None, first: int) -
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, DataError(f"The row is no sound csv: {error}.")
+            yield line, DataError(reason(CSV, why=error))
             continue
         if not names:
             names = [name.strip() for name in cells]
@@ -113,17 +125,17 @@ def _json_row(line: str) -> Row:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        return DataError(f"The line is no JSON: '{line.strip()[:60]}'.")
-    return value if isinstance(value, dict) else DataError(f"The line must be a JSON object, got {line.strip()[:60]}.")
+        return DataError(reason(NO_JSON, line=line.strip()[:60]))
+    return value if isinstance(value, dict) else DataError(reason(NO_OBJECT, line=line.strip()[:60]))
 
 
 def _json_list(text: str) -> Iterator[tuple[int, Row]]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"The file is no sound JSON: {error}.") from None
+        raise DataError(reason(NO_JSON_FILE, why=error)) from None
     for number, value in enumerate(values, 1):
-        yield number, value if isinstance(value, dict) else DataError("The entry must be a JSON object.")
+        yield number, value if isinstance(value, dict) else DataError(reason(NO_OBJECT_ENTRY))
 
 
 def added(path: Path, place: str, largest: int) -> tuple[list[NamedRow], str]:
@@ -145,10 +157,10 @@ def added(path: Path, place: str, largest: int) -> tuple[list[NamedRow], str]:
             if b"\n" not in raw and len(raw) == CHUNK:
                 raw += file.read(largest - CHUNK)
     except OSError as error:
-        raise NotFoundError(f"File '{path}' cannot be read: {error.strerror}.") from error
+        raise NotFoundError(reason(UNREADABLE, name=path, why=error.strerror)) from error
     whole = raw[: raw.rfind(b"\n") + 1]
     if not whole and len(raw) >= largest:
-        raise DataError(f"'{path.name}' has a line of more than {largest} bytes.")
+        raise DataError(reason(LONG_LINE, name=path.name, most=largest))
     header, delimiter, first = _header(path, head, offset, lines)
     rows = list(named(path.name, parse(whole, path.suffix.lower(), header, first, delimiter))) if whole else []
     end, seen = offset + len(whole), lines + whole.count(b"\n")

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from apps.monitor.row_problems import NAMELESS, NO_ADDRESS, NO_WEB_ADDRESS, TOO_OFTEN, ZONE
 from core.errors import DataError
+from core.reasons import reason
 
 
 class SourceKind(StrEnum):
@@ -44,7 +46,7 @@ class Source:
 
     ``zone`` is the time zone of dates written without one (Chinese feeds mean Asia/Shanghai). ``every_s`` is the pause
     between two looks. ``silent_after_s`` None learns the usual gap. ``columns`` maps our field names to the file's.
-    ``options`` are the kind's own: redis ``stream``, ``group``; page ``title``.
+    ``options`` are the kind's own: redis ``stream``, ``group``, ``consumer``.
     """
 
     name: str
@@ -61,19 +63,17 @@ class Source:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise DataError("A source needs a name.")
+            raise DataError(reason(NAMELESS))
         if self.kind in POLLED and not self.address.strip():
-            raise DataError(f"Source '{self.name}' of kind {self.kind.value} needs an address.")
+            raise DataError(reason(NO_ADDRESS, name=self.name, kind=self.kind.value))
         if self.kind in (SourceKind.RSS, SourceKind.PAGE) and not self.address.startswith(("http://", "https://")):
-            raise DataError(f"Source '{self.name}' needs an http(s) address, got '{self.address}'.")
+            raise DataError(reason(NO_WEB_ADDRESS, name=self.name, address=self.address))
         if self.every_s < 1:
-            raise DataError(f"Source '{self.name}' must be looked at no oftener than each second, got {self.every_s}.")
+            raise DataError(reason(TOO_OFTEN, name=self.name, every=self.every_s))
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):
-            raise DataError(
-                f"Source '{self.name}' has no known time zone '{self.zone}'; one is Asia/Shanghai."
-            ) from None
+            raise DataError(reason(ZONE, name=self.name, zone=self.zone)) from None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class SourceState:
 
     ``place`` is the kind's own bookmark (ETag, byte offsets). ``usual_gap_s`` is the longest pause between items
     of the last weeks, forgotten slowly; it counts once there were enough items. ``counts`` adds up what
-    became of the items.
+    became of the items. ``error`` is what the last look failed with, ``error_zh`` the same for a Chinese page: a
+    text that was stored no longer knows its other wording.
     """
 
     place: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class SourceState:
     next_at: datetime | None = None
     failures: int = 0
     error: str = ""
+    error_zh: str = ""
     usual_gap_s: float | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 

@@ -8,8 +8,10 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from apps.monitor.row_problems import NO_JSON_MESSAGE, NO_OBJECT_MESSAGE, NO_STREAM
 from apps.monitor.rows import Row
 from core.errors import DataError, MissingExtraError, RemoteError
+from core.reasons import reason
 
 IDLE_MS = 60_000  # an entry taken and not acknowledged for so long belongs to nobody
 COUNT = 256  # entries of one look
@@ -29,7 +31,7 @@ def take(
         _group(client, stream, group)
         entries = _entries(client, stream, group, consumer)
     except (redis.RedisError, ValueError, OSError) as error:
-        raise RemoteError(f"The Redis stream '{stream}' cannot be read: {error}.") from error
+        raise RemoteError(reason(NO_STREAM, stream=stream, why=error)) from error
 
     def acknowledge() -> None:
         if entries:
@@ -80,7 +82,7 @@ def _row(stream: str, key: bytes, fields: Mapping[bytes, bytes]) -> Row:
     try:
         value = json.loads(whole)
     except (ValueError, RecursionError):
-        return DataError(f"Entry {key.decode()} of '{stream}' holds no sound JSON.")
+        return DataError(reason(NO_JSON_MESSAGE, key=key.decode(), stream=stream))
     if not isinstance(value, dict):
-        return DataError(f"Entry {key.decode()} of '{stream}' must be a JSON object.")
+        return DataError(reason(NO_OBJECT_MESSAGE, key=key.decode(), stream=stream))
     return {"id": f"{stream}:{key.decode()}"} | value

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from apps.monitor import source_feeds, source_redis
+from apps.monitor.row_problems import NO_FOLDER, NOT_LOOKED_AT
 from apps.monitor.rows import NamedRow, RowRules, numbered
 from apps.monitor.source_files import SUFFIXES, added
 from apps.monitor.source_records import Source, SourceKind, SourceState
 from core.errors import BusyError, DataError, NotFoundError, RemoteError, TrifoliumError
+from core.reasons import reason, reason_of
 
 LONGEST_PAUSE = timedelta(hours=6)  # between looks at a source that fails
 MOST_FILES = 10_000  # watched in one folder
@@ -40,7 +42,7 @@ class Fetched:
 def fetch(source: Source, state: SourceState, limits: Limits) -> Fetched:
     """What the source has now; errors say in one sentence what is wrong with it."""
     if source.kind not in _READERS:
-        raise DataError(f"Source '{source.name}' is {source.kind.value}: items come to it, it is not looked at.")
+        raise DataError(reason(NOT_LOOKED_AT, name=source.name, kind=source.kind.value))
     return _READERS[source.kind](source, state, limits)
 
 
@@ -68,7 +70,7 @@ def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
     """Every file in turn; one that cannot be read is reported and the others are read."""
     folder = Path(source.address).expanduser()
     if not folder.is_dir():
-        raise NotFoundError(f"Folder '{folder}' of source '{source.name}' does not exist.")
+        raise NotFoundError(reason(NO_FOLDER, folder=folder, name=source.name))
     rows: list[NamedRow] = []
     place: dict[str, str] = {}
     problems = []
@@ -77,7 +79,7 @@ def _folder(source: Source, state: SourceState, limits: Limits) -> Fetched:
             found, place[path.name] = added(path, state.place.get(path.name, ""), limits.largest)
             rows += found
         except TrifoliumError as error:
-            problems.append(str(error))
+            problems.append(reason_of(error))
     return Fetched(rows, place, problems=tuple(problems), more=bool(rows))
 
 

@@ -15,6 +15,7 @@ from apps.monitor.store_counts import StoredCounts
 from apps.monitor.store_items import ItemRows
 from apps.monitor.store_removal import Removal
 from apps.monitor.store_sources import TURN, ReadSources, SourceRows
+from apps.monitor.store_stories import StoryRows
 from core.storage import Database, migrate, open_database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,6 +26,7 @@ class Work:
     """One transaction's view of all tables; what is done through it is done together or not at all."""
 
     items: ItemRows
+    stories: StoryRows
     counts: StoredCounts
     alerts: AlertRows
     outbox: Outbox
@@ -88,7 +90,12 @@ class Store:
 
 
 def _work(session: Session, series: dict[SeriesKey, int], read: ReadSources) -> Work:
-    counts = StoredCounts(session, series)
     return Work(
-        ItemRows(session), counts, AlertRows(session), Outbox(session), SourceRows(session, read), Removal(session)
+        ItemRows(session),
+        StoryRows(session),
+        StoredCounts(session, series),
+        AlertRows(session),
+        Outbox(session),
+        SourceRows(session, read),
+        Removal(session),
     )

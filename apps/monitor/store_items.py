@@ -1,7 +1,6 @@
-"""Items, readings, stories and corrections in the database: what ingestion writes and what feeds ask for."""
+"""Items, readings and corrections in the database: what ingestion writes and what feeds ask for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,24 +8,12 @@ from sqlalchemy import case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from apps.monitor.codec import from_json, to_json
-from apps.monitor.records import Correction, FeedEntry, FeedQuery, NewsItem, Reading, SeriesKey, StoredItem, Story
+from apps.monitor.records import Correction, FeedEntry, FeedQuery, NewsItem, Reading, SeriesKey, StoredItem
 from apps.monitor.store_tables import CorrectionRow, ItemRow, StoryRow, TagRow
-from apps.monitor.stories import StoryMark, headline
 from apps.monitor.trends import company_moods, topics_of
 from core.errors import NotFoundError
 
 LOOKUP = 500  # ids in one statement
-
-
-@dataclass
-class Tale:
-    """A story while ingestion adds to it: the companies it names, the series it counts in, its MinHash."""
-
-    story: Story
-    companies: set[str]
-    counted: set[SeriesKey]
-    signature: bytes | None = None
-    is_new: bool = False
 
 
 class ItemRows:
@@ -54,24 +41,6 @@ class ItemRows:
                 found.setdefault(content, (story, from_json(Reading, reading)))
         return found
 
-    def marks(self, after: int, since: datetime) -> tuple[int, list[StoryMark]]:
-        """Stories added after that number and seen since then, with the newest number."""
-        query = select(StoryRow).where(StoryRow.number > after, StoryRow.last_seen >= since).order_by(StoryRow.number)
-        rows = list(self._session.scalars(query))
-        marks = [
-            StoryMark(row.id, row.last_seen, frozenset(row.companies), row.signature, headline(row.title))
-            for row in rows
-            if row.signature
-        ]
-        return (rows[-1].number if rows else after), marks
-
-    def tale(self, story_id: str) -> Tale | None:
-        """A stored story, to be added to."""
-        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story_id))
-        if row is None:
-            return None
-        return Tale(story_of(row), set(row.companies), {SeriesKey(*parts) for parts in row.counted})
-
     def add_items(self, found: Sequence[tuple[StoredItem, str]]) -> None:
         """Items with their readings, tags and content hashes, in few statements."""
         rows = [
@@ -87,23 +56,6 @@ class ItemRows:
         tags = [tag for one, _ in found for tag in _tags(numbers[one.item.id], one.reading)]
         if tags:
             self._session.execute(insert(TagRow), tags)
-
-    def put_stories(self, tales: Iterable[Tale]) -> int:
-        """Adds stories or brings known ones up to date; the newest story's number."""
-        fresh, known = [], {}
-        for one in tales:
-            values = _story_columns(one)
-            if one.is_new:
-                fresh.append(values | {"first_seen": one.story.first_seen, "signature": one.signature})
-            else:
-                known[one.story.id] = values
-        if fresh:
-            self._session.execute(insert(StoryRow), fresh)
-        for row in self._session.scalars(select(StoryRow).where(StoryRow.id.in_(list(known)))) if known else ():
-            for name, value in known[row.id].items():
-                if name not in ("id", "title"):
-                    setattr(row, name, value)
-        return int(self._session.scalar(select(func.max(StoryRow.number))) or 0)
 
     def feed(self, query: FeedQuery, limit: int, offset: int) -> list[FeedEntry]:
         """Newest first, or the least confident first; corrected ones are not uncertain."""
@@ -128,14 +80,6 @@ class ItemRows:
         found = {row.id: _entry(row, story) for row, story in rows}
         return [found[one] for one in ids if one in found]
 
-    def story(self, story_id: str) -> tuple[Story, list[NewsItem]]:
-        """A story and its items in order of arrival; ``NotFoundError`` for an unknown id."""
-        row = self._session.scalar(select(StoryRow).where(StoryRow.id == story_id))
-        if row is None:
-            raise NotFoundError(f"There is no story '{story_id}'.")
-        query = select(ItemRow).where(ItemRow.story_id == story_id).order_by(ItemRow.number)
-        return story_of(row), [item_of(one) for one in self._session.scalars(query)]
-
     def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int) -> list[str]:
         """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
         found = _filtered(
@@ -154,12 +98,6 @@ class ItemRows:
         found = {row[0].story_id: _entry(*row) for row in self._session.execute(query.where(ItemRow.number.in_(first)))}
         return [found[one] for one in story_ids if one in found]
 
-    def recount_story(self, story_id: str, counted: Iterable[SeriesKey]) -> None:
-        """The series a story counts in, after a correction."""
-        row = self._session.scalars(select(StoryRow).where(StoryRow.id == story_id)).one()
-        row.counted = [[key.company, key.topic, key.source] for key in sorted(counted)]
-        row.companies = sorted({key.company for key in counted if key.company})
-
     def delays(self, most: int = 2000) -> dict[str, float]:
         """Mean seconds from publication to receipt of each source's latest items."""
         columns = select(ItemRow.source, ItemRow.published_at, ItemRow.received_at)
@@ -174,17 +112,6 @@ class ItemRows:
         """Items received in [since, until)."""
         received = (ItemRow.received_at >= since, ItemRow.received_at < until)
         return int(self._session.scalar(select(func.count()).select_from(ItemRow).where(*received)) or 0)
-
-    def titles(self, story_ids: Sequence[str]) -> list[tuple[str, str]]:
-        """Title and address of stories, in the order given; the address is of one of their items."""
-        if not story_ids:
-            return []
-        query = select(ItemRow.story_id, StoryRow.title, func.max(ItemRow.url)).join(
-            StoryRow, StoryRow.id == ItemRow.story_id
-        )
-        wanted = query.where(ItemRow.story_id.in_(story_ids)).group_by(ItemRow.story_id, StoryRow.title)
-        found = {row[0]: (row[1], row[2]) for row in self._session.execute(wanted)}
-        return [found[one] for one in story_ids if one in found]
 
     def history(self, since: datetime, until: datetime) -> Iterable[StoredItem]:
         """All items received in [since, until), in order of receipt, as the reader read them."""
@@ -284,19 +211,6 @@ def item_of(row: ItemRow) -> NewsItem:
     """The item of a row."""
     names = ("id", "source", "title", "text", "url", "published_at", "received_at", "language", "author", "reach")
     return NewsItem(**{name: getattr(row, name) for name in names}, tickers=tuple(row.tickers))
-
-
-def story_of(row: StoryRow) -> Story:
-    """The story of a row."""
-    return Story(row.id, row.title, row.first_seen, row.last_seen, row.items, row.reach, tuple(row.sources))
-
-
-def _story_columns(tale: Tale) -> dict[str, Any]:
-    story = tale.story
-    known = {"id": story.id, "title": story.title, "last_seen": story.last_seen}
-    sums = {"items": story.items, "reach": story.reach, "sources": list(story.sources)}
-    counted = [[key.company, key.topic, key.source] for key in sorted(tale.counted)]
-    return known | sums | {"companies": sorted(tale.companies), "counted": counted}
 
 
 def _tags(number: int, reading: Reading) -> list[dict[str, Any]]:

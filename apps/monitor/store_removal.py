@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from apps.monitor.codec import from_json
 from apps.monitor.records import NewsItem, Reading, SeriesKey, Story
-from apps.monitor.store_items import LOOKUP, item_of, story_of
+from apps.monitor.store_items import LOOKUP, item_of
+from apps.monitor.store_stories import story_of
 from apps.monitor.store_tables import CorrectionRow, ItemRow, StoryRow
 
 

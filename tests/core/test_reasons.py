@@ -49,7 +49,7 @@ def test_the_nearest_known_name_is_told_in_each_language():
     assert known("zzz", ["view"]).chinese == "已知：view"
 
 
-@pytest.mark.parametrize("leaf", ["chatbot", "recommender"])
+@pytest.mark.parametrize("leaf", ["chatbot", "monitor", "recommender"])
 def test_every_reason_of_a_leaf_fills_the_same_places_in_both_languages(leaf):
     words = {name: value for name, value in vars(import_module(f"apps.{leaf}.row_problems")).items() if name.isupper()}
     pairs = [pair for value in words.values() for pair in (value.values() if isinstance(value, dict) else [value])]

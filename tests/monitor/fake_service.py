@@ -46,11 +46,13 @@ from apps.monitor.records import (
     Story,
     TopicScore,
 )
+from apps.monitor.row_problems import NO_TEXT
 from apps.monitor.rows import NamedRow, RowRules, counted, take_rows
 from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
 from core.events import Progress, ignore
+from core.reasons import reason, reason_of
 from tests.monitor.fake_rows import MOODS, NOW, TOML, count, entries, entry
 
 
@@ -121,13 +123,13 @@ class FakeMonitor:
         known, added, doubles, bad, dates = {one.item.id for one in self.rows}, 0, 0, [], []
         for name, row in rows:
             if isinstance(row, DataError):
-                bad.append(RowProblem(name, str(row)))
+                bad.append(RowProblem(name, reason_of(row)))
                 continue
             title = str(row.get("title") or row.get("text") or "")
             if title == "boom":
                 raise ZeroDivisionError("/secret/path")
             if not title.strip():
-                bad.append(RowProblem(name, "The item has neither title nor text."))
+                bad.append(RowProblem(name, reason(NO_TEXT)))
             elif str(row.get("id")) in known:
                 doubles += 1
             else:
@@ -381,7 +383,7 @@ class FakeMonitor:
                 last_try_at=NOW,
                 counts={"items": 40, "duplicates": 3, "late": 2},
             ),
-            "desk": SourceState(failures=5, error="No such file.", last_try_at=NOW),
+            "desk": SourceState(failures=5, error="No such file.", error_zh="文件不存在。", last_try_at=NOW),
         }
         made = []
         for source in self.places.values():

@@ -73,7 +73,7 @@ def test_ingest_counts_and_names_each_row_not_taken(run, fake, capsys, tmp_path)
     assert run("ingest", str(path)) == 0
     shown = capsys.readouterr().out
     assert "1 added, 1 duplicates, 1 dropped" in shown
-    assert "stream.jsonl:3: The item has neither title nor text." in shown
+    assert "stream.jsonl:3: The row has neither title nor text." in shown
     assert fake.entry("x1").item.source == "stream"
     assert run("ingest", "--json", "--source", "desk", str(tmp_path)) == 0
     assert json.loads(capsys.readouterr().out)["duplicates"] == 2

@@ -7,6 +7,7 @@ import pytest
 from apps.monitor.row_dates import parse_moment
 from apps.monitor.rows import RowRules, clean, item_from_row, numbered, plain, take_rows
 from core.errors import DataError
+from core.reasons import in_language
 from tests.monitor.helpers import HOUR, NOW
 
 RULES = RowRules("desk", zone="Asia/Shanghai")
@@ -134,6 +135,12 @@ def test_no_row_loses_another():
     assert dict(report.counts) == {"empty": 1, "malformed": 3}
     assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
     assert all("\n" not in one.reason for one in report.problems)
+    assert [in_language(one.reason, "zh") for one in report.problems] == [
+        "这一行既没有标题也没有正文。",
+        "每一行应有字段名，实际是 int。",
+        "reach（传播量）应是不小于 1 的整数，实际是“x”。",
+        "broken line.",
+    ]
 
 
 def test_the_report_says_which_columns_were_taken_for_what_and_which_for_nothing():

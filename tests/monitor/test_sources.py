@@ -101,9 +101,11 @@ def test_a_feed_that_fails_is_asked_ever_more_rarely_and_shown_as_failing(web, s
     shown = state(service, "coast")
     assert (shown.health, shown.state.failures) == (Health.FAILING, 4)
     assert "answered 500" in shown.reason
+    assert shown.state.error_zh == f"“{web.address}/feed”返回了 500。"  # stored, so kept in both languages
     web.pages["/feed"] = (200, {}, RSS)
     assert service.poll("coast", now=NOW + HOUR).added == 3
     assert (state(service, "coast").health, state(service, "coast").state.failures) == (Health.OK, 0)
+    assert (state(service, "coast").state.error, state(service, "coast").state.error_zh) == ("", "")
 
 
 @pytest.mark.parametrize(

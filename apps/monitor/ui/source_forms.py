@@ -9,7 +9,8 @@ from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import has_words, late_words, one_sentence, say
-from apps.page_parts import Job, moment, plain, say_later, shorten, watch_job
+from apps.page_parts import Job, language, moment, plain, say_later, shorten, watch_job
+from core.reasons import in_language
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -94,7 +95,7 @@ def _preview(seen: Preview) -> None:
 
 def _show(job: Job[IngestReport]) -> None:
     if job.error or job.result is None:
-        st.error(plain(str(job.error)), icon=":material/error:")
+        st.error(plain(in_language(job.error, language())), icon=":material/error:")
         return
     report = job.result
     with st.container(horizontal=True, key="take-in-report"):
@@ -113,8 +114,8 @@ def _details(report: IngestReport) -> None:
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
     if report.problems:
-        rows = [{say("problem_row"): one.row, say("problem_why"): one.reason} for one in report.problems]
-        st.dataframe(rows[:SHOWN_PROBLEMS], hide_index=True)
+        told = [(one.row, in_language(one.reason, language())) for one in report.problems[:SHOWN_PROBLEMS]]
+        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)
     if report.undated:
         st.caption(say("report_undated", n=report.undated))
     if report.date_problems:

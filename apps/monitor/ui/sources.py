@@ -93,7 +93,7 @@ def _health(one: SourceHealth) -> str:
     """How it is doing, in the visitor's language; the service's own sentence in English."""
     if language() == "en":
         return one.reason
-    return say(f"health_{one.health}", n=one.state.failures, error=one.state.error)
+    return say(f"health_{one.health}", n=one.state.failures, error=one.state.error_zh or one.state.error)
 
 
 def _buttons(watch: "MonitorService", one: SourceHealth) -> None:

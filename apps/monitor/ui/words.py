@@ -1,9 +1,10 @@
 """The interface strings of the monitor's pages in English and Chinese: those of all pages, and the look-up.
 
-Strings of single pages lie in ``words_watch`` and ``words_desk``; a test keeps both languages in step.
+Strings of single pages lie in ``words_watch``, ``words_desk`` and ``words_sources``; a test keeps languages in step.
 """
 
 from apps.monitor.ui.words_desk import DESK
+from apps.monitor.ui.words_sources import SOURCES
 from apps.monitor.ui.words_watch import WATCH
 from apps.page_parts import worded
 from apps.training_page import RUN_WORDS
@@ -111,7 +112,7 @@ SHARED: dict[str, tuple[str, str]] = {
     "nobody": ("page", "页面"),
     "from": ("From", "起"),
 }
-WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **SHARED, **WATCH, **DESK}
+WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **SHARED, **WATCH, **DESK, **SOURCES}
 
 
 def translate(key: str, language: str = "en", **values: object) -> str:

@@ -73,7 +73,7 @@ sources = ["wire"]
     ("language", "words"),
     [
         ("en", ["only Aldermoor Bank, only Credit and default, only wire / forum, silent while calm fires, told to desk.",
-                "six times its usual gap, only wire."]),
+                "half again its longest pause, only wire."]),
         ("zh", ["仅限 奥德摩银行，仅限 信用与违约，仅限 wire / forum，calm 告警时不再告警，通知 desk。", "没有内容，仅限 wire。"]),
     ],
 )  # fmt: skip

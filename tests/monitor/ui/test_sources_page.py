@@ -22,7 +22,7 @@ def test_who_is_heard_and_who_is_not(open_page):
     assert shown.index("failing") < shown.index("heard")
     assert "last item 5 minutes ago" in shown
     assert "typically a minute behind" in shown
-    assert "连续 5 次读取失败" in texts(open_page("sources", "zh", **state))
+    assert "连续 5 次读取失败：文件不存在。" in texts(open_page("sources", "zh", **state))
     assert "40 items" in shown
     assert "3 doubles" in shown
 
@@ -47,12 +47,20 @@ def test_a_feed_is_added_with_its_zone(open_page, fake):
     assert (made.kind, made.zone, made.silent_after_s) == (SourceKind.RSS, "Asia/Shanghai", 5400.0)
 
 
-def test_a_feed_without_an_http_address_is_refused_in_one_sentence(open_page, fake):
-    page = open_page("sources")
+@pytest.mark.parametrize(
+    ("language", "save", "said"),
+    [
+        ("en", "Save", "Source 'x' needs an http(s) address"),
+        ("zh", "保存", "来源“x”的地址应以 http:// 或 https:// 开头"),
+    ],
+)
+def test_a_feed_without_an_http_address_is_refused_in_one_sentence(open_page, fake, language, save, said):
+    page = open_page("sources", language)
     page.text_input(key="source-name").set_value("x")
     page.text_input(key="source-address").set_value("file:///etc/passwd")
-    page = press(page, "Save")
-    assert len(page.error) == 1
+    page = press(page, save)
+    (error,) = page.error
+    assert error.value.replace("\\", "").startswith(said)
     assert "x" not in fake.places
     assert not page.exception
 
@@ -111,8 +119,21 @@ def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
     assert "Published more than an hour before it came in" in next(
         one.help for one in page.metric if one.label == "Late"
     )
-    assert page.dataframe[0].value.iloc[0].tolist() == ["desk.jsonl:2", "The item has neither title nor text."]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["desk.jsonl:2", "The row has neither title nor text."]
     assert fake.entry("u1").item.source == "desk"
+
+
+def test_on_a_chinese_page_each_bad_row_tells_why_in_chinese(open_page):
+    page = open_page("sources", "zh")
+    rows = '{"id": "u1"}\n["涨"]\n不是 JSON\n{"id": "u2", "title": "海岚银行涨"}\n'.encode()
+    page.file_uploader[0].upload("desk.jsonl", rows, "application/jsonl")
+    page = press(page, "导入")
+    assert page.session_state[JOB].wait(30)
+    assert page.run().dataframe[0].value["未收录的原因"].tolist() == [
+        "这一行既没有标题也没有正文。",
+        '这一行应是 JSON 对象，实际是 ["涨"]。',
+        "这一行不是 JSON：“不是 JSON”。",
+    ]
 
 
 @pytest.mark.parametrize(("language", "why"), [("en", "cannot be read"), ("zh", "无法识别")])
@@ -126,27 +147,40 @@ def test_a_date_that_cannot_be_used_is_listed_by_line_with_the_value_found(open_
     assert why in said
 
 
-@pytest.mark.parametrize(("language", "press_on"), [("en", "Look first, store nothing"), ("zh", "先预览，不存储")])
-def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, language, press_on):
+@pytest.mark.parametrize(
+    ("language", "press_on", "why"),
+    [
+        ("en", "Look first, store nothing", "The row has neither title nor text."),
+        ("zh", "先预览，不存储", "这一行既没有标题也没有正文。"),
+    ],
+)
+def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, language, press_on, why):
     before = len(fake.rows)
     page = open_page("sources", language)
     page.file_uploader[0].upload("shop.csv", b"sku,title\n1,Copper kettle\n2,\n", "text/csv")
     page = press(page, press_on)
     assert page.dataframe[0].value.iloc[0].tolist() == ["–", "upload", "Copper kettle", ""]
-    assert page.dataframe[1].value.iloc[0].tolist() == ["shop.csv:3", "The row has neither title nor text."]
+    assert page.dataframe[1].value.iloc[0].tolist() == ["shop.csv:3", why]
     assert "sku" in texts(page)
     assert JOB not in page.session_state
     assert len(fake.rows) == before
     assert not page.exception
 
 
-def test_a_file_without_a_row_is_one_sentence(open_page):
-    page = open_page("sources")
+@pytest.mark.parametrize(
+    ("language", "go", "said"),
+    [
+        ("en", "Take in", "'empty.csv' holds no rows: its first line must name the columns"),
+        ("zh", "导入", "“empty.csv”中没有条目：第一行应是列名"),
+    ],
+)
+def test_a_file_without_a_row_is_one_sentence(open_page, language, go, said):
+    page = open_page("sources", language)
     page.file_uploader[0].upload("empty.csv", b"id,title\n", "text/csv")
-    page = press(page, "Take in")
+    page = press(page, go)
     assert page.session_state[JOB].wait(30)
     (error,) = page.run().error
-    assert error.value.replace("\\", "").startswith("'empty.csv' holds no rows: its first line must name the columns")
+    assert error.value.replace("\\", "").startswith(said)
 
 
 def test_a_channel_is_tried_and_a_refusal_is_one_sentence(open_page, fake):

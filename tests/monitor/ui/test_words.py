@@ -13,6 +13,7 @@ from apps.monitor.rules import MEASURES, SENSITIVITY, Kind
 from apps.monitor.source_records import Health, SourceKind
 from apps.monitor.ui.words import SHARED, WORDS, translate
 from apps.monitor.ui.words_desk import DESK
+from apps.monitor.ui.words_sources import SOURCES
 from apps.monitor.ui.words_watch import WATCH
 from apps.training_page import RUN_WORDS
 
@@ -36,7 +37,7 @@ def test_every_string_the_pages_ask_for_exists():
 
 
 def test_no_string_is_written_twice_or_left_over():
-    own = [*SHARED, *WATCH, *DESK]
+    own = [*SHARED, *WATCH, *DESK, *SOURCES]
     assert len(own) == len(set(own))
     assert set(own) & set(RUN_WORDS) == {"section_compare"}  # the rules page compares rules, not runs
     made = re.compile(
