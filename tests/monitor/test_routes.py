@@ -44,7 +44,7 @@ def test_a_batch_goes_in_once_and_a_bad_row_loses_no_other(client, fake):
     ]
     first = client.post(f"{AT}/items", json={"items": rows, "source": "newsroom"}).json()
     assert (first["added"], first["duplicates"], first["dropped"]) == (2, 0, 1)
-    assert first["problems"] == [{"row": "2", "reason": "The item has neither title nor text."}]
+    assert first["problems"] == [{"row": "2", "reason": "The row has neither title nor text."}]
     again = client.post(f"{AT}/items", json={"items": rows, "source": "newsroom"}).json()
     assert (again["added"], again["duplicates"], again["dropped"]) == (0, 2, 1)
     assert fake.entry("h3").item.title == "科凡能源：分红下调"  # without the NUL that no database keeps
