@@ -89,7 +89,7 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
         return _with(signals, Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, signals.passage_probability, signals.passages)
     if likely and signals.in_scope:
         reason = Reason.SEVERAL_CANDIDATES if len(signals.answers) > 1 else Reason.TOO_VAGUE
-        return _with(signals, Outcome.CLARIFY, reason, signals.answer_probability, signals.answers[:CANDIDATES])
+        return _with(signals, Outcome.CLARIFY, reason, signals.answer_probability, _offered(signals))
     if signals.failures + 1 >= thresholds.failures_before_person:
         return _hand_over(signals, Reason.REPEATED_FAILURE)
     reason = Reason.NO_EVIDENCE if signals.in_scope else Reason.OUT_OF_SCOPE
@@ -101,9 +101,17 @@ def after_refusal(decision: Decision, signals: Signals, thresholds: Thresholds) 
     if signals.failures + 1 >= thresholds.failures_before_person:
         return _hand_over(signals, Reason.REPEATED_FAILURE)
     likely = signals.answer_probability >= thresholds.clarify and signals.answers
-    offered = signals.answers[:CANDIDATES] if likely else ()
+    offered = _offered(signals) if likely else ()
     reason = Reason.SEVERAL_CANDIDATES if offered else Reason.NO_EVIDENCE
     return _with(signals, Outcome.CLARIFY, reason, 1 - decision.confidence, offered)
+
+
+def _offered(signals: Signals) -> list[Match]:
+    """The first few approved answers; of those with the same question, which nobody can tell apart, the first."""
+    by_title: dict[str, Match] = {}
+    for match in signals.answers:
+        by_title.setdefault(match.evidence.title.casefold(), match)
+    return list(by_title.values())[:CANDIDATES]
 
 
 def _hand_over(signals: Signals, reason: Reason) -> Decision:

@@ -4,6 +4,7 @@
 """
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -42,6 +43,7 @@ from core.events import Log, OnEvent, Progress, ignore
 from core.json_files import read_json, write_json
 from core.text import language as language_of
 
+FIT_ANEW = "the cautious defaults hold until you fit them anew on your own questions (trifolium chatbot fit)."
 JUDGE_S = 300.0  # longest wait for the judge before thresholds are fitted
 LONGEST_MESSAGE = 4000  # characters; a longer one is refused rather than cut, so that nobody is answered half
 
@@ -94,6 +96,8 @@ class KnowledgeCases:
         on_event(Progress("learn", 0, 1))  # the intents and the answers' own model: seconds
         self.refresh()
         on_event(Progress("learn", 1, 1))
+        for language, (then, now) in self.outgrown().items():
+            on_event(Log(f"Thresholds of '{language}' were fitted on {then} answers, there are {now} now: {FIT_ANEW}"))
         return report
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:
@@ -213,14 +217,16 @@ class KnowledgeCases:
         judges: tuple[Judge | None, ...] = (None,)
         if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
             judges = (None, judge)
+        known = Counter(one.language for one in approved)
         made: list[ThresholdSet] = []
         for language, judge in product(languages, judges):
             on_event(Log(f"Fitting the thresholds of '{language}'{', with the judge' if judge else ''} …"))
-            made += tuning.fit_language(
+            fitted = tuning.fit_language(
                 questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now(), judge
             )
+            made += [replace(one, answers=known[language]) for one in fitted]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
-        self._tuning = tuning.tuning_from(self._store_sets())
+        self._tuning = self._holding_thresholds()
         return made
 
     def save_thresholds(self, path: Path) -> None:
@@ -235,7 +241,7 @@ class KnowledgeCases:
         if kept is None or any(kept.get(name) != value for name, value in self._holding.items()):
             return False
         self._store.save_thresholds(kept["sets"])
-        self._tuning = tuning.tuning_from(self._store_sets())
+        self._tuning = self._holding_thresholds()
         return True
 
     @property
@@ -254,7 +260,7 @@ class KnowledgeCases:
         Where nobody will be answered there is nothing to learn for.
         """
         with self._learning:
-            self._tuning = tuning.tuning_from(self._store_sets())
+            self._tuning = self._holding_thresholds()
             if self._engine.loads:
                 self._learn()
 
@@ -263,6 +269,18 @@ class KnowledgeCases:
         rejected = self.settings.chatbot.deciding.rejected_share
         self._intents = learn_intents(approved, self._knowledge, rejected)
         self._library.learn(approved)
+
+    def _holding_thresholds(self) -> dict[str, Tuning]:
+        """Those fitted on knowledge that has not outgrown them since; where there are none the defaults hold."""
+        outgrown = self.outgrown()
+        return tuning.tuning_from([one for one in self._store_sets() if one.language not in outgrown])
+
+    def outgrown(self) -> dict[str, tuple[int, int]]:
+        """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""
+        approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
+        known = Counter(one.language for one in approved)
+        sets = [one for one in self._store_sets() if one.outgrown(known[one.language])]
+        return {one.language: (one.answers, known[one.language]) for one in sets}
 
     def _store_sets(self) -> list[ThresholdSet]:
         return [tuning.from_json(one) for one in self._store.thresholds()]

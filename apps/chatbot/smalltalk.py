@@ -12,7 +12,10 @@ _KINDS = {
     "thanks": re.compile(
         r"(?:ok(?:ay)?[, ]*)?(?:many |great[, ]*)?(?:thanks?(?: you)?|thx|ty|cheers|much appreciated|"
         r"谢谢|多谢|感谢|谢了|谢啦|好的谢谢)"
-        r"(?: (?:so much|a lot|very much|again|for (?:your|the) help)|你|您|了|啦|哦|哈)*",
+        r"(?: (?:so much|a lot|very much|again|for (?:your|the|all your) (?:help|answer))|你|您|了|啦|哦|哈)*"
+        r"(?:[,.! ]+(?:that|this|it)(?: was|'s| is)?(?: very| really| so)? "
+        r"(?:helpful|great|perfect|useful|helps?|helped)"
+        r"|[,，。！ ]*(?:很|非常)?有(?:帮助|用)(?:了)?|[,，。！ ]*(?:明白|知道|懂)了)?",
         re.IGNORECASE,
     ),
     "goodbye": re.compile(

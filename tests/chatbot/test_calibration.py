@@ -80,3 +80,13 @@ def test_the_thresholds_that_come_with_the_sample_hold_for_the_settings_as_shipp
     tunings = tuning.tuning_from([tuning.from_json(one) for one in kept["sets"]])
     assert set(tunings) == {"en", "zh"}
     assert all(0 <= one.thresholds.clarify < one.thresholds.answer for one in tunings.values())
+
+
+def test_thresholds_hold_until_the_answers_they_were_fitted_on_have_grown_by_half():
+    weights = calibration.Calibrator(calibration.ANSWER_FEATURES, (1.0,) * len(calibration.ANSWER_FEATURES), 0.0)
+    made = tuning.ThresholdSet("en", "answer", 0.1, 0.5, (), 20, datetime(2026, 6, 1, tzinfo=UTC), weights, answers=100)
+    assert not made.outgrown(100) and not made.outgrown(150) and made.outgrown(151)
+    assert tuning.from_json(tuning.to_json(made)).outgrown(151)
+    older = tuning.to_json(made)
+    del older["answers"]  # as earlier versions wrote them
+    assert not tuning.from_json(older).outgrown(10_000)

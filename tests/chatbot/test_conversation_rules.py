@@ -61,7 +61,15 @@ def test_asking_for_a_person_calls_one(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["I will call my lawyer", "This is a scam!", "我要投诉你们", "再不退款我就报警", "delete all my personal data now"],
+    [
+        "I will call my lawyer",
+        "This is a scam!",
+        "我要投诉你们",
+        "再不退款我就报警",
+        "delete all my personal data now",
+        "你们太差劲了，等了三个星期都没人理我！",
+        "Terrible service, nobody answers my mails",
+    ],
 )
 def test_complaints_and_threats_call_a_person(text):
     assert called_for(text) is Reason.COMPLAINT
@@ -85,6 +93,8 @@ def test_small_talk_is_only_small_talk():
     assert (
         small_talk("thanks a lot") == "thanks" and small_talk("谢谢啦") == "thanks" and small_talk("拜拜") == "goodbye"
     )
+    assert small_talk("thanks, that was helpful") == "thanks" and small_talk("谢谢，很有帮助！") == "thanks"
+    assert small_talk("thanks, that was helpful but how much is it") is None
     assert small_talk("Hello, where is my parcel?") is None and small_talk("谢谢，那运费呢") is None
 
 

@@ -1,12 +1,13 @@
 """Knowledge as a turn sees it: approved answers in the order of all that is known of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from apps.chatbot import library
 from apps.chatbot.knowledge import Knowledge
-from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_answers, withheld_questions
+from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_answers, learn_intents, withheld_questions
 from apps.chatbot.records import ApprovedAnswer
 from apps.chatbot.store import Store
 from tests.chatbot.test_knowledge import Letters
@@ -76,3 +77,31 @@ def test_a_withheld_wording_is_asked_of_a_library_that_does_not_know_it(knowledg
     found = reduced.match_answers(withheld.question, "en", NOW, 5)
     assert found
     assert all("zebra" not in match.wording for match in found)
+
+
+def test_of_many_answers_so_many_wordings_are_learnt_that_each_still_has_one(knowledge, monkeypatch):
+    monkeypatch.setattr(library, "MOST_CLAIMANTS", 8)  # two rows for each of the four
+    made = learn_answers(ALL, knowledge)
+    assert made is not None and set(made.labels) == {one.id for one in ALL}
+
+
+def test_what_search_alone_finds_is_not_sure_where_there_are_too_many_answers_to_learn_from(knowledge, monkeypatch):
+    learnt, plain = KnowledgeLibrary(knowledge), KnowledgeLibrary(knowledge)
+    learnt.learn(ALL)
+    monkeypatch.setattr(library, "MOST_CLAIMANTS", 7)
+    plain.learn(ALL)
+    query = "do gift cards expire"
+    assert order(plain, query)[0] == order(learnt, query)[0] == "cards"
+    (first, *_), (sure, *_) = (one.match_answers(query, "en", NOW, 5) for one in (plain, learnt))
+    assert first.evidence.score < 0.5 < sure.evidence.score
+    assert first.evidence.score <= (1 - library.CLAIMED) + library.CLAIMED * library.UNCLAIMED
+
+
+def test_scope_is_told_only_where_most_answers_name_their_intent(knowledge):
+    named = [
+        replace(one, intent=name, similar_questions=(f"{one.question} please", f"{one.question} now"))
+        for one, name in ((CARDS, "cards"), (POINTS, "points"))
+    ]
+    unnamed = [replace(CARDS, id=f"bank-{number}") for number in range(3)]
+    assert learn_intents(named, knowledge, 0.05) is not None
+    assert learn_intents([*named, *unnamed], knowledge, 0.05) is None

@@ -119,6 +119,14 @@ def test_a_probable_match_below_the_threshold_asks_back_with_the_candidates():
     ] and "1. How much is express delivery?" in tokens
 
 
+def test_candidates_that_read_alike_are_offered_once():
+    twin = replace(EXPRESS, evidence=replace(EXPRESS.evidence, id="a9", text="For the other card S$12."))
+    answer, _, _ = turn(
+        desk([EXPRESS, twin, STANDARD], thresholds=Thresholds(answer=1.01, clarify=0.1)), "delivery price?"
+    )
+    assert [one.id for one in answer.decision.candidates] == ["a1", "a2"]
+
+
 def test_nothing_found_asks_to_rephrase_first_and_calls_a_person_the_second_time():
     at = desk()
     first, _, _ = turn(at, "Do you repair spaceships?")
