@@ -104,6 +104,8 @@ class _Problem:
         kind, where = str(self.raw["type"]), f"In the request, {self.place}"
         if kind == "json_invalid":
             return f"The body is not valid JSON: {self.raw['ctx']['error']} at character {self.raw['loc'][-1]}"
+        if self.raw["loc"] == ("body",) and isinstance(self.raw["input"], bytes | str):
+            return "The body was not read as JSON: send it with the header 'Content-Type: application/json'"
         if kind == "missing":
             return f"{where} is missing"
         if kind == "extra_forbidden":

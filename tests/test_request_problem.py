@@ -122,6 +122,12 @@ def test_what_is_no_json_is_said_to_be_that(client):
     assert client.post("/rows").text == "In the request, the body is missing."
 
 
+def test_a_body_sent_as_something_else_is_told_which_header_it_needs(client):
+    header = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = client.post("/rows", content=b'{"rows": [{"title": "tea"}]}', headers=header)
+    assert answer.text == ("The body was not read as JSON: send it with the header 'Content-Type: application/json'.")
+
+
 def test_a_wrong_parameter_is_called_one(client):
     answer = client.post("/rows?limit=many", json={"rows": [{"title": "tea"}]})
     assert answer.text == "In the request, the query parameter 'limit' must be a whole number, got \"many\"."
