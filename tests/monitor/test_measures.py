@@ -57,6 +57,12 @@ def test_name_figures_agree_with_seqeval_and_scikit_learn() -> None:
     assert figures["token_micro"] == pytest.approx(accuracy_score(flat_gold, flat_found))
     wanted = sklearn_f1(flat_gold, flat_found, average="macro", labels=list(TAGS))
     assert figures["token_macro"] == pytest.approx(wanted)
+    kinds = [[tag[2:] or "O" for tag in tags] for tags in (flat_gold, flat_found)]
+    assert figures["token_macro_kinds"] == pytest.approx(sklearn_f1(*kinds, average="macro"))
+    everywhere = name_figures(gold, [["O"] * len(row) for row in gold])
+    assert everywhere["token_macro_kinds"] == pytest.approx(
+        sklearn_f1(kinds[0], ["O"] * len(kinds[0]), average="macro")
+    )
 
 
 def test_the_name_baseline_recalls_what_had_one_kind_alone() -> None:

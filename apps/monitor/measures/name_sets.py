@@ -22,6 +22,7 @@ from core.report import Report, flat
 from core.training.examples import HeadedText
 
 Tags = Sequence[Sequence[str]]
+KINDS = tuple(dict.fromkeys(tag.rpartition("-")[2] for tag in TAGS))  # O, PER, ORG, LOC, MISC
 
 
 def conll(settings: MonitorSettings, folder: Path | None, on_event: OnEvent, limit: int | None) -> Report:
@@ -47,22 +48,30 @@ def conll(settings: MonitorSettings, folder: Path | None, on_event: OnEvent, lim
     figures = {key: v for row, p in zip(rows, prefixes, strict=True) for key, v in flat("conll2003", row, p).items()}
     notes = [
         f"{len(learnt)} training, {len(held)} validation (testa), {len(test)} test (testb) sentences.",
-        "entity_f1 is of whole names (seqeval, strict, IOB2); token_macro is over the nine tags, O among them.",
+        "entity_f1 is of whole names (seqeval, strict, IOB2); token_macro is over the nine tags, O among them, "
+        "token_macro_kinds over O and the four kinds.",
     ]
     return Report("conll2003", rows, figures, notes)
 
 
 def name_figures(gold: Tags, found: Tags) -> dict[str, float]:
-    """Strict figures of whole names, and the token table: micro is accuracy, macro the mean F1 of the nine tags."""
+    """Strict figures of whole names, and the token table: micro is accuracy, macro the mean F1 of the nine tags.
+
+    ``token_macro_kinds`` is over O and the four kinds, B- and I- taken together, as some tables have it.
+    """
     wanted, given = _spans(gold), _spans(found)
     right = len(wanted & given)
     pairs = Counter((a, b) for one, other in zip(gold, found, strict=True) for a, b in zip(one, other, strict=True))
+    kinds: Counter[Any] = Counter()
+    for (a, b), count in pairs.items():
+        kinds[_kind(a), _kind(b)] += count
     return {
         "entity_f1": 2 * right / max(1, len(wanted) + len(given)),
         "entity_precision": right / max(1, len(given)),
         "entity_recall": right / max(1, len(wanted)),
         "token_micro": sum(count for (a, b), count in pairs.items() if a == b) / max(1, pairs.total()),
         "token_macro": sum(_tag_f1(pairs, tag) for tag in TAGS) / len(TAGS),
+        "token_macro_kinds": sum(_tag_f1(kinds, kind) for kind in KINDS) / len(KINDS),
     }
 
 
@@ -93,6 +102,10 @@ def _spans(rows: Tags) -> set[tuple[int, int, int, str]]:
     for number, tags in enumerate(rows):
         found |= {(number, *span) for span in labelled_spans(tags) if tags[span[0]].startswith("B-")}
     return found
+
+
+def _kind(tag: str) -> str:
+    return tag.rpartition("-")[2]
 
 
 def _tag_f1(pairs: Counter[Any], tag: str) -> float:
