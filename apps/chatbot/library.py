@@ -27,7 +27,7 @@ FEWEST_WORDINGS = 3  # an intent with fewer wordings cannot be told from chance
 CLAIMED = 2 / 3
 MOST_CLAIMANTS = 4000  # wordings and answers together; more would be learnt again for minutes after each change
 # What an answer is taken to claim where there are too many to learn from: search alone looks far surer than it is (of
-# nine questions to a bank's 1,400 answers seven were answered wrongly at "85 %"), so only the very words are then
+# ten questions to a bank's 1,400 answers seven were answered wrongly at 81 to 93 %), so only the very words are then
 # answered at once, until a team fits thresholds.
 UNCLAIMED = 0.2
 LOOKED_AT = 30  # answers that search brings up and that are put in order
