@@ -4,7 +4,6 @@
 """
 
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -191,8 +190,9 @@ class KnowledgeCases:
         return insights.compute(self._store.messages_since(since), self._store.feedback_since(since), embed)
 
     def thresholds(self) -> list[ThresholdSet]:
-        """The newest fitted thresholds, per language and kind."""
-        return self._store_sets()
+        """The newest fitted thresholds that hold, per language and kind: the knowledge has not outgrown them since."""
+        known = self._store.approved_by_language()
+        return [one for one in self._store_sets() if not one.outgrown(known.get(one.language, 0))]
 
     def fit_thresholds(
         self,
@@ -217,16 +217,16 @@ class KnowledgeCases:
         judges: tuple[Judge | None, ...] = (None,)
         if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
             judges = (None, judge)
-        known = Counter(one.language for one in approved)
+        known = self._store.approved_by_language()
         made: list[ThresholdSet] = []
         for language, judge in product(languages, judges):
             on_event(Log(f"Fitting the thresholds of '{language}'{', with the judge' if judge else ''} …"))
             fitted = tuning.fit_language(
                 questions, withheld, language, self._library, reduced, intents, holds, rate, utc_now(), judge
             )
-            made += [replace(one, answers=known[language]) for one in fitted]
+            made += [replace(one, answers=known.get(language, 0)) for one in fitted]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
-        self._tuning = self._holding_thresholds()
+        self._tuning = tuning.tuning_from(self.thresholds())
         return made
 
     def save_thresholds(self, path: Path) -> None:
@@ -241,7 +241,7 @@ class KnowledgeCases:
         if kept is None or any(kept.get(name) != value for name, value in self._holding.items()):
             return False
         self._store.save_thresholds(kept["sets"])
-        self._tuning = self._holding_thresholds()
+        self._tuning = tuning.tuning_from(self.thresholds())
         return True
 
     @property
@@ -260,7 +260,7 @@ class KnowledgeCases:
         Where nobody will be answered there is nothing to learn for.
         """
         with self._learning:
-            self._tuning = self._holding_thresholds()
+            self._tuning = tuning.tuning_from(self.thresholds())
             if self._engine.loads:
                 self._learn()
 
@@ -270,16 +270,10 @@ class KnowledgeCases:
         self._intents = learn_intents(approved, self._knowledge, rejected)
         self._library.learn(approved)
 
-    def _holding_thresholds(self) -> dict[str, Tuning]:
-        """Those fitted on knowledge that has not outgrown them since; where there are none the defaults hold."""
-        outgrown = self.outgrown()
-        return tuning.tuning_from([one for one in self._store_sets() if one.language not in outgrown])
-
     def outgrown(self) -> dict[str, tuple[int, int]]:
         """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""
-        approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
-        known = Counter(one.language for one in approved)
-        sets = [one for one in self._store_sets() if one.outgrown(known[one.language])]
+        known = self._store.approved_by_language()
+        sets = [one for one in self._store_sets() if one.outgrown(known.get(one.language, 0))]
         return {one.language: (one.answers, known[one.language]) for one in sets}
 
     def _store_sets(self) -> list[ThresholdSet]:

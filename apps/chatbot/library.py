@@ -26,9 +26,8 @@ FEWEST_WORDINGS = 3  # an intent with fewer wordings cannot be told from chance
 # right answer first about as often. What comes of it: ``trifolium chatbot evaluate``.
 CLAIMED = 2 / 3
 MOST_CLAIMANTS = 4000  # wordings and answers together; more would be learnt again for minutes after each change
-# What an answer is taken to claim where there are too many to learn from: search alone looks far surer than it is (of
-# ten questions to a bank's 1,400 answers seven were answered wrongly at 81 to 93 %), so only the very words are then
-# answered at once, until a team fits thresholds.
+# What an answer is taken to claim where there are too many to learn from: search alone looks far surer than it is, so
+# only the very words are then answered at once, until a team fits thresholds.
 UNCLAIMED = 0.2
 LOOKED_AT = 30  # answers that search brings up and that are put in order
 KEPT_WORDINGS = 10_000  # whose words are remembered: cutting those of thirty answers anew took a third of a search
@@ -134,8 +133,8 @@ def _ordered(hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, mod
     """The hits as matches, by what search found and what the answers' own model claims."""
     asked = _words(query)
     matches = [_answer_match(hit, asked) for hit in hits]
-    claims = model.claims(query, language) if model else dict.fromkeys((one.evidence.id for one in matches), UNCLAIMED)
-    scores = [(1 - CLAIMED) * one.evidence.score + CLAIMED * claims.get(one.evidence.id, 0.0) for one in matches]
+    claims, unclaimed = (model.claims(query, language), 0.0) if model else ({}, UNCLAIMED)
+    scores = [(1 - CLAIMED) * one.evidence.score + CLAIMED * claims.get(one.evidence.id, unclaimed) for one in matches]
     scored = [one.scored(score) for one, score in zip(matches, scores, strict=True)]
     return sorted(scored, key=lambda one: -one.evidence.score)
 

@@ -48,6 +48,12 @@ class KnowledgeTables:
         with self._database.reading() as session:
             return [_answer(row) for row in session.scalars(query)]
 
+    def approved_by_language(self) -> dict[str, int]:
+        """How many approved answers there are in each language."""
+        query = select(AnswerRow.language, func.count()).where(AnswerRow.status == Status.APPROVED.value)
+        with self._database.reading() as session:
+            return dict(session.execute(query.group_by(AnswerRow.language)).all())
+
     def answer(self, answer_id: str) -> ApprovedAnswer:
         """``NotFoundError`` for an unknown id."""
         with self._database.reading() as session:

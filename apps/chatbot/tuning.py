@@ -36,8 +36,7 @@ KINDS = frozenset({"answer", "passage", "offer"})
 JUDGED = "judged_"  # before the kind of a set that holds where a judge has read
 
 
-# The more answers there are, the more of them resemble a question: by thresholds fitted on the sample shop's answers
-# those of a bank, twelve times as many, were given for wrong questions at "93 %".
+# The more answers there are, the more of them resemble a question: what was fitted on few is too sure of many.
 OUTGROWN = 1.5
 
 

@@ -21,7 +21,7 @@ from core.errors import ModelError, ResourceError
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 QUANTIZED_BYTES = {"int8": 1.0, "8bit": 1.06, "4bit": 2 / 3.2}  # 4-bit with its scales: params * 2 / 3.2 (accelerate)
 # per number that a layer computes: an adapter on every linear layer keeps that layer's input again, dropped and cast,
-# and norms keep float32 copies; by a process's growth, Gemma 270M keeps 20 in bfloat16 and MiniLM 25 in float32
+# and norms keep float32 copies; read off the growth of processes that trained Gemma 270M and MiniLM
 ACTIVATION_BYTES = 25
 CUDA_CONTEXT_GB = 1.4  # measured overhead of a CUDA process, LLaMA-Factory's figure
 

@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from core.training.examples import Example
 
 
-# Up to so many tokens attention is trained by plain products in bfloat16 on a CPU: forth and back through torch's fused
-# attention takes twice as long there and more (a twelfth off a step of 64 rows of 24 tokens, Gemma 270M and MiniLM
-# alike). What plain products keep grows with the square of the length.
+# Up to so many tokens attention is trained by plain products in bfloat16 on a CPU: the way back through torch's fused
+# attention is slow there. What plain products keep grows with the square of the length.
 PLAIN_ATTENTION = 512
 
 
