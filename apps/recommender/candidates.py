@@ -100,18 +100,25 @@ def is_fresh(signals: Signals, now: float) -> Mask:
 
 
 def _fresh(signals: Signals, now: float, count: int, allowed: Mask) -> Rows:
-    """Fresh items nearest to her interest; the newest first for somebody unknown."""
+    """Fresh items nearest to her interest, half by words and half by text; the newest first for somebody unknown."""
     knowledge = signals.knowledge
     fresh = is_fresh(signals, now) & allowed
     if np.count_nonzero(fresh) > 10 * count:  # many items nobody met: the newest, then those added last
         rows = _last(knowledge.by_age, fresh, 10 * count)
     else:
         rows = np.flatnonzero(fresh)
-    if signals.person.warm and knowledge.model.dim:
-        value = knowledge.fresh_vectors(rows) @ signals.text_vector
-    else:
-        value = np.nan_to_num(knowledge.catalogue.created[rows])
-    return rows[np.argsort(-value, kind="stable")[:count]]
+    if not signals.person.warm:
+        return _first(rows, np.nan_to_num(knowledge.catalogue.created[rows]), count)
+    words = signals.words_near(knowledge.wording.words(rows))
+    if not knowledge.model.dim:
+        return _first(rows, words, count)
+    text = knowledge.fresh_vectors(rows) @ signals.text_vector
+    return np.union1d(_first(rows, words, count // 2), _first(rows, text, count // 2))
+
+
+def _first(rows: Rows, values: npt.NDArray[np.floating], count: int) -> Rows:
+    """The rows of the largest values; of equal ones those that stand first."""
+    return rows[np.argsort(-values, kind="stable")[:count]]
 
 
 def _last(order: Rows, mask: Mask, count: int) -> Rows:

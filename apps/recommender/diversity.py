@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ STRENGTH, CURVE, SOFT = 0.1, 4.0, 0.4
 # A new item takes a place when its score is at most so much, divided by 1 - freshness, below what interest alone would
 # put there. On the same rows five places of ten cost 1 % of NDCG@10 and without this rule 7 %; at freshness 1 there is
 # no rule. Against what variety put there it cost a varied list a third of its variety.
-FRESH_GAP = 0.75
+FRESH_GAP = 1.0
 LEAST = 1e-3  # share of its gain that an item keeps for the record, whatever it is like
 MIX_STRENGTH = 6.0  # of the calibration dial, per nat of divergence
 MIX_SMOOTHING = 0.01  # share of the person's mix in the list's, so that no category has probability 0 (Steck 2018)
@@ -93,24 +94,31 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
 
 
 def granted(
-    places: Sequence[int], order: npt.ArrayLike, fresh: npt.NDArray[np.bool_], scores: Scores, share: float, k: int
+    places: Sequence[int],
+    order: npt.ArrayLike,
+    fresh: npt.NDArray[np.bool_],
+    scores: Scores,
+    claims: Scores,
+    share: float,
+    k: int,
 ) -> dict[int, int]:
-    """Spots of a list of ``k`` that go to fresh candidates, and to which: the best of them, on the last not fresh.
+    """Spots of a list of ``k`` that go to fresh candidates, and to which: those with the largest claims.
 
     ``places`` are the list's candidates, ``order`` all of them, best first. Fresh ones may claim a ``share`` of the
-    places in [0, 1], each only where its score is not too far below that of the plain order there (``FRESH_GAP``).
+    places in [0, 1]: the first the last place that is not fresh, the next the one above, until one's score is too far
+    below that of the plain order there (``FRESH_GAP``). Equal claims stand in the plain order.
     """
-    slots = int(share * k + 0.5)
-    inside = set(places)
-    missing = slots - sum(bool(fresh[place]) for place in places)
+    missing = int(share * k + 0.5) - sum(bool(fresh[place]) for place in places)
     if missing <= 0:
         return {}
     ranked = np.asarray(order, np.int64)
-    waiting = [place for place in ranked[fresh[ranked]].tolist() if place not in inside][:missing]
-    old = [spot for spot, place in enumerate(places) if not fresh[place]]
     gap = FRESH_GAP / (1 - share) if share < 1 else math.inf
-    pairs = zip(old[len(old) - len(waiting) :], waiting, strict=False)
-    return {spot: place for spot, place in pairs if scores[ranked[spot]] - scores[place] <= gap}
+    waiting = ranked[fresh[ranked] & ~np.isin(ranked, places)]
+    waiting = waiting[np.argsort(-claims[waiting], kind="stable")][:missing].tolist()
+    spots = [spot for spot in reversed(range(len(places))) if not fresh[places[spot]]]
+    pairs = zip(spots, waiting, strict=False)
+    taken = list(takewhile(lambda pair: scores[ranked[pair[0]]] - scores[pair[1]] <= gap, pairs))
+    return dict(zip(reversed([spot for spot, _ in taken]), [place for _, place in taken], strict=True))
 
 
 def determinantal(scores: Scores, vectors: Scores, k: int, strength: float) -> list[int]:

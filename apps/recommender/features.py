@@ -18,12 +18,13 @@ Matrix = npt.NDArray[np.float32]
 
 PART_OF: Mapping[str, str] = {
     "text": "text", "text_last": "text", "text_near": "text", "words": "text", "words_last": "text",
-    "cold_text": "text", "disliked": "text", "together": "behaviour", "together_last": "behaviour",
-    "linear": "behaviour", "popular": "popularity", "trending": "popularity", "age": "recency", "fresh": "recency",
-    "cold": "recency", "brand": "rule", "category": "rule", "price": "rule", "seen": "behaviour",
-    "seen_lately": "behaviour",
+    "words_near": "text", "cold_text": "text", "disliked": "text", "together": "behaviour",
+    "together_last": "behaviour", "linear": "behaviour", "popular": "popularity", "trending": "popularity",
+    "age": "recency", "fresh": "recency", "cold": "recency", "brand": "rule", "category": "rule", "price": "rule",
+    "seen": "behaviour", "seen_lately": "behaviour",
 }  # fmt: skip
 NAMES: tuple[str, ...] = tuple(PART_OF)
+FRESH_CLAIM = "words_near"  # orders the fresh items that wait for places
 SEEN_STEPS = 0.3  # how fast "seen lately" fades per step
 
 
@@ -48,7 +49,7 @@ def features(signals: Signals, rows: Rows, now: float) -> Matrix:
 def _texts(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     knowledge = signals.knowledge
     nothing = np.zeros(len(rows), np.float32)
-    found = dict.fromkeys(("text", "text_last", "text_near", "words", "words_last", "cold_text", "disliked"), nothing)
+    found = dict.fromkeys((name for name, part in PART_OF.items() if part == "text"), nothing)
     if knowledge.model.dim and len(signals.person.disliked):
         found["disliked"] = (signals.vectors(rows) @ signals.disliked_vectors.T).max(1)
     if not signals.person.warm:
@@ -61,6 +62,7 @@ def _texts(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     words = knowledge.wording.words(rows)
     for name, profile in (("words", signals.words), ("words_last", signals.words_last)):
         found[name] = signals.words_standard(profile).of(words.likeness(profile))
+    found["words_near"] = signals.words_near(words)
     strongest = found["text"] if knowledge.model.dim else found["words"]
     found["cold_text"] = strongest * _cold(signals, rows)
     return found

@@ -23,9 +23,9 @@ MASKED = -1e9
 
 # Where nothing was learnt yet: rounded from what amazon_industrial's validation rows taught.
 STARTING: Mapping[str, float] = {
-    "text": 0.5, "text_near": 1.0, "words": 0.08, "words_last": 0.03, "together": 0.1, "together_last": 0.03,
-    "linear": 0.05, "popular": 0.1, "trending": 0.6, "cold": 0.3, "cold_text": 0.1, "brand": 0.8, "category": 0.5,
-    "seen": -1.0, "disliked": -2.0, "fresh": 0.2, "price": 0.1,
+    "text": 0.5, "text_near": 1.0, "words": 0.08, "words_last": 0.03, "words_near": 1.0, "together": 0.1,
+    "together_last": 0.03, "linear": 0.05, "popular": 0.1, "trending": 0.6, "cold": 0.3, "cold_text": 0.1,
+    "brand": 0.8, "category": 0.5, "seen": -1.0, "disliked": -2.0, "fresh": 0.2, "price": 0.1,
 }  # fmt: skip
 STARTING_SLOPE, STARTING_BIAS = 1.0, -5.0
 

@@ -15,11 +15,13 @@ from apps.recommender.identifiers import Rows
 from apps.recommender.interest import Pooling, unit
 from apps.recommender.knowledge import Knowledge
 from apps.recommender.person import Person
+from apps.recommender.wording import Words
 
 Scores = npt.NDArray[np.float32]
 LINEAR_DECAY, TOGETHER_DECAY = 0.8, 0.6  # per step into the past; chosen on amazon_industrial's validation rows
 LAST = Pooling(decay=0.05)  # nearly only the newest item
 NEAREST_OF = 20  # newest liked items whose single likeness counts
+NEAR_DECAY = 0.9  # per step into the past, of the likeness in words to a single thing
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,18 @@ class Signals:
     def near(self, rows: Rows) -> Scores:
         """(rows, newest liked) cosine of each candidate with each of the newest things she likes."""
         return self.vectors(rows) @ self.liked_vectors[-NEAREST_OF:].T
+
+    def words_near(self, words: Words) -> Scores:
+        """(rows,) likeness in words of each candidate to the newest thing she likes that it is most like."""
+        if not self.person.warm:
+            return np.zeros(words.rows, np.float32)
+        fading = self._steps(NEAR_DECAY)[-NEAREST_OF:]
+        return np.asarray((words.near(self.newest_words) * fading).max(1), np.float32)
+
+    @cached_property
+    def newest_words(self) -> Words:
+        """The words of each of the newest things she likes."""
+        return self.knowledge.wording.words(self.person.liked[-NEAREST_OF:])
 
     def _pooled(self, pooling: Pooling) -> Scores:
         if not self.person.warm:

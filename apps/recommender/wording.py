@@ -35,6 +35,23 @@ class Words:
         """(rows,) inner product of each row's words with a profile."""
         return np.bincount(self.owner, profile[self.buckets] * self.weights, self.rows).astype(np.float32)
 
+    def near(self, met: Words) -> Weights:
+        """(rows, met.rows) inner product of the words of each pair of rows."""
+        known, column = np.unique(met.buckets, return_inverse=True)
+        table = np.zeros((len(known), met.rows), np.float32)  # (words met, met.rows)
+        table[column, met.owner] = met.weights
+        place = np.full(SIZE, -1, np.int32)
+        place[known] = np.arange(len(known))
+        found = place[self.buckets]
+        shared = found >= 0  # few of all words, and only these are multiplied
+        owner = self.owner[shared]
+        products = table[found[shared]] * self.weights[shared, None]
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        likeness = np.zeros((self.rows, met.rows), np.float32)
+        if len(first):
+            likeness[owner[first]] = np.add.reduceat(products, first, axis=0)
+        return likeness
+
 
 class Wording:
     """Words of all items by row in flat arrays; ``rarity`` (SIZE,) is the inverse document frequency."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from apps.recommender.candidates import candidates
 from apps.recommender.diversity import Pool, choose, granted
 from apps.recommender.engine_fit import blend_of
-from apps.recommender.features import PART_OF, features
+from apps.recommender.features import FRESH_CLAIM, NAMES, PART_OF, Matrix, features
 from apps.recommender.histories import History
 from apps.recommender.identifiers import Rows
 from apps.recommender.interest import GRID, Pooling, TextModel, best_pooling
@@ -69,15 +69,40 @@ def person(case: Case, knowledge: Knowledge) -> Person:
     return person_of(_history(items, np.arange(len(items) - 1, -1, -1)), END, knowledge.options)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """A tuning part as the engine knows it: cases drawn from it, and each of them as a choice to learn from."""
+
+    knowledge: Knowledge
+    cases: Sequence[Case]
+    choices: Choices
+
+    @property
+    def half(self) -> npt.NDArray[np.int64]:
+        """(cases,) 0 or 1: every other person, with all of her cases."""
+        return np.unique([one.user for one in self.cases], return_inverse=True)[1] % 2
+
+    def of_half(self, half: int) -> tuple[Sequence[Case], Choices]:
+        """The cases and choices of one half of the people."""
+        chosen = self.half == half
+        return [self.cases[n] for n in np.flatnonzero(chosen)], self.choices.part(chosen)
+
+
 def learn_ours(
     problem: Problem, embedders_of: Callable[[int], Sequence[Embedder]], seed: int = 0
 ) -> tuple[Choices, Knowledge]:
-    """Choices of all tuning parts, each from knowledge of its own part; the last knowledge has the chosen pooling.
+    """Choices of all tuning parts; the knowledge, that of the last part, has the chosen pooling."""
+    found = lessons(problem, embedders_of, seed)
+    return joined_choices([one.choices for one in found]), found[-1].knowledge
+
+
+def lessons(problem: Problem, embedders_of: Callable[[int], Sequence[Embedder]], seed: int = 0) -> list[Lesson]:
+    """What each tuning part teaches, from knowledge of its own; the pooling is chosen on the first.
 
     ``embedders_of`` gives the text model of a part by its number, since a tuned one must not have read its targets.
     """
     random = np.random.default_rng(seed)
-    parts = []
+    found: list[Lesson] = []
     pooling: Pooling | None = None
     for number, part in enumerate(problem.tuning):
         knowledge = fitted(problem, part, embedders_of(number))
@@ -87,8 +112,9 @@ def learn_ours(
         if pooling is None and knowledge.model.dim:
             pooling = _pooling(knowledge, people, some)
         knowledge.pooling = pooling or knowledge.pooling
-        parts.append(choices_of(knowledge, people, [one.target for one in some], [END] * len(some), seed))
-    return joined_choices(parts), knowledge
+        choices = choices_of(knowledge, people, [one.target for one in some], [END] * len(some), seed)
+        found.append(Lesson(knowledge, some, choices))
+    return found
 
 
 def blend_without(choices: Choices, silent: Sequence[str]) -> Blend:
@@ -130,7 +156,7 @@ def rank(knowledge: Knowledge, ways: Mapping[str, Way], cases: Sequence[Case]) -
         for name, way in ways.items():
             scores = way.blend.scores(table)
             order = np.argsort(-scores, kind="stable")
-            on, off = (_ordered(knowledge, way, rows, scores, part) for part in (order[unseen[order]], order))
+            on, off = (_ordered(knowledge, way, rows, table, scores, part) for part in (order[unseen[order]], order))
             stated = way.blend.probability(scores[on[:K]])
             found[name].append(_Listed(_place(rows[on], one.target), _place(rows[off], one.target), stated))
     return {name: _ranked(own, cases) for name, own in found.items()}
@@ -143,7 +169,7 @@ class _Listed:
     stated: npt.NDArray[np.float32]
 
 
-def _ordered(knowledge: Knowledge, way: Way, rows: Rows, scores: npt.NDArray[np.float32], order: Rows) -> Rows:
+def _ordered(knowledge: Knowledge, way: Way, rows: Rows, table: Matrix, scores: Matrix, order: Rows) -> Rows:
     """The order with its first places chosen for variety and granted to fresh items."""
     top = order[:K].tolist()
     if way.dial:
@@ -153,7 +179,8 @@ def _ordered(knowledge: Knowledge, way: Way, rows: Rows, scores: npt.NDArray[np.
         top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
     if way.slots:
         fresh = knowledge.popularity.wanted[rows] == 0
-        for spot, place in granted(top, order, fresh, scores, way.slots / K, K).items():
+        claims = table[:, NAMES.index(FRESH_CLAIM)]
+        for spot, place in granted(top, order, fresh, scores, claims, way.slots / K, K).items():
             top[spot] = place
     if not way.dial and not way.slots:
         return order

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy.typing as npt
 
 from apps.recommender.measures import baselines, ours, ranked
 from apps.recommender.measures.baselines import Fitted, Ranker
-from apps.recommender.measures.ours import Way
+from apps.recommender.measures.ours import Lesson, Way
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
+from apps.recommender.ranking import joined_choices
 from apps.recommender.records import Wish
 from core.events import Log, OnEvent
 from core.inference.embedding import Embedder
@@ -22,7 +22,6 @@ from core.report import Report, flat
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
 DIAL = Wish().diversity  # as lists are served where nobody says otherwise
-QUOTA_CASES = 1_000
 SLOTS = (0, 1, 2, 3, 4, 5)  # of ten
 MOST_QUOTA_LOSS = 0.01
 
@@ -96,12 +95,13 @@ class _Context:
         ``bare`` is ours without fresh places alone, for a comparison of two text models with all else alike.
         """
         name = self.problem.name
-        choices, last = ours.learn_ours(self.problem, texts)
+        lessons = ours.lessons(self.problem, texts)
+        choices, last = joined_choices([one.choices for one in lessons]), lessons[-1].knowledge
         on_event(Log(f"{name}: the blend learnt from {len(choices)} choices, pooling {last.pooling}"))
         whole = ours.blend_without(choices, ())
         ways = {"no_quota": Way(whole)}
         if not bare:
-            slots = self._fresh_places(texts)
+            slots = _fresh_places(lessons, on_event)
             figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": DIAL}
             ways["ours"] = Way(whole, slots)
             ways["varied"] = Way(whole, 0, DIAL)  # one dial at a time: beside "no_quota"
@@ -111,18 +111,29 @@ class _Context:
         knowledge.pooling = last.pooling
         return ours.rank(knowledge, ways, self.report.cases)
 
-    def _fresh_places(self, texts: Texts) -> int:
-        """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed.
 
-        Every other case is judged by a blend learnt from the rest: where it was learnt, a blend looks surer than it is.
-        """
-        learnt = [Part(part.sequences, part.cases[::2]) for part in self.problem.tuning]
-        choices, knowledge = ours.learn_ours(replace(self.problem, tuning=learnt), texts)
-        blend = ours.blend_without(choices, ())
+def _fresh_places(lessons: Sequence[Lesson], on_event: OnEvent) -> int:
+    """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed.
+
+    Each half of the people is judged by a blend learnt from the other: where it was learnt, a blend looks surer than
+    it is.
+    """
+    parts, cold = [], []
+    for half in (0, 1):
+        blend = ours.blend_without(joined_choices([one.of_half(1 - half)[1] for one in lessons]), ())
         ways = {str(slots): Way(blend, slots) for slots in SLOTS}
-        cases = self.problem.tuning[-1].cases[1::2][:QUOTA_CASES]
-        gains = {int(slots): one.filtered.gains().mean() for slots, one in ours.rank(knowledge, ways, cases).items()}
-        return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
+        for one in lessons:
+            cases = one.of_half(half)[0]
+            parts.append(ours.rank(one.knowledge, ways, cases))
+            cold.append(one.knowledge.popularity.wanted[[case.target for case in cases]] == 0)
+    never = np.concatenate(cold)
+    gains = []
+    for slots in SLOTS:
+        found = ranked.joined([part[str(slots)].filtered for part in parts])
+        gains.append(found.gains().mean())
+        met = f"HR@10 of items never met {found.hits()[never].mean():.3f}" if never.any() else "no item is new"
+        on_event(Log(f"tuning, {slots} places for new items: NDCG@10 {gains[-1]:.4f}, {met}"))
+    return max(slots for slots, gain in zip(SLOTS, gains, strict=True) if gain >= (1 - MOST_QUOTA_LOSS) * gains[0])
 
 
 def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:
