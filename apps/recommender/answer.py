@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,13 @@ from apps.recommender.features import NAMES, Matrix
 from apps.recommender.identifiers import Rows
 from apps.recommender.ranking import Blend
 from apps.recommender.records import PARTS, Scored
-from apps.recommender.signals import Signals
+from apps.recommender.shared_words import shared_words
+from apps.recommender.signals import NEAREST_OF, Signals
 
 NAMED = 2  # items that a sentence names
 CLOSE = 0.2  # least cosine at which a text is said to be close to another …
 CLOSEST, CLOSEST_LEAST = 0.03, 5  # … and it must be among this share of the catalogue, in a small one among so many
+WORDS, MEANING = ("words", "words_last", "words_near"), ("text", "text_last", "text_near", "cold_text")
 UNKNOWN = {"en": "There is no such item in the catalogue.", "zh": "目录中没有这个商品。"}
 
 
@@ -55,17 +58,30 @@ def scored_list(
     ids = signals.knowledge.catalogue.numbers.ids(rows.tolist())
     if not explain or not ids:
         return list(map(Scored, ids, totals, probabilities, owns, ways))
-    links = _Links(signals, rows, table)
+    links = _Links(signals, blend, rows, table)
     whys = [links.why(place, own, way, language) for place, (own, way) in enumerate(zip(owns, ways, strict=True))]
     return list(map(Scored, ids, totals, probabilities, owns, ways, *zip(*whys, strict=True)))
+
+
+def _given(blend: Blend, table: Matrix, names: Sequence[str]) -> Matrix:
+    """(rows,) what some features give to the scores."""
+    columns = [blend.names.index(name) for name in names]
+    return np.asarray(table[:, columns] @ blend.weights[columns], np.float32)
+
+
+def _close(likeness: Matrix) -> Matrix:
+    """(named,) likeness that few of a catalogue's items (items, named) go beyond, the named one itself not counted."""
+    beyond = min(len(likeness) - 1, 1 + max(CLOSEST_LEAST, math.ceil(CLOSEST * len(likeness))))
+    return np.maximum(np.partition(likeness, -1 - beyond, axis=0)[-1 - beyond], CLOSE)
 
 
 class _Links:
     """How strongly each liked thing speaks for each candidate, by text, behaviour, and brand or category."""
 
-    def __init__(self, signals: Signals, rows: Rows, table: Matrix) -> None:
+    def __init__(self, signals: Signals, blend: Blend, rows: Rows, table: Matrix) -> None:
         self.signals, self.liked, self.rows = signals, signals.person.liked, rows
         self._young, self._unmet = (table[:, NAMES.index(name)] > 0 for name in ("fresh", "cold"))
+        self._worded = _given(blend, table, WORDS) > _given(blend, table, MEANING)
         self._strength = {"text": self._likeness, "behaviour": self._met, "rule": self._kin}
         self._found: dict[str, list[list[int]]] = {}  # per part and row: the liked items that speak most for it
 
@@ -76,14 +92,41 @@ class _Links:
         if "unfinished" in routes:
             return sentence("unfinished", (), language), ()
         part = strongest(parts)
+        if part == "text" and self._worded[place]:
+            named, shared = self._in_common(place)
+            if shared:
+                title, name = self._title(named), self.signals.knowledge.catalogue.numbers.id(named)
+                return sentence("words", [title], language, shared), (name,)
         liked = self._named(part)[place] if part in self._strength and len(self.liked) else []
         if part == "recency" and self._unmet[place] and not self._young[place]:
             part = "unmet"
         if part == "rule" and liked:
             part, liked = self._bond(place, liked)
-        catalogue = self.signals.knowledge.catalogue
-        titles = [catalogue.item(row).title for row in liked]
-        return sentence(part, titles, language), tuple(catalogue.numbers.ids(liked))
+        numbers = self.signals.knowledge.catalogue.numbers
+        return sentence(part, [self._title(row) for row in liked], language), tuple(numbers.ids(liked))
+
+    def _title(self, row: int) -> str:
+        return self.signals.knowledge.catalogue.item(row).title
+
+    def _in_common(self, place: int) -> tuple[int, list[str]]:
+        """The liked item most like a candidate in words, itself left out, and the words they share if it is close."""
+        item, newest = self.signals.knowledge.catalogue.item, self.liked[-NEAREST_OF:]
+        likeness = np.where(newest == self.rows[place], -1, self._word_likeness[place])
+        best = int(likeness.argmax())
+        named = int(newest[best])
+        if likeness[best] <= self._word_bar[best]:
+            return named, []
+        return named, shared_words(item(int(self.rows[place])).short_text, item(named).short_text)
+
+    @cached_property
+    def _word_bar(self) -> Matrix:
+        """(newest liked,) likeness in words above which a candidate is close to each."""
+        return _close(self.signals.knowledge.panel.words.near(self.signals.newest_words))
+
+    @cached_property
+    def _word_likeness(self) -> Matrix:
+        """(rows, newest liked) likeness in words."""
+        return self.signals.knowledge.wording.words(self.rows).near(self.signals.newest_words)
 
     def _bond(self, place: int, liked: list[int]) -> tuple[str, list[int]]:
         """What binds a candidate to the first of its kin, brand before category, and all that are bound by it."""
@@ -110,9 +153,7 @@ class _Links:
         """(rows, named) cosine above which a text is close to each of these liked ones, itself not counted."""
         named, back = np.unique(order, return_inverse=True)
         likeness = self.signals.knowledge.panel.vectors @ self.signals.liked_vectors[named].T  # (panel, named)
-        beyond = min(len(likeness) - 1, 1 + max(CLOSEST_LEAST, math.ceil(CLOSEST * len(likeness))))
-        bound = np.maximum(np.partition(likeness, -1 - beyond, axis=0)[-1 - beyond], CLOSE)
-        return np.asarray(bound[back].reshape(order.shape), np.float32)
+        return np.asarray(_close(likeness)[back].reshape(order.shape), np.float32)
 
     def _likeness(self) -> Matrix:
         return self.signals.knowledge.vectors(self.rows) @ self.signals.liked_vectors.T

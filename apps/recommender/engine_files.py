@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from apps.recommender.factors import Factors
+from apps.recommender.features import names_with
 from apps.recommender.interest import Pooling, TextModel
 from apps.recommender.knowledge import Knowledge, Tables
 from apps.recommender.neighbours import ItemTable
@@ -75,8 +76,7 @@ def load(folder: Path, model: TextModel) -> tuple[Knowledge, Blend, str]:
         Factors(arrays["factors"], arrays["factors_gram"]),
     )
     knowledge.tables.factors.prepare()
-    blend = Blend(tuple(facts["names"]), arrays["weights"], facts["slope"], facts["bias"])
-    return knowledge, blend, str(facts["version"])
+    return knowledge, _blend(arrays["weights"], facts, knowledge.options), str(facts["version"])
 
 
 def text_model_of(folder: Path) -> str:
@@ -113,6 +113,14 @@ def _table_arrays(name: str, table: ItemTable, rows: np.ndarray, size: int) -> d
     old = rows[rows < len(table)]
     near = number[table.neighbours[old]]
     return {f"{name}_neighbours": near, f"{name}_weights": np.where(near >= 0, table.weights[old], 0)}
+
+
+def _blend(weights: np.ndarray, facts: dict[str, Any], options: EngineOptions) -> Blend:
+    """The saved blend over today's features: one that came later weighs nothing until the next training."""
+    saved = dict(zip(facts["names"], weights.tolist(), strict=True))
+    names = names_with(options.numeric_columns)
+    now = np.array([saved.get(name, 0.0) for name in names], np.float32)
+    return Blend(names, now, facts["slope"], facts["bias"])
 
 
 def _options(record: dict[str, Any]) -> EngineOptions:

@@ -12,6 +12,7 @@ LONGEST_TITLE = 48  # characters of a title inside a sentence
 _WHY: Mapping[str, Mapping[str, str]] = {
     "en": {
         "text": "Its description is close to {items}.",
+        "words": "It shares words with {items}: {words}.",
         "behaviour": "People who chose {items} also chose this.",
         "popularity": "Many people want this at the moment.",
         "recency": "It came into the catalogue lately.",
@@ -26,6 +27,7 @@ _WHY: Mapping[str, Mapping[str, str]] = {
     },
     "zh": {
         "text": "它的描述与{items}相近。",
+        "words": "它与{items}有共同的词：{words}。",
         "behaviour": "选择了{items}的人也选择了它。",
         "popularity": "最近很多人想要它。",
         "recency": "它是近期上架的。",
@@ -81,15 +83,16 @@ def strongest(parts: Mapping[str, float]) -> str:
     return best if parts.get(best, 0.0) > 0 else "nothing"
 
 
-def sentence(part: str, titles: Sequence[str], language: str) -> str:
+def sentence(part: str, titles: Sequence[str], language: str, shared: Sequence[str] = ()) -> str:
     """One sentence for the strongest part, naming up to two items it follows from.
 
-    ``part`` may be finer than the score's: brand or category for rule, unmet for the recency of an old item.
+    ``part`` may be finer than the score's: brand or category for rule, unmet for the recency of an old item, words for
+    a text that has these ``shared`` ones.
     """
     words = _WHY[language]
     if part in ("text", "behaviour", "rule") and not titles:
         return words[f"{part}_alone"]
-    return words[part].format(items=_named(titles, language))
+    return words[part].format(items=_named(titles, language), words=("、" if language == "zh" else ", ").join(shared))
 
 
 def stage_sentence(

@@ -117,25 +117,44 @@ def test_a_cap_passes_over_what_is_too_much_and_names_it() -> None:
 
 def test_fresh_places_are_the_last_ones_and_only_as_many_as_missing() -> None:
     fresh, alike = np.array([False, False, True, False, True]), np.zeros(5, np.float32)
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, 1 / 3, 3) == {2: 2}
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, 2 / 3, 3) == {1: 2, 2: 4}
-    assert granted([0, 2, 3], [0, 2, 3, 1, 4], fresh, alike, 1 / 3, 3) == {}
-    assert granted([0, 1, 3], [0, 1, 3, 2, 4], np.zeros(5, bool), alike, 2 / 3, 3) == {}
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, alike, 1 / 3, 3) == {2: 2}
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], fresh, alike, alike, 2 / 3, 3) == {1: 2, 2: 4}
+    assert granted([0, 2, 3], [0, 2, 3, 1, 4], fresh, alike, alike, 1 / 3, 3) == {}
+    assert granted([0, 1, 3], [0, 1, 3, 2, 4], np.zeros(5, bool), alike, alike, 2 / 3, 3) == {}
+
+
+def test_the_fresh_item_with_the_larger_claim_comes_first_whatever_its_score() -> None:
+    fresh, scores = np.array([False, False, True, True]), np.array([3.0, 3.0, 2.9, 2.8], np.float32)
+    claims = np.array([0.0, 0.0, 0.1, 0.7], np.float32)
+    assert granted([0, 1], [0, 1, 2, 3], fresh, scores, claims, 0.5, 2) == {1: 3}
+    assert granted([0, 1], [0, 1, 2, 3], fresh, scores, claims, 0.9, 2) == {0: 3, 1: 2}
+
+
+def test_fresh_items_take_places_from_the_end_and_stop_at_the_first_that_is_too_far_behind() -> None:
+    fresh = np.array([False, False, False, True, True])
+    scores = np.array([9.0, 3.0, 3.0, 3.0, 3.0], np.float32)
+    claims = np.zeros(5, np.float32)
+    assert granted([0, 1, 2], [0, 1, 2, 3, 4], fresh, scores, claims, 0.4, 3) == {2: 3}
+    assert granted([0, 1, 2], [0, 1, 2, 3, 4], fresh, scores, claims, 0.9, 3) == {1: 3, 2: 4}
+    scores[3] = -20.0
+    assert granted([0, 1, 2], [0, 1, 2, 4, 3], fresh, scores, np.arange(5, 0, -1, np.float32), 0.9, 3) == {}
 
 
 def test_a_fresh_item_far_behind_takes_no_place_until_the_dial_is_at_its_end() -> None:
     fresh, order = np.array([False, False, True]), [0, 1, 2]
     near, far = (np.array([5.0, 3.0, 3.0 - below], np.float32) for below in (2 * FRESH_GAP - 0.1, 2 * FRESH_GAP + 0.1))
-    assert granted([0, 1], order, fresh, near, 0.5, 2) == {1: 2}
-    assert granted([0, 1], order, fresh, far, 0.5, 2) == {}
-    assert granted([0, 1], order, fresh, far, 0.9, 1) == {1: 2}
-    assert granted([0, 1], order, fresh, np.array([9.0, 9.0, -9.0], np.float32), 1.0, 1) == {1: 2}
+    none = np.zeros(3, np.float32)
+    assert granted([0, 1], order, fresh, near, none, 0.5, 2) == {1: 2}
+    assert granted([0, 1], order, fresh, far, none, 0.5, 2) == {}
+    assert granted([0, 1], order, fresh, far, none, 0.9, 1) == {1: 2}
+    assert granted([0, 1], order, fresh, np.array([9.0, 9.0, -9.0], np.float32), none, 1.0, 1) == {1: 2}
 
 
 def test_a_fresh_item_is_held_against_the_plain_order_not_against_what_variety_put_there() -> None:
     fresh, scores = np.array([False, False, False, True]), np.array([9.0, 8.0, 1.0, 2.0], np.float32)
-    assert granted([0, 2], [0, 1, 3, 2], fresh, scores, 0.5, 2) == {}
-    assert granted([0, 1], [0, 1, 3, 2], fresh, scores + np.array([0, 0, 0, 5], np.float32), 0.5, 2) == {1: 3}
+    none = np.zeros(4, np.float32)
+    assert granted([0, 2], [0, 1, 3, 2], fresh, scores, none, 0.5, 2) == {}
+    assert granted([0, 1], [0, 1, 3, 2], fresh, scores + np.array([0, 0, 0, 5], np.float32), none, 0.5, 2) == {1: 3}
 
 
 def test_the_determinantal_choice_is_greedy_on_the_determinant() -> None:

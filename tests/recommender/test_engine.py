@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from apps.recommender.engine import Recommender
+from apps.recommender.engine_files import STATE
 from apps.recommender.explanation import sentence
 from apps.recommender.records import PARTS, EngineOptions, Event, Filters, Item, Wish
 from core.errors import DataError
+from core.retrieval.files import read_arrays, write_arrays
 from tests.recommender.small_shop import NOW, CountingWords, catalogue, checkerboard, event
 
 PLAIN = Wish(k=5, diversity=0.0, freshness=0.0)
@@ -109,6 +112,33 @@ def test_an_item_nobody_met_is_recommended_by_its_text_at_once() -> None:
     by_text = {one.item: one.parts["text"] for one in engine.score(["new", "r3"], NOW, "p0")}
     assert by_text["new"] > by_text["r3"]
     assert "fresh" in next(one for one in engine.recommend(NOW, "p0", wish=wish).items if one.item == "new").routes
+
+
+def test_of_new_items_the_one_that_shares_words_with_a_single_thing_met_takes_the_place() -> None:
+    news = [Item("near", "clay saucer", created_at=NOW), Item("far", "garden hose", created_at=NOW)]
+    engine = Recommender.start([*catalogue(), *reversed(news)], [CountingWords()])
+    engine.observe(checkerboard())
+    engine.observe([event("new", "t2", days_ago=2), event("new", "r0", days_ago=1)])  # a tea pot of clay, a lamp
+    listed = shown(engine, "new", replace(PLAIN, k=2, freshness=0.7))  # one place
+    assert "near" in listed and "far" not in listed
+
+
+def test_a_reason_names_the_words_that_an_item_shares() -> None:
+    items = [
+        Item(f"i{n}", f"thing {stuff}") for n, stuff in enumerate(("beech", "copper", "denim", "elm", "felt", "jade"))
+    ]
+    items += [
+        Item("pot", "Clay teapot"),
+        Item("cup", "Teacup of clay, grey"),
+        Item("壶", "紫砂茶壶"),
+        Item("杯", "紫砂茶杯"),
+    ]
+    engine = Recommender.start(items, [])
+    engine.observe([event("p", "pot", days_ago=1), event("q", "壶", days_ago=1)])
+    (cup,) = engine.score(["cup"], NOW, "p")
+    assert (cup.reason, cup.because) == ("It shares words with “Clay teapot”: clay.", ("pot",))
+    (杯,) = engine.score(["杯"], NOW, "q", language="zh")
+    assert (杯.reason, 杯.because) == ("它与《紫砂茶壶》有共同的词：紫砂。", ("壶",))
 
 
 def test_freshness_grants_places_and_no_more() -> None:
@@ -303,6 +333,19 @@ def test_saved_and_loaded_is_the_same_and_holds_no_person(tmp_path: Path) -> Non
         assert [one.item for one in mine.items] == [one.item for one in other.items]
         assert [one.score for one in mine.items] == pytest.approx([one.score for one in other.items], abs=1e-3)
     assert again.version == engine.version
+
+
+def test_a_model_from_before_a_feature_came_works_on_without_it(tmp_path: Path) -> None:
+    engine = fitted()
+    engine.save(tmp_path / "model")
+    arrays, facts = read_arrays(tmp_path / "model" / STATE)
+    later = facts["names"].index("words_near")
+    arrays["weights"] = np.delete(arrays["weights"], later)
+    del facts["names"][later]
+    write_arrays(tmp_path / "model" / STATE, arrays, facts)
+    weights = dict(Recommender.load(tmp_path / "model", [CountingWords()]).facts()["weights"])
+    assert weights.pop("words_near") == 0
+    assert weights == {name: one for name, one in engine.facts()["weights"].items() if name != "words_near"}
 
 
 def test_a_model_of_another_encoder_is_refused(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_folds_of_the_rebuilt_set_keep_their_users_targets_to_themselves(tmp_pat
     (tmp_path / "test.csv").write_text(head + 'z,[],x,"[6, 7]",0,[],x\n')
     problem = amazon_industrial(tmp_path)
     assert problem.items[0].description == "A bold thing of use"
-    assert sum(len(part.cases) for part in problem.tuning) == 6  # a third of nine users, two rows each
+    assert [len(part.cases) for part in problem.tuning] == [6, 6, 6]  # a third each of nine users, two rows a user
     for part in problem.tuning:
         own = {case.user for case in part.cases}
         for case in part.cases:

@@ -85,7 +85,7 @@ class Lesson:
     def of_half(self, half: int) -> tuple[Sequence[Case], Choices]:
         """The cases and choices of one half of the people."""
         chosen = self.half == half
-        return [self.cases[n] for n in np.flatnonzero(chosen)], self.choices.part(chosen)
+        return [case for case, there in zip(self.cases, chosen, strict=True) if there], self.choices.part(chosen)
 
 
 def learn_ours(
@@ -179,7 +179,8 @@ def _ordered(knowledge: Knowledge, way: Way, rows: Rows, table: Matrix, scores: 
         top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
     if way.slots:
         fresh = knowledge.popularity.wanted[rows] == 0
-        claims = table[:, NAMES.index(FRESH_CLAIM)]
+        claim = NAMES.index(FRESH_CLAIM)
+        claims = table[:, claim] * (way.blend.weights[claim] != 0)  # ours without text has no words to order by
         for spot, place in granted(top, order, fresh, scores, claims, way.slots / K, K).items():
             top[spot] = place
     if not way.dial and not way.slots:
