@@ -10,11 +10,15 @@ from apps.recommender.store import PutReport
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row that was not taken: where it stands (line 1 is the first line of a file, row 1 of a call) and why."""
+    """A row that was not taken: where it stands (line 1 is the first line of a file, row 1 of a call) and why.
+
+    ``kept``: it was taken, but without its price.
+    """
 
     source: str
     line: int  # 0: the whole file
     reason: str
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,12 @@ class IngestReport:
     @property
     def bad_rows(self) -> int:
         """How many rows were not taken; a whole file is none of them."""
-        return sum(one.line > 0 for one in self.problems)
+        return sum(one.line > 0 and not one.kept for one in self.problems)
+
+    @property
+    def without_price(self) -> int:
+        """How many items were taken without the price that their row gave, for it is none."""
+        return sum(one.kept for one in self.problems)
 
     @property
     def in_vain(self) -> bool:

@@ -94,7 +94,7 @@ class Arrivals:
 
         on_event(Log(f"Reading {path.name} …"))
         parsed = read_items(path, mapping)
-        problems = tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems)
+        problems = tuple(RowProblem(path.name, one.line, one.sentence, one.kept) for one in parsed.problems)
         report = ItemReport(problems=problems) + self.items(parsed.rows, on_event)
         return IngestReport(report, zoneless=parsed.zoneless)
 
@@ -124,7 +124,7 @@ def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> I
         return _refused(path.name, reason_of(error))
     items, events = report.items, report.events
     taken = items.added + items.updated + items.unchanged + events.added + events.known
-    on_event(Log(f"{path.name}: {taken} rows read, {len(report.problems)} not taken"))
+    on_event(Log(f"{path.name}: {taken} rows read, {report.bad_rows} not taken"))
     return report
 
 

@@ -77,8 +77,10 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
     items, events = report.items, report.events
     terminal.say(f"items: {items.added} added, {items.updated} updated, {items.unchanged} unchanged", style="bold")
     terminal.say(f"events: {events.added} added, {events.known} known already", style="bold")
-    if report.problems:
+    if report.bad_rows or report.failed:
         terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
+    if report.without_price:
+        terminal.say(f"  {report.without_price} items taken without their price", style="yellow")
     if report.zoneless:
         terminal.say(f"  {report.zoneless} times name no zone: read as UTC", style="yellow")
     show_problems(report.problems)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from apps.recommender.columns import EVENT_COLUMNS, ITEM_COLUMNS, Columns
 from apps.recommender.records import Event, Item
 from apps.recommender.row_files import rows_of
-from apps.recommender.row_problems import NO_TIME, NUMBER, TIME
+from apps.recommender.row_problems import NO_TIME, NUMBER, PRICE_LEFT_OUT, TIME
 from apps.recommender.splits import temporal
 from core.errors import DataError
 from core.reasons import Reason, reason, reason_of
@@ -33,10 +34,11 @@ FALSE_WORDS = ("0", "false", "no", "n", "f")
 
 @dataclass(frozen=True)
 class Problem:
-    """A row that could not be used, by its line (from 1), and why."""
+    """A row that could not be used, by its line (from 1), and why; ``kept`` where it only lost its price."""
 
     line: int
     sentence: str
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def read_items(path: Path, mapping: Mapping[str, str] | None = None) -> Parsed[I
 
     Raises ``DataError`` for a file of no known kind, without the needed columns, or a mapping that names none.
     """
-    return _read(path, mapping or {}, ITEM_COLUMNS, ("id", "title"), _item)
+    return _read(path, mapping or {}, ITEM_COLUMNS, ("id", "title"), _item, _price_problem)
 
 
 def read_events(path: Path, mapping: Mapping[str, str] | None = None) -> Parsed[Event]:
@@ -113,7 +115,9 @@ def _read(
     columns: Mapping[str, tuple[str, ...]],
     needed: Sequence[str],
     make: Callable[[dict[str, Any], dict[str, Any]], Made],
+    lost: Callable[[dict[str, Any]], Reason | None] = lambda found: None,
 ) -> Parsed[Made]:
+    """``lost`` says what of a row was left out though the row is used."""
     named = Columns(path.name, mapping, columns, needed)
     rows: list[Made] = []
     lines: list[int] = []
@@ -130,6 +134,8 @@ def _read(
         except (DataError, ValueError, TypeError, OverflowError) as error:
             problems.append(Problem(line, _sentence(error)))
             continue
+        if (left_out := lost(found)) is not None:
+            problems.append(Problem(line, left_out, kept=True))
         rows.append(made)
         lines.append(line)
         bare += _zoneless(found.get("time") or found.get("created_at"))
@@ -150,12 +156,26 @@ def _item(found: dict[str, Any], rest: dict[str, Any]) -> Item:
         tags=_tags(found.get("tags")),
         category=_text(found.get("category")),
         brand=_text(found.get("brand")),
-        price=_number(found.get("price"), "price"),
+        price=_price(found.get("price")),
         language=_text(found.get("language")),
         created_at=None if _missing(found.get("created_at")) else _time(found["created_at"], "created_at"),
         available=_text(found.get("available")).lower() not in FALSE_WORDS,
         attributes=_attributes(rest),
     )
+
+
+def _price(value: Any) -> float | None:
+    """A price that is none costs the item its price, not its place in the catalogue and all events with it."""
+    try:
+        price = _number(value, "price")
+    except DataError:
+        return None
+    return price if price is not None and math.isfinite(price) and price >= 0 else None
+
+
+def _price_problem(found: dict[str, Any]) -> Reason | None:
+    value = found.get("price")
+    return None if _missing(value) or _price(value) is not None else reason(PRICE_LEFT_OUT, value=str(value)[:40])
 
 
 def _event(found: dict[str, Any], repeats: Counter[str]) -> Event:

@@ -16,8 +16,9 @@ ITEMS_OR_EVENTS: Words = (
     "从文件名“{name}”看不出内容是商品还是行为：请在“文件内容”中选定。",
 )
 NO_COLUMN: Words = (
-    "'{name}' has no column for {missing}: map it, for example {first}=<column>; its columns are {columns}.",
-    "“{name}”缺少对应 {missing} 的列：请改列名，或在终端用 --column 指定，例如 {first}=列名；现有的列是 {columns}。",
+    "'{name}' has no column for {missing}: rename one, or name it in a terminal by -c {first}=<column>; its columns "
+    "are {columns}.",
+    "“{name}”缺少对应 {missing} 的列：请改列名，或在终端用 -c {first}=<列名> 指定；现有的列是 {columns}。",
 )
 NO_MAPPED_COLUMN: Words = ("'{name}' has no column '{column}'; {known}.", "“{name}”中没有“{column}”列；{known}。")
 # rows of any file
@@ -50,6 +51,10 @@ NO_TITLE: Words = ("Item '{id}' has no title.", "商品“{id}”没有标题。
 PRICE: Words = (
     "Item '{id}': price must be a number of at least 0, got {value}.",
     "商品“{id}”：价格应是不小于 0 的数字，实际是 {value}。",
+)
+PRICE_LEFT_OUT: Words = (
+    "'{value}' is no price: the item is taken without one.",
+    "“{value}”不是价格：已收录该商品，但不带价格。",
 )
 NO_TYPE: Words = ("Event '{id}' has no type.", "行为“{id}”没有类型。")
 NO_NUMBER: Words = (

@@ -254,6 +254,16 @@ def test_rows_not_taken_are_told_file_by_file_and_line_by_line(home, capsys, tmp
     assert [one["line"] for one in json.loads(capsys.readouterr().out)["events"]["problems"]] == [3, 4, 5]
 
 
+def test_an_item_with_a_bad_price_is_taken_with_its_events_and_the_report_says_so(home, capsys, tmp_path):
+    (tmp_path / "items.csv").write_text("id,title,price\na,Tea pot,on request\nb,Tea cup,4\n")
+    (tmp_path / "events.csv").write_text("user,item,time\nann,a,2026-03-01T09:00:00Z\n")
+    assert run("ingest", str(tmp_path / "items.csv"), str(tmp_path / "events.csv")) == 0
+    shown = capsys.readouterr().out
+    assert "items: 2 added" in shown and "events: 1 added" in shown and "not taken" not in shown
+    assert "1 items taken without their price" in shown
+    assert "items.csv:2: 'on request' is no price: the item is taken without one." in shown
+
+
 def test_when_no_file_can_be_read_each_reason_is_told_once(home, capsys, tmp_path):
     for name in ("items.csv", "stock.csv"):
         (tmp_path / name).write_text("")

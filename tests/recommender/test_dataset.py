@@ -51,7 +51,7 @@ def test_a_mapping_names_columns_nobody_could_guess(tmp_path: Path) -> None:
     path = written(tmp_path, "x.csv", "code,label,grp\n7,Lamp,light\n")
     (item,) = read_items(path, {"id": "code", "title": "label", "category": "grp"}).rows
     assert (item.id, item.title, item.category) == ("7", "Lamp", "light")
-    with pytest.raises(DataError, match="no column for id, title"):
+    with pytest.raises(DataError, match=r"no column for id, title: .* by -c id=<column>"):
         read_items(path)
     with pytest.raises(DataError, match="no column 'cod'; the nearest known is 'code'"):
         read_items(path, {"id": "cod"})
@@ -77,6 +77,21 @@ def test_bad_rows_are_reported_by_line_and_cost_nobody(tmp_path: Path) -> None:
         "这一行有 2 个值，而表头有 5 列。",
         "User 的编号应为 1 至 200 个字符，实际是 ''。",
     ]
+
+
+def test_a_price_that_is_none_costs_an_item_its_price_and_nothing_else(tmp_path: Path) -> None:
+    text = "id,title,price\na,Tea pot,12.50\nb,Tea cup,on request\nc,茶杯,-3\nd,Lid,\ne,Tray,inf\n"
+    parsed = read_items(written(tmp_path, "goods.csv", text))
+    assert [(one.id, one.price) for one in parsed.rows] == [
+        ("a", 12.5),
+        ("b", None),
+        ("c", None),
+        ("d", None),
+        ("e", None),
+    ]
+    assert [(one.line, one.kept) for one in parsed.problems] == [(3, True), (4, True), (6, True)]
+    assert parsed.problems[0].sentence == "'on request' is no price: the item is taken without one."
+    assert in_language(parsed.problems[1].sentence, "zh") == "“-3”不是价格：已收录该商品，但不带价格。"
 
 
 def test_an_object_of_a_jsonl_file_that_lacks_a_field_is_told_by_its_line_and_costs_no_other(tmp_path: Path) -> None:

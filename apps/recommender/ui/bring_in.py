@@ -63,6 +63,8 @@ def _show(job: Job[IngestReport]) -> None:
             column.metric(say(name), f"{value:,}")
         if same := report.items.unchanged + report.events.known:
             st.caption(say("report_same", n=same))
+        if report.without_price:
+            st.caption(say("without_price", n=report.without_price))
         if report.zoneless:
             st.caption(say("zoneless", n=report.zoneless))
         rows = [

@@ -180,6 +180,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_events": ("Events added", "新增行为"),
     "report_problems": ("Rows not taken", "未收录的行"),
     "report_same": ("{n} rows were known already and have not changed.", "另有 {n} 行此前已收录，没有变化。"),
+    "without_price": (
+        "{n} items were taken without a price: what stands there is none.",
+        "{n} 件商品的价格无效，已按无价格收录。",
+    ),
     "zoneless": ("{n} times name no zone: they were read as UTC.", "{n} 个时间没有时区，已按 UTC 读取。"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
