@@ -10,6 +10,7 @@ import typer
 from apps import terminal
 from apps.recommender.commands_show import plain, show_experiment, show_quality
 from apps.recommender.experiments import Variant
+from apps.recommender.money import money
 from apps.recommender.settings import load_settings
 from core.errors import DataError
 
@@ -63,11 +64,13 @@ def items(
 ) -> None:
     """List the catalogue, newest first."""
     with _opened(ctx) as desk:
-        found = desk.items(search, category, limit)
+        found, currency = desk.items(search, category, limit), desk.settings.recommender.currency
     if as_json:
         terminal.say_json(plain(found))
         return
-    rows = [[one.id, one.title, one.category, one.brand, one.price, _day(one.created_at)] for one in found]
+    rows = [
+        [one.id, one.title, one.category, one.brand, money(one.price, currency), _day(one.created_at)] for one in found
+    ]
     terminal.table(("id", "title", "category", "brand", "price", "since"), rows, empty="no items")
 
 

@@ -117,6 +117,9 @@ class RecommenderSection(Section):
 
     shop_name: str = Field(default="Tidewick", min_length=1, description="whose catalogue it is, for the pages")
     load_sample: bool = Field(default=True, description="fill an empty database with the sample shop")
+    currency: str = Field(
+        default="", max_length=8, description="of the prices, as a sign (€) or a code (EUR); empty: none is shown"
+    )
     reranker: str | None = Field(
         default=None,
         description="a cross-encoder by folder or hub id that reads the first few once more; none is bundled",

@@ -28,6 +28,7 @@ class Place:
     number: int
     scored: Scored
     item: Item
+    price: str
     best: float  # the highest probability of the list: bars are drawn against it
 
 
@@ -36,10 +37,9 @@ def hue(category: str) -> int:
     return int.from_bytes(sha256(category.encode()).digest()[:2], "big") % 360
 
 
-def cover(item: Item, new: bool = False, chance: float = 0.0, best: float = 1.0) -> None:
+def cover(item: Item, price: str, new: bool = False, chance: float = 0.0, best: float = 1.0) -> None:
     """A coloured head: category, price, a large first letter, a mark "new" or "not available", a bar of the chance
     against the best one."""
-    price = f"{item.price:,.2f}" if item.price is not None else ""
     badge = f"<em>{escape(say('sold_out'))}</em>" if not item.available else ""
     if new:
         why = say("is_new_help", days=f"{FRESH_DAYS:g}", few=FEW_PEOPLE)
@@ -50,7 +50,7 @@ def cover(item: Item, new: bool = False, chance: float = 0.0, best: float = 1.0)
     letter = escape(next((sign for sign in item.title if sign.isalnum()), "·"))
     st.html(
         f'<div class="cover" style="--hue:{hue(item.category)}">'
-        f"<span>{name}</span>{badge}<i>{price}</i><b>{letter}</b>{bar}</div>"
+        f"<span>{name}</span>{badge}<i>{escape(price)}</i><b>{letter}</b>{bar}</div>"
     )
 
 
@@ -58,7 +58,7 @@ def draw_place(place: Place, titles: Mapping[str, str], act: Act, new: bool) -> 
     """A card: cover, title, chance, reason, what can be done with it, and why it is here."""
     one, item = place.scored, place.item
     with st.container(border=True, key=f"card-{place.number}"):
-        cover(item, new, one.probability, place.best)
+        cover(item, place.price, new, one.probability, place.best)
         st.markdown(f"#### {plain(shorten(item.title, 80))}")
         st.caption(plain(one.reason))
         with st.container(horizontal=True, gap="small"):

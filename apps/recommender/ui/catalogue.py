@@ -10,7 +10,7 @@ from apps.recommender.records import Item
 from apps.recommender.ui.bring_in import bring_in
 from apps.recommender.ui.cards import cover
 from apps.recommender.ui.item_view import draw_item
-from apps.recommender.ui.shared import category_name, head, one_sentence, say, service
+from apps.recommender.ui.shared import category_name, head, one_sentence, priced, say, service
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
@@ -61,7 +61,7 @@ def _items(shop: "RecommenderService") -> None:
     for start in range(0, len(shown), COLUMNS):
         for column, item in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
-                _card(item, item.id in new)
+                _card(item, priced(shop, item), item.id in new)
 
 
 def _found(shop: "RecommenderService", words: str, category: str, order: str) -> list[Item]:
@@ -74,9 +74,9 @@ def _found(shop: "RecommenderService", words: str, category: str, order: str) ->
     return [one for one in wanted if one.id in fitting]
 
 
-def _card(item: Item, new: bool) -> None:
+def _card(item: Item, price: str, new: bool) -> None:
     with st.container(border=True, key=f"card-{item.id}"):
-        cover(item, new)
+        cover(item, price, new)
         st.markdown(f"#### {plain(shorten(item.title, 60))}")
         st.caption(plain(shorten(item.description, 110)))
         if st.button(say("details"), key=f"open-{item.id}", icon=":material/open_in_full:"):

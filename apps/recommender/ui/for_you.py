@@ -14,7 +14,7 @@ from apps.page_parts import language, moment, plain, say_later, shorten
 from apps.recommender.answers import ListAnswer
 from apps.recommender.records import Event, Wish
 from apps.recommender.ui.cards import Place, draw_parts, draw_place
-from apps.recommender.ui.shared import category_name, head, one_sentence, say, service, warn_without_model
+from apps.recommender.ui.shared import category_name, head, one_sentence, priced, say, service, warn_without_model
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -128,7 +128,11 @@ def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
     items = shop.items_of(sorted(wanted))
     titles = {id_: shorten(item.title, 60) for id_, item in items.items()}
     best = max((one.probability for one in rows), default=0.0)
-    places = [Place(number, one, items[one.item], best) for number, one in enumerate(rows, 1) if one.item in items]
+    places = [
+        Place(number, one, items[one.item], priced(shop, items[one.item]), best)
+        for number, one in enumerate(rows, 1)
+        if one.item in items
+    ]
     if not places:
         st.info(say("list_none"), icon=":material/search_off:")
 

@@ -7,7 +7,7 @@ import streamlit as st
 from apps.page_parts import language, plain, say_later, shorten
 from apps.recommender.records import Item, Scored
 from apps.recommender.ui.cards import cover
-from apps.recommender.ui.shared import category_name, say
+from apps.recommender.ui.shared import category_name, priced, say
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
@@ -24,8 +24,8 @@ def draw_item(shop: "RecommenderService", item_id: str) -> None:
     item = view.item
     left, right = st.columns([2, 3])
     with left:
-        cover(item, item.id in shop.newcomers([item]))
-        _facts(item)
+        cover(item, priced(shop, item), item.id in shop.newcomers([item]))
+        _facts(item, priced(shop, item))
     with right:
         st.markdown(f"### {plain(item.title)}")
         st.markdown(plain(item.description))
@@ -45,11 +45,11 @@ def close() -> None:
     st.rerun()
 
 
-def _facts(item: Item) -> None:
+def _facts(item: Item, price: str) -> None:
     rows = [
         (say("category"), category_name(item.category)),
         (say("brand"), item.brand),
-        (say("price"), f"{item.price:,.2f}" if item.price is not None else ""),
+        (say("price"), price),
         (say("language"), item.language),
         (say("since"), f"{item.created_at:%Y-%m-%d}" if item.created_at else ""),
         *(
@@ -78,7 +78,7 @@ def _alike(shop: "RecommenderService", found: list[Scored]) -> None:
         for column, one in zip(st.columns(COLUMNS), known[start : start + COLUMNS], strict=False):
             item = items[one.item]
             with column.container(border=True, key=f"card-{item.id}"):
-                cover(item)
+                cover(item, priced(shop, item))
                 st.markdown(f"#### {plain(shorten(item.title, 60))}")
                 st.caption(plain(one.reason))
                 if st.button(say("details"), key=f"open-{item.id}", icon=":material/open_in_full:"):

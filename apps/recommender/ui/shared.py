@@ -13,6 +13,8 @@ import streamlit as st
 
 from apps import page_parts
 from apps.page_parts import language, plain
+from apps.recommender.money import money
+from apps.recommender.records import Item
 from apps.recommender.settings import RecommenderSettings, load_settings
 from apps.recommender.ui.words import translate
 
@@ -61,6 +63,11 @@ def warn_without_model(shop: "RecommenderService") -> None:
     """Say so when no model answers, and why."""
     if not shop.model:
         st.warning(say("no_model", why=plain(shop.problem)), icon=":material/model_training:")
+
+
+def priced(shop: "RecommenderService", item: Item) -> str:
+    """An item's price with the shop's currency; "" where it has none."""
+    return money(item.price, shop.settings.recommender.currency)
 
 
 def category_name(category: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from apps.page_parts import Job
 from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
+from apps.recommender.records import Item
 from apps.recommender.row_problems import NO_TITLE
 from apps.recommender.ui.bring_in import JOB
 from core.reasons import reason
@@ -45,6 +46,15 @@ def test_an_item_opens_with_its_text_events_and_what_is_like_it(open_page):
     assert "Tasting cup" in shown(page)
     page = press(page, "back")
     assert len(opens(page)) == 7
+
+
+@pytest.mark.parametrize(("currency", "price"), [("", "12.50"), ("€", "€12.50"), ("EUR", "12.50 EUR")])
+def test_a_price_is_shown_in_the_shop_s_currency(open_page, shop, currency, price):
+    section = shop.settings.recommender.model_copy(update={"currency": currency})
+    shop.settings = shop.settings.model_copy(update={"recommender": section})
+    shop.put_items([Item("vase", "Vase", price=12.5)])
+    page = open_page("catalogue", query={"item": "vase"})
+    assert f"Price:** {price}" in shown(page)
 
 
 def test_an_unknown_item_in_the_address_is_one_sentence(open_page):
