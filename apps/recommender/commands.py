@@ -32,7 +32,7 @@ def opened(ctx: typer.Context) -> Iterator["RecommenderService"]:
 
     settings = terminal.settings_of(ctx, load_settings)
     with terminal.progress() as on_event:
-        service = open_service(settings, on_event)
+        service = open_service(settings, on_event, waiting=True)
     try:
         yield service
     finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from apps.recommender.settings import RecommenderSettings
 from core.errors import AdapterError
 from core.events import Log, OnEvent, ignore
-from core.inference.embedding import Embedder, load_embedder
+from core.inference.embedding import Embedder, WaitingEmbedder, load_embedder
 from core.models.adapters import AdapterRegistry
 
 ADAPTER = "interest"  # the adapter's name in the registry; what ships was trained on the sample alone
@@ -35,6 +36,20 @@ def load_embedders(
     if settings.models.multilingual_encoder == settings.models.encoder:
         return [first]
     return [first, load_embedder(settings.models.multilingual_encoder, settings.home, plan, None, on_event)]
+
+
+def waiting_embedders(settings: RecommenderSettings, text_model: str) -> list[Embedder]:
+    """The same encoders for the engine of this text model, each loaded when it has a text to read."""
+    first, second = settings.models.encoder, settings.models.multilingual_encoder
+    folder = _named(AdapterRegistry(settings.home), text_model)
+    wanted = [(first, folder)] if first == second else [(first, folder), (second, None)]
+    return [WaitingEmbedder(name, adapter, partial(_loaded, settings, name, adapter)) for name, adapter in wanted]
+
+
+def _loaded(settings: RecommenderSettings, name: str, adapter: Path | None) -> Embedder:
+    from core.models import device
+
+    return load_embedder(name, settings.home, device.plan(settings.models), adapter)
 
 
 def _named(registry: AdapterRegistry, text_model: str) -> Path | None:

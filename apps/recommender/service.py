@@ -268,23 +268,28 @@ class RecommenderService(Desk):
             raise DataError(f"A call takes 1 to {most} {noun}, got {size}.")
 
 
-def build(settings: RecommenderSettings) -> RecommenderService:
-    """The service with the live model, if one was fitted before."""
+def build(settings: RecommenderSettings, waiting: bool = False) -> RecommenderService:
+    """The service with the live model, if one was fitted before; ``waiting`` as in ``open_service``."""
     store = Store.open(settings.database_address)
     shelf = ModelShelf(home(settings))
     fallback = Fallback(settings.recommender.events.meanings())
-    live = LiveModel(store, shelf, fallback, partial(_load, settings), lambda: store.lists_since(utc_now() - RECENT))
+    live = LiveModel(
+        store, shelf, fallback, partial(_load, settings, waiting), lambda: store.lists_since(utc_now() - RECENT)
+    )
     return RecommenderService(settings, store, live, shelf)
 
 
-def open_service(settings: RecommenderSettings, on_event: OnEvent = ignore) -> RecommenderService:
+def open_service(
+    settings: RecommenderSettings, on_event: OnEvent = ignore, waiting: bool = False
+) -> RecommenderService:
     """``build``; an empty database gets the sample shop when the settings say so, a small shop
     without a model that can be used gets one.
 
-    Two processes that start at once do it once.
+    Two processes that start at once do it once. ``waiting`` lets the encoders be loaded when there is a text to read:
+    for a command that ends after one answer, not for a server, whose first new item would take seconds.
     """
     with FileLock(home(settings) / "recommender-start.lock"):
-        service = build(settings)
+        service = build(settings, waiting)
         known = service.counts()
         if settings.recommender.load_sample and not any(known.values()):
             load_sample(service)
@@ -304,10 +309,11 @@ def load_sample(service: RecommenderService, folder: Path = SAMPLE) -> None:
     service.take_sample(sample.items, sample.events)
 
 
-def _load(settings: RecommenderSettings, folder: Path) -> Recommender:
-    from apps.recommender.encoding import load_embedders
+def _load(settings: RecommenderSettings, waiting: bool, folder: Path) -> Recommender:
+    from apps.recommender.encoding import load_embedders, waiting_embedders
 
-    embedders = load_embedders(settings, text_model=text_model_of(folder))
+    load = waiting_embedders if waiting else load_embedders
+    embedders = load(settings, text_model=text_model_of(folder))
     return _equipped(settings, Recommender.load(folder, embedders, cache_folder=vector_folder(settings)))
 
 

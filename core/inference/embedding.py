@@ -6,7 +6,8 @@ Knows models by the catalogue; keeps nothing between calls, so an index or a cac
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,6 +56,22 @@ def load_embedder(
     return TransformerEmbedder(description, folder, plan, adapter)
 
 
+class WaitingEmbedder:
+    """An embedder that is named at once and read at its first text: who only compares vectors need not wait for it."""
+
+    def __init__(self, name: str, adapter: Path | None, load: Callable[[], Embedder]) -> None:
+        from core.models.catalog import resolve
+
+        description = resolve(name)
+        self.name, self.dim = _named(description, adapter), description.dim
+        self.languages = description.languages
+        self._load = lru_cache(maxsize=1)(load)
+
+    def encode(self, texts: Sequence[str], on_event: OnEvent = ignore) -> Vectors:
+        """As that of the embedder behind it, which is loaded when there is a text to read."""
+        return self._load().encode(texts, on_event) if texts else np.empty((0, self.dim), np.float32)
+
+
 class TransformerEmbedder:
     """An encoder (MiniLM, BGE, E5, …) or a generator's body, pooled as its folder says, by the mean otherwise."""
 
@@ -63,7 +80,6 @@ class TransformerEmbedder:
     ) -> None:
         from core.models import device
         from core.models.adapted import merged, with_adapter
-        from core.models.adapter_check import content_hash
         from core.models.adapters import check_trained
         from core.models.loading import load_encoder
         from core.models.precision import for_inference
@@ -73,8 +89,7 @@ class TransformerEmbedder:
         self.model, self.tokenizer = load_encoder(folder, plan)
         if adapter is not None:
             self.model = merged(with_adapter(self.model, adapter))
-        # the name keeps caches and indexes apart, so it says which adapter by its content
-        self.name = description.name if adapter is None else f"{description.name}+{content_hash(adapter)[:8]}"
+        self.name = _named(description, adapter)
         self.languages = description.languages
         self.dim = int(self.model.config.hidden_size)
         self.dtype = for_inference(self.model, plan)
@@ -135,6 +150,13 @@ class SentenceEncoder:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-9)
         number = {text: index for index, text in enumerate(unique)}
         return rows[[number[text] for text in texts]] if texts else rows
+
+
+def _named(description: ModelDescription, adapter: Path | None) -> str:
+    """The name that keeps caches and indexes apart, so it says which adapter by its content."""
+    from core.models.adapter_check import content_hash
+
+    return description.name if adapter is None else f"{description.name}+{content_hash(adapter)[:8]}"
 
 
 def _most_tokens(folder: Path, tokenizer: Any, task: dict[str, Any]) -> int:

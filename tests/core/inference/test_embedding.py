@@ -12,7 +12,7 @@ import pytest
 from core.errors import AdapterError, DataError
 from core.events import Progress
 from core.inference.buckets import buckets
-from core.inference.embedding import Embedder, load_embedder
+from core.inference.embedding import Embedder, WaitingEmbedder, load_embedder
 from core.runs import Run
 from core.training.examples import TextPair
 from core.training.finetune import finetune
@@ -48,6 +48,22 @@ def test_a_text_has_the_same_vector_alone_and_in_a_batch(embedder: Embedder) -> 
 
 def test_no_texts_give_no_rows(embedder: Embedder) -> None:
     assert embedder.encode([]).shape == (0, embedder.dim)
+
+
+def test_a_waiting_embedder_is_the_same_and_loaded_once_when_there_is_a_text(folders, home: Path) -> None:
+    name, loads = str(folders["encoder"]), []
+
+    def load() -> Embedder:
+        loads.append(load_embedder(name, home, tiny.PLAN))
+        return loads[-1]
+
+    waiting = WaitingEmbedder(name, None, load)
+    assert waiting.encode([]).shape == (0, waiting.dim) and not loads
+    rows = waiting.encode(TEXTS)
+    assert (waiting.encode(TEXTS) == rows).all() and len(loads) == 1
+    (plain,) = loads
+    assert (waiting.name, waiting.dim, waiting.languages) == (plain.name, plain.dim, plain.languages)
+    assert (plain.encode(TEXTS) == rows).all()
 
 
 def test_long_work_reports_its_progress(embedder: Embedder) -> None:
