@@ -27,7 +27,7 @@ def shop(home, monkeypatch):
     """The home that the commands use is filled, and their service has the small engine."""
     made = open_plain(home)
     made.close()
-    stub = types.SimpleNamespace(open_service=lambda settings, on_event=None: open_plain(home))
+    stub = types.SimpleNamespace(open_service=lambda settings, on_event=None, waiting=False: open_plain(home))
     monkeypatch.setitem(sys.modules, "apps.recommender.service", stub)
     return home
 

@@ -113,27 +113,33 @@ class _Context:
 
 
 def _fresh_places(lessons: Sequence[Lesson], on_event: OnEvent) -> int:
-    """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed.
+    """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed."""
+    rankings, new = _with_places(lessons)
+    gains = {slots: float(one.gains().mean()) for slots, one in rankings.items()}
+    for slots, one in rankings.items():
+        hits = f"HR@10 of items never met {one.hits()[new].mean():.3f}" if new.any() else "no item is new"
+        on_event(Log(f"tuning, {slots} places for new items: NDCG@10 {gains[slots]:.4f}, {hits}"))
+    return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
+
+
+def _with_places(lessons: Sequence[Lesson]) -> tuple[dict[int, Ranking], npt.NDArray[np.bool_]]:
+    """The tuning cases ranked with each number of places, and which of their targets nobody had met.
 
     Each half of the people is judged by a blend learnt from the other: where it was learnt, a blend looks surer than
     it is.
     """
-    parts, cold = [], []
+    parts: dict[int, list[Ranking]] = {slots: [] for slots in SLOTS}
+    new = []
     for half in (0, 1):
         blend = ours.blend_without(joined_choices([one.of_half(1 - half)[1] for one in lessons]), ())
         ways = {str(slots): Way(blend, slots) for slots in SLOTS}
         for one in lessons:
             cases = one.of_half(half)[0]
-            parts.append(ours.rank(one.knowledge, ways, cases))
-            cold.append(one.knowledge.popularity.wanted[[case.target for case in cases]] == 0)
-    never = np.concatenate(cold)
-    gains = []
-    for slots in SLOTS:
-        found = ranked.joined([part[str(slots)].filtered for part in parts])
-        gains.append(found.gains().mean())
-        met = f"HR@10 of items never met {found.hits()[never].mean():.3f}" if never.any() else "no item is new"
-        on_event(Log(f"tuning, {slots} places for new items: NDCG@10 {gains[-1]:.4f}, {met}"))
-    return max(slots for slots, gain in zip(SLOTS, gains, strict=True) if gain >= (1 - MOST_QUOTA_LOSS) * gains[0])
+            found = ours.rank(one.knowledge, ways, cases)
+            for slots in SLOTS:
+                parts[slots].append(found[str(slots)].filtered)
+            new.append(one.knowledge.popularity.wanted[[case.target for case in cases]] == 0)
+    return {slots: ranked.joined(some) for slots, some in parts.items()}, np.concatenate(new)
 
 
 def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:
