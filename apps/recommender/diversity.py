@@ -23,7 +23,7 @@ Scores = npt.NDArray[np.float32]
 # SOFT: what looks sure in training is less so later.
 STRENGTH, CURVE, SOFT = 0.1, 4.0, 0.4
 # A new item takes a place when its score is at most so much, divided by 1 - freshness, below what interest alone would
-# put there; at freshness 1 there is no rule. Five places of ten cost 0.8 % of NDCG@10 so, with each half of
+# put there; at freshness 1 there is no rule. Five places of ten, by words, cost 0.8 % of NDCG@10 so, each half of
 # amazon_industrial's validation people judged by a blend learnt from the other; ``evaluate`` prints it for each number
 # of places. Against what variety put there it cost a varied list a third of its variety.
 FRESH_GAP = 1.0

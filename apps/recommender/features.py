@@ -24,7 +24,6 @@ PART_OF: Mapping[str, str] = {
     "seen": "behaviour", "seen_lately": "behaviour",
 }  # fmt: skip
 NAMES: tuple[str, ...] = tuple(PART_OF)
-FRESH_CLAIM = "words_near"  # orders the fresh items that wait for places
 SEEN_STEPS = 0.3  # how fast "seen lately" fades per step
 
 
@@ -36,6 +35,11 @@ def names_with(numeric_columns: Sequence[str]) -> tuple[str, ...]:
 def part_of(name: str) -> str:
     """The part of the score a feature belongs to; the team's own columns are rules."""
     return PART_OF.get(name, "rule")
+
+
+def fresh_claims(table: Matrix, by_words: bool) -> Matrix:
+    """(rows,) who comes first of the fresh items that wait for places; all alike leaves it to the score."""
+    return table[:, NAMES.index("words_near")] * by_words
 
 
 def features(signals: Signals, rows: Rows, now: float) -> Matrix:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from apps.recommender.candidates import BIT, Candidates, candidates
 from apps.recommender.diversity import Pool, choose, granted, intra_list_distance, price
-from apps.recommender.features import FRESH_CLAIM, NAMES, Matrix, features
+from apps.recommender.features import Matrix, features, fresh_claims
 from apps.recommender.filters import Screen
 from apps.recommender.identifiers import Rows
 from apps.recommender.knowledge import Knowledge
@@ -131,7 +131,7 @@ def _fill(made: Trace, blend: Blend, wish: Wish) -> None:
 def _refresh(made: Trace, wish: Wish) -> None:
     """Give new items the places the wish grants them, taking them from the end of the list."""
     fresh = made.candidates.routes & BIT["fresh"] > 0
-    claims = made.table[:, NAMES.index(FRESH_CLAIM)]
+    claims = fresh_claims(made.table, wish.fresh_by_words)
     for spot, place in granted(made.places, made.order, fresh, made.scores, claims, wish.freshness, wish.k).items():
         made.added[spot] += float(made.scores[made.places[spot]] - made.scores[place])  # it stands where that one stood
         made.places[spot] = place

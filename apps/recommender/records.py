@@ -181,7 +181,8 @@ class Wish:
     """How a list is asked for; the dials go from 0 (off) to 1.
 
     ``diversity`` trades likeness inside the list for variety, ``freshness`` is the least share of places for new
-    items that come close enough, ``calibration`` pulls the list towards the person's own mix of categories,
+    items that come close enough (``fresh_by_words``: first those that share most words with a single thing met, else
+    those with the highest score), ``calibration`` pulls the list towards the person's own mix of categories,
     ``exposure`` holds back what is shown to everybody. ``deadline_s`` is for the optional cross-encoder: what is not
     done by then keeps its place.
     """
@@ -190,6 +191,7 @@ class Wish:
     filters: Filters = Filters()
     diversity: float = 0.25
     freshness: float = 0.1
+    fresh_by_words: bool = False
     calibration: float = 0.0
     exposure: float = 0.0
     language: str = "en"  # of the sentences

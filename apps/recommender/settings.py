@@ -75,6 +75,11 @@ class Lists(Section):
         default=0.25, ge=0, le=1, description="0 is the pure order of interest; more trades a little of it for variety"
     )
     freshness: float = Field(default=0.1, ge=0, le=1, description="least share of places for new items that come close")
+    fresh_by_words: bool = Field(
+        default=False,
+        description="whether of new items those come first that share most words with a single thing met, not those "
+        "with the highest score; evaluate says which finds more of your new items",
+    )
     calibration: float = Field(
         default=0.0, ge=0, le=1, description="how far the list is pulled towards the person's own mix of categories"
     )

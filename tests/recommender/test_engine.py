@@ -114,12 +114,12 @@ def test_an_item_nobody_met_is_recommended_by_its_text_at_once() -> None:
     assert "fresh" in next(one for one in engine.recommend(NOW, "p0", wish=wish).items if one.item == "new").routes
 
 
-def test_of_new_items_the_one_that_shares_words_with_a_single_thing_met_takes_the_place() -> None:
+def test_by_words_the_new_item_that_shares_some_with_a_single_thing_met_takes_the_place() -> None:
     news = [Item("near", "clay saucer", created_at=NOW), Item("far", "garden hose", created_at=NOW)]
     engine = Recommender.start([*catalogue(), *reversed(news)], [CountingWords()])
     engine.observe(checkerboard())
     engine.observe([event("new", "t2", days_ago=2), event("new", "r0", days_ago=1)])  # a tea pot of clay, a lamp
-    listed = shown(engine, "new", replace(PLAIN, k=2, freshness=0.7))  # one place
+    listed = shown(engine, "new", replace(PLAIN, k=2, freshness=0.7, fresh_by_words=True))  # one place
     assert "near" in listed and "far" not in listed
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from apps.recommender.candidates import candidates
 from apps.recommender.diversity import Pool, choose, granted
 from apps.recommender.engine_fit import blend_of
-from apps.recommender.features import FRESH_CLAIM, NAMES, PART_OF, Matrix, features
+from apps.recommender.features import PART_OF, Matrix, features, fresh_claims
 from apps.recommender.histories import History
 from apps.recommender.identifiers import Rows
 from apps.recommender.interest import GRID, Pooling, TextModel, best_pooling
@@ -124,11 +124,15 @@ def blend_without(choices: Choices, silent: Sequence[str]) -> Blend:
 
 @dataclass(frozen=True)
 class Way:
-    """A blend, how many places of ten may go to items nobody wanted yet, and where the diversity dial stands."""
+    """A blend, how many places of ten may go to items nobody wanted yet, and where the diversity dial stands.
+
+    ``by_words`` as ``Wish.fresh_by_words``.
+    """
 
     blend: Blend
     slots: int = 0
     dial: float = 0.0
+    by_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class Ranked:
 def rank(knowledge: Knowledge, ways: Mapping[str, Way], cases: Sequence[Case]) -> dict[str, Ranked]:
     """Every case in each way; candidates and features are made once.
 
-    Fresh places and diversity act as ``Wish.freshness`` and ``Wish.diversity`` do in a served list.
+    Fresh places, their order and diversity act as the fields of ``Wish`` do in a served list.
     """
     found: dict[str, list[_Listed]] = {name: [] for name in ways}
     alive = knowledge.catalogue.alive
@@ -179,8 +183,7 @@ def _ordered(knowledge: Knowledge, way: Way, rows: Rows, table: Matrix, scores: 
         top = [int(pool[place]) for place in choose(made, Wish(diversity=way.dial), K).places]
     if way.slots:
         fresh = knowledge.popularity.wanted[rows] == 0
-        claim = NAMES.index(FRESH_CLAIM)
-        claims = table[:, claim] * (way.blend.weights[claim] != 0)  # ours without text has no words to order by
+        claims = fresh_claims(table, way.by_words)
         for spot, place in granted(top, order, fresh, scores, claims, way.slots / K, K).items():
             top[spot] = place
     if not way.dial and not way.slots:

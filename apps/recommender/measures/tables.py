@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from core.report import Report, flat
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
 DIAL = Wish().diversity  # as lists are served where nobody says otherwise
-SLOTS = (0, 1, 2, 3, 4, 5)  # of ten
+Places: TypeAlias = tuple[int, bool]  # how many of ten, and whether new items are ordered by words
+PLACES: tuple[Places, ...] = ((0, False), *((slots, by_words) for by_words in (False, True) for slots in range(1, 6)))
 MOST_QUOTA_LOSS = 0.01
 
 
@@ -101,45 +102,54 @@ class _Context:
         whole = ours.blend_without(choices, ())
         ways = {"no_quota": Way(whole)}
         if not bare:
-            slots = _fresh_places(lessons, on_event)
-            figures |= {f"{name}.fresh_places": float(slots), f"{name}.diversity_dial": DIAL}
-            ways["ours"] = Way(whole, slots)
+            slots, by_words = _fresh_places(lessons, on_event)
+            figures |= {
+                f"{name}.fresh_places": float(slots),
+                f"{name}.fresh_by_words": float(by_words),
+                f"{name}.diversity_dial": DIAL,
+            }
+            ways["ours"] = Way(whole, slots, by_words=by_words)
             ways["varied"] = Way(whole, 0, DIAL)  # one dial at a time: beside "no_quota"
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
-            ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots)
+            ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots, by_words=by_words)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
         knowledge.pooling = last.pooling
         return ours.rank(knowledge, ways, self.report.cases)
 
 
-def _fresh_places(lessons: Sequence[Lesson], on_event: OnEvent) -> int:
-    """The most places for fresh items that cost no more of NDCG@10 on tuning cases than allowed."""
+def _fresh_places(lessons: Sequence[Lesson], on_event: OnEvent) -> Places:
+    """Places for fresh items and their order, by which most new targets are found on tuning cases.
+
+    Of those alone that cost no more of NDCG@10 than allowed; of equal ones the fewest places, by score.
+    """
     rankings, new = _with_places(lessons)
-    gains = {slots: float(one.gains().mean()) for slots, one in rankings.items()}
-    for slots, one in rankings.items():
-        hits = f"HR@10 of items never met {one.hits()[new].mean():.3f}" if new.any() else "no item is new"
-        on_event(Log(f"tuning, {slots} places for new items: NDCG@10 {gains[slots]:.4f}, {hits}"))
-    return max(slots for slots in SLOTS if gains[slots] >= (1 - MOST_QUOTA_LOSS) * gains[0])
+    gains = {places: float(one.gains().mean()) for places, one in rankings.items()}
+    hits = {places: float(one.hits()[new].mean()) if new.any() else 0.0 for places, one in rankings.items()}
+    for (slots, by_words), gain in gains.items():
+        how = f"tuning, {slots} places for new items by {'words' if by_words else 'score'}"
+        on_event(Log(f"{how}: NDCG@10 {gain:.4f}, HR@10 of items never met {hits[slots, by_words]:.3f}"))
+    allowed = [places for places in PLACES if gains[places] >= (1 - MOST_QUOTA_LOSS) * gains[0, False]]
+    return max(allowed, key=lambda places: hits[places])
 
 
-def _with_places(lessons: Sequence[Lesson]) -> tuple[dict[int, Ranking], npt.NDArray[np.bool_]]:
-    """The tuning cases ranked with each number of places, and which of their targets nobody had met.
+def _with_places(lessons: Sequence[Lesson]) -> tuple[dict[Places, Ranking], npt.NDArray[np.bool_]]:
+    """The tuning cases ranked with each number of places and order, and which of their targets nobody had met.
 
     Each half of the people is judged by a blend learnt from the other: where it was learnt, a blend looks surer than
     it is.
     """
-    parts: dict[int, list[Ranking]] = {slots: [] for slots in SLOTS}
+    parts: dict[Places, list[Ranking]] = {places: [] for places in PLACES}
     new = []
     for half in (0, 1):
         blend = ours.blend_without(joined_choices([one.of_half(1 - half)[1] for one in lessons]), ())
-        ways = {str(slots): Way(blend, slots) for slots in SLOTS}
+        ways = {str(places): Way(blend, places[0], by_words=places[1]) for places in PLACES}
         for one in lessons:
             cases = one.of_half(half)[0]
             found = ours.rank(one.knowledge, ways, cases)
-            for slots in SLOTS:
-                parts[slots].append(found[str(slots)].filtered)
+            for places in PLACES:
+                parts[places].append(found[str(places)].filtered)
             new.append(one.knowledge.popularity.wanted[[case.target for case in cases]] == 0)
-    return {slots: ranked.joined(some) for slots, some in parts.items()}, np.concatenate(new)
+    return {places: ranked.joined(some) for places, some in parts.items()}, np.concatenate(new)
 
 
 def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:
