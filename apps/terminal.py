@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from core.errors import MissingExtraError, ResourceError, SettingsError, TrifoliumError
+from core.errors import DataError, MissingExtraError, ResourceError, SettingsError, TrifoliumError
 from core.events import Event, Log, Metric, OnEvent
 from core.events import Progress as Done
 
@@ -92,6 +92,14 @@ def say(text: str, style: str = "") -> None:
 def warn(text: str) -> None:
     """A line beside the results, on stderr."""
     err().print(Text(" ".join(plain(text).split()), style="yellow"))
+
+
+def agreed(question: str) -> bool:
+    """What a person says to a question with consequences; ``DataError`` where nobody is there to answer."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise DataError("Nothing was deleted: nobody answered; say --yes where nobody can.") from None
 
 
 def not_taken(rows: int, files: int) -> str:

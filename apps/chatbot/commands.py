@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from apps import terminal
-from apps.chatbot import commands_desk
+from apps.chatbot import commands_desk, commands_sources
 from apps.chatbot.commands_show import show_hits, show_ingest, show_problems, show_thresholds, show_turn
 from apps.chatbot.settings import load_settings
 from core.errors import DataError
@@ -260,4 +260,5 @@ def _value(text: object) -> Any:
     return word
 
 
+commands_sources.add(app)
 commands_desk.add(app)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from apps.chatbot import columns
 from apps.chatbot.columns import DOCUMENT, FAQ
@@ -46,6 +46,7 @@ __all__ = [
     "read_sample",
 ]
 
+R = TypeVar("R", ApprovedAnswer, Document, Dialogue)
 KINDS = ("faq", "documents", "dialogues")
 JSON_TABLES = (".jsonl", ".ndjson", ".json")
 
@@ -170,13 +171,17 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
 def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
     if kind == "faq":
         rows = read_faq(path, language)
-        return Loaded(answers=rows.records, problems=_named(rows.problems, named))
+        return Loaded(answers=_brought(rows.records, named), problems=_named(rows.problems, named))
     if kind == "dialogues":
         talks = read_dialogues(path, language)
-        return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
+        return Loaded(dialogues=_brought(talks.records, named), problems=_named(talks.problems, named))
     texts = read_documents(path, language, named)
     lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
-    return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
+    return Loaded(documents=_brought(texts.records, named), problems=texts.problems, failed=(named,) if lost else ())
+
+
+def _brought(records: Sequence[R], file: str) -> tuple[R, ...]:
+    return tuple(replace(one, files=(file,)) for one in records)
 
 
 def _refused(name: str, why: str, failed: bool = True) -> IngestReport:

@@ -16,7 +16,16 @@ import numpy as np
 from apps.chatbot import mining
 from apps.chatbot.dataset import Loaded, files_in, load
 from apps.chatbot.passages import audience_of, cut
-from apps.chatbot.records import ApprovedAnswer, Audience, Document, IngestReport, Passage, Status, utc_now
+from apps.chatbot.records import (
+    ApprovedAnswer,
+    Audience,
+    Document,
+    Forgotten,
+    IngestReport,
+    Passage,
+    Status,
+    utc_now,
+)
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
 from core.errors import DataError
@@ -166,7 +175,7 @@ class Knowledge:
     def put_answer(self, answer: ApprovedAnswer) -> ApprovedAnswer:
         """Adds or replaces an answer; customers get it (or no longer get it) at once."""
         with self._changing:
-            self._store.put_answers([answer])
+            self._store.put_by_hand(answer)
             stored = self._store.answer(answer.id)
             self._regroup_answer(answer.id, stored)
         return stored
@@ -186,6 +195,13 @@ class Knowledge:
             for one in gone:
                 del self._passages[one]
             self._seen()
+
+    def forget(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        """What a file brought goes, out of the database and the indexes; ``NotFoundError`` for an unknown one."""
+        with self._changing:
+            gone = self._store.forget(source, keep_by_hand)
+            self.sync()
+        return gone
 
     def sync(self, on_event: OnEvent = ignore) -> None:
         """Makes the indexes hold what the database holds; only what differs is tokenised or embedded."""

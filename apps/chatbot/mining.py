@@ -253,4 +253,5 @@ def _answer(group: Sequence[Pair], now: datetime | None) -> ApprovedAnswer:
         status=Status.PENDING,
         source="dialogues " + ", ".join(dict.fromkeys(pair.dialogue.id for pair in group[:5])),
         created_at=now,
+        files=best.dialogue.files,
     )

@@ -43,17 +43,10 @@ def forget(
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json_) as on_event:
         found = service.forgettable(source, start)
         told = f"{found.items} items of '{source}' ({found.corrected} corrected by hand)"
-        if not yes and not _agreed(f"{told} will be deleted and no longer counted. Go on?"):
+        if not yes and not terminal.agreed(f"{told} will be deleted and no longer counted. Go on?"):
             terminal.warn("Nothing was deleted.")
             raise typer.Exit(terminal.FAILURE)
         _forgotten(service, source, start, on_event, as_json_)
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        raise DataError("Nothing was deleted: nobody answered; say --yes where nobody can.") from None
 
 
 def _forgotten(service: Any, source: str, start: Any, on_event: OnEvent, json_wanted: bool) -> None:

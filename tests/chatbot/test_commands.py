@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from apps.__main__ import run
 from apps.chatbot.records import Decision, IngestReport, Outcome, Reason, RowProblem
@@ -176,6 +177,31 @@ def test_status_tells_a_person_how_much_is_known_and_what_would_be_loaded(stub, 
     assert "thresholds fitted for en, zh" in lines
     assert "generator gemma-3-270m (failed: /secret/path is broken)" in lines
     assert "judge evidence-judge v2 (loads when a question is asked)" in lines
+
+
+def test_a_file_is_taken_out_only_after_what_would_go_was_said_and_agreed_to(stub, capsys, monkeypatch):
+    at = ["chatbot", "forget", "rules/faq.csv"]
+    assert run(["chatbot", "sources"]) == 0 and "rules/faq.csv" in capsys.readouterr().out
+    assert run([*at, "--dry-run"]) == 0
+    told = "'rules/faq.csv': 2 answers would go, 1 of the answers changed or reviewed by hand.\n"
+    assert capsys.readouterr().out == told
+    assert run([*at, "--dry-run", "--keep-by-hand"]) == 0
+    assert capsys.readouterr().out == "'rules/faq.csv': 1 answer would go; 1 stays.\n"
+    monkeypatch.setattr("typer.confirm", lambda question, err: "2 answers will go" not in question)
+    assert run(at) == 1 and stub.sourced
+    assert capsys.readouterr().err.strip().endswith("Nothing was deleted.")
+    assert run([*at, "--yes", "--json"]) == 0 and not stub.sourced
+    assert json.loads(capsys.readouterr().out)["gone"]["answers"] == 2
+    assert run([*at, "--yes"]) == 2
+
+
+def test_where_nobody_can_be_asked_nothing_is_taken_out(stub, capsys, monkeypatch):
+    def nobody(question, err):
+        raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", nobody)
+    assert run(["chatbot", "forget", "rules/faq.csv"]) == 2 and stub.sourced
+    assert "say --yes" in capsys.readouterr().err
 
 
 def test_words_of_a_customer_cannot_steer_the_teams_terminal(stub, capsys):

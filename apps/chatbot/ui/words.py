@@ -81,6 +81,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "section_review": ("Review", "待审核"),
     "section_answers": ("Answers", "标准问答"),
     "section_documents": ("Documents", "文档"),
+    "section_sources": ("Files", "来源文件"),
     "section_hits": ("Hit test", "命中测试"),
     "upload_files": ("Files", "文件"),
     "upload_help": (
@@ -143,6 +144,29 @@ WORDS: dict[str, tuple[str, str]] = {
     "delete_sure": ("The bot will no longer quote it.", "删除后机器人不再引用。"),
     "delete_yes": ("Delete for good", "确认删除"),
     "deleted": ("Deleted.", "已删除。"),
+    # knowledge: files
+    "sources_none": ("No file has been taken in yet.", "还没有导入过文件。"),
+    "sources_line": (
+        "What each file brought. Taking one out forgets all of it; what another file brought too stays.",
+        "每个文件带来的内容。移除后其内容全部撤下；其他文件也带来的内容保留。",
+    ),
+    "source_name": ("File", "文件"),
+    "source_answers": ("Answers", "标准问答"),
+    "source_waiting": ("Mined, not approved", "挖掘而未通过"),
+    "source_by_hand": ("Touched by hand", "经人工改动"),
+    "source_documents": ("Documents", "文档"),
+    "source_dialogues": ("Past dialogues", "历史对话"),
+    "source_choose": ("Which file", "选择文件"),
+    "source_forget": ("Take out", "移除"),
+    "source_keep": ("Keep the answers that people changed or approved", "保留经人工修改或通过的问答"),
+    "source_sure": (
+        "Goes: {answers} answers, {waiting} mined and not approved, {documents} documents, {dialogues} past dialogues. "
+        "Of the answers, {by_hand} were changed or reviewed by hand.",
+        "将移除：{answers} 条标准问答、{waiting} 条挖掘而未通过的问答、{documents} 篇文档、{dialogues} 段历史对话；"
+        "其中 {by_hand} 条问答经人工修改或审核。",
+    ),
+    "source_kept": ("Stays: {n}.", "保留：{n} 项。"),
+    "source_forgotten": ("{name} is taken out.", "已移除 {name}。"),
     # knowledge: documents, hit test
     "documents_none": ("No documents yet: upload some.", "还没有文档，请先上传。"),
     "document_facts": (

@@ -141,6 +141,22 @@ def test_documents_open_to_their_passages_and_can_be_deleted(open_page, bot):
     assert bot.documents_ == {} and "No documents yet" in texts(page)
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "Goes: 3 answers"), ("zh", "将移除：3 条标准问答")])
+def test_a_file_is_taken_out_after_the_page_said_what_goes(open_page, bot, language, told):
+    page = open_page("knowledge", language, knowledge_section="sources", **{"source-forgetting": True})
+    assert page.dataframe[0].value.iloc[0].tolist() == ["a_b.csv", 3, 0, 1, 0, 0]
+    assert told in texts(page) and len(bot.sources()) == 2
+    page.checkbox(key="source-keep").check().run()
+    assert told not in texts(page) and "2" in texts(page)  # the one that was changed by hand stays
+    page.button(key="source-forget").click().run()
+    assert [one.name for one in bot.sources()] == ["kettle.md"] and not page.exception
+
+
+def test_where_no_file_was_taken_in_the_page_says_so(open_page, bot):
+    bot.sources_ = []
+    assert "No file has been taken in" in texts(open_page("knowledge", knowledge_section="sources"))
+
+
 def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     page = open_page("knowledge", knowledge_section="hits")
     page.text_input(key="hits-question").set_value("kettle")
