@@ -24,7 +24,10 @@ from rich.text import Text
 from core.errors import DataError, MissingExtraError, ResourceError, SettingsError, TrifoliumError
 from core.events import Event, Log, Metric, OnEvent
 from core.events import Progress as Done
+from core.reasons import Placed, alike
 
+MOST_REASONS = 50  # different ones that are written out
+FIRST_LINES = 5  # of those that share a reason
 PIPED_WIDTH = 160  # columns of a table that goes to a file or another program
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 S = TypeVar("S")
@@ -107,6 +110,21 @@ def not_taken(rows: int, files: int) -> str:
     told = [f"{rows} {'row' if rows == 1 else 'rows'}"] if rows or not files else []
     told += [f"{files} {'file' if files == 1 else 'files'}"] if files else []
     return f"not taken: {' and '.join(told)}"
+
+
+def say_reasons(problems: Sequence[Placed], style: str = "yellow") -> None:
+    """What was not taken, by file and line with the reason; lines with the same reason together."""
+    found = alike(problems)
+    for one in found[:MOST_REASONS]:
+        first = ", ".join(str(line) for line in one.lines[:FIRST_LINES])
+        more = ", …" if len(one.lines) > FIRST_LINES else ""
+        if len(one.lines) > 1 and one.lines[0]:
+            say(f"  {one.source}: {len(one.lines)} rows (lines {first}{more}): {one.reason}", style=style)
+        else:
+            say(f"  {one.source}{f':{first}' if one.lines[0] else ''}: {one.reason}", style=style)
+    if len(found) > MOST_REASONS:
+        rest = sum(len(one.lines) for one in found[MOST_REASONS:])
+        say(f"  … and {rest} more", style=style)
 
 
 def say_json(value: Any) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from apps import terminal
 from apps.chatbot import commands_desk, commands_sources
-from apps.chatbot.commands_show import show_hits, show_ingest, show_problems, show_thresholds, show_turn
+from apps.chatbot.commands_show import show_hits, show_ingest, show_thresholds, show_turn
 from apps.chatbot.settings import load_settings
 from core.errors import DataError
 
@@ -196,7 +196,7 @@ def fit(
     from apps.chatbot.dataset import read_questions
 
     read = [read_questions(_existing(path)) for path in questions]
-    show_problems([problem for rows in read for problem in rows.problems])
+    terminal.say_reasons([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
     if not labelled:  # told before the models are loaded
         raise DataError("There are no labelled questions to fit thresholds on.")

@@ -26,8 +26,8 @@ from apps.chatbot.records import (
     RowProblem,
     Turn,
 )
-from apps.chatbot.row_problems import NO_FILE, NO_ROWS, UNKNOWN_ENDING
-from apps.chatbot.tables import TABLES, Reading, Rows, read_rows
+from apps.chatbot.row_problems import KIND_NAMES, NO_FILE, NO_ROWS, OTHER_KIND, UNKNOWN_ENDING
+from apps.chatbot.tables import TABLES, Reading, Row, Rows, read_rows
 from core.errors import DataError, MissingExtraError, NotFoundError
 from core.reasons import reason, reason_of
 
@@ -60,6 +60,7 @@ class Loaded:
     dialogues: tuple[Dialogue, ...] = ()
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
+    merged: tuple[RowProblem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,17 @@ def kind_of(path: Path) -> str:
     if path.suffix.lower() in READERS:
         return "documents"
     reading: Reading[Any] = Reading(path.name)
-    rows = read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
+    rows = _rows_of(path, reading)
     if not rows and not reading.problems:
         raise DataError(reason(NO_ROWS, name=path.name))
+    return _kind_of_rows(rows) or "faq"  # whose reader names the columns that are missing, or each line that is wrong
+
+
+def _rows_of(path: Path, reading: Reading[Any]) -> list[Row]:
+    return read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
+
+
+def _kind_of_rows(rows: Sequence[Row]) -> str | None:
     for row in rows[:20]:
         if is_dialogue(row.cells):
             return "dialogues"
@@ -151,7 +160,7 @@ def kind_of(path: Path) -> str:
             return "faq"
         if {"title", "text"} <= columns.renamed(row.cells, DOCUMENT).keys():
             return "documents"
-    return "faq"  # whose reader names the columns that are missing, or each line that is wrong
+    return None
 
 
 def load(path: Path, kind: str = "auto", language: str | None = None, source: str | None = None) -> Loaded:
@@ -163,15 +172,34 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
         read = _read(path, kind_of(path) if kind == "auto" else kind, language, named)
         if read == Loaded():
             raise DataError(reason(NO_ROWS, name=path.name))
-        return read
     except (DataError, MissingExtraError) as error:
-        return Loaded(problems=(RowProblem(named, 0, reason_of(error)),), failed=(named,))
+        read = _unread(named, reason_of(error))
+    nothing = not (read.answers or read.documents or read.dialogues)
+    other = _looks_like(path) if nothing and kind != "auto" else None
+    if other in (None, kind):
+        return read
+    # the one reason for which no row can be taken, instead of as many as there are rows
+    words = {"given": reason(KIND_NAMES[kind]), "found": reason(KIND_NAMES[other]), "kind": other}
+    return _unread(named, reason(OTHER_KIND, name=path.name, **words))
+
+
+def _looks_like(path: Path) -> str | None:
+    """The kind a file shows by itself; None where it shows none."""
+    try:
+        return "documents" if path.suffix.lower() in READERS else _kind_of_rows(_rows_of(path, Reading(path.name)))
+    except (DataError, MissingExtraError):
+        return None
+
+
+def _unread(named: str, why: str) -> Loaded:
+    return Loaded(problems=(RowProblem(named, 0, why),), failed=(named,))
 
 
 def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
     if kind == "faq":
         rows = read_faq(path, language)
-        return Loaded(answers=_brought(rows.records, named), problems=_named(rows.problems, named))
+        problems, merged = _named(rows.problems, named), _named(rows.merged, named)
+        return Loaded(answers=_brought(rows.records, named), problems=problems, merged=merged)
     if kind == "dialogues":
         talks = read_dialogues(path, language)
         return Loaded(dialogues=_brought(talks.records, named), problems=_named(talks.problems, named))

@@ -156,6 +156,7 @@ class Knowledge:
             read = self._keep(load(path, kind, language, source))
             taken = read.added + read.updated + read.unchanged
             told = "could not be read" if read.failed else f"{taken} taken in, {len(read.problems)} not"
+            told += f", {len(read.merged)} merged into others" if read.merged else ""
             on_event(Log(f"{source}: {told}"))
             on_event(Progress("read", number, len(files)))
             report += read
@@ -221,7 +222,7 @@ class Knowledge:
         self._passage_search.save()
 
     def _keep(self, loaded: Loaded) -> IngestReport:
-        report = IngestReport(problems=loaded.problems, failed=loaded.failed)
+        report = IngestReport(problems=loaded.problems, failed=loaded.failed, merged=loaded.merged)
         if loaded.answers:
             report += self._store.put_answers(loaded.answers)
         if loaded.documents:

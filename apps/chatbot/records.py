@@ -380,7 +380,7 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class RowProblem:
-    """A row that was not taken: where it stands (line 1 is the first line of the file, 0 the whole file) and why."""
+    """A row that gave no record of its own: where it stands (line 1 is the file's first, 0 the whole file) and why."""
 
     source: str
     line: int
@@ -391,7 +391,8 @@ class RowProblem:
 class IngestReport:
     """What an ingest did; nothing is dropped without a problem naming it.
 
-    ``failed`` names files of which nothing could be read; their reason is a problem of line 0.
+    ``failed`` names files of which nothing could be read; their reason is a problem of line 0. ``merged`` are rows that
+    became part of another one, such as a question asked twice: nothing is wrong with them.
     """
 
     added: int = 0
@@ -399,6 +400,7 @@ class IngestReport:
     unchanged: int = 0
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
+    merged: tuple[RowProblem, ...] = ()
 
     @property
     def bad_rows(self) -> int:
@@ -417,6 +419,7 @@ class IngestReport:
             self.unchanged + other.unchanged,
             self.problems + other.problems,
             self.failed + other.failed,
+            self.merged + other.merged,
         )
 
 

@@ -76,7 +76,9 @@ def test_ask_goes_on_with_a_conversation(stub, capsys):
         (["ask", "break"], 1, "The generator gave up."),
         (["ask", "crash"], 1, "Something unexpected went wrong (ZeroDivisionError"),
         (["ingest", "nowhere.csv"], 2, "There is no file or folder 'nowhere.csv'."),
-        (["ingest", "--kind", "poems", "x"], 2, "poems"),
+        (["ingest", "--kind", "poems", "x"], 2, "--kind must be one of auto, faq, documents, dialogues, got 'poems' ("),
+        (["ingest", "--kind", "faqs", "x"], 2, "got 'faqs'; the nearest is 'faq' ("),
+        (["rate", "x", "dwn"], 2, "must be one of up, down, got 'dwn'; the nearest is 'down' ("),
         (["release", "none"], 2, "No conversation has the id 'none'."),
         (["train", "--option", "epochs"], 2, "--option wants key=value"),
         (["asc", "x"], 2, "asc"),
@@ -109,6 +111,21 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
     assert "faq.csv:3: The answer is empty." in shown and "not taken: 1 row\n" in shown
     assert run(["chatbot", "ingest", "--json", str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == 1
+
+
+def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub, capsys, tmp_path, monkeypatch):
+    (tmp_path / "faq.csv").touch()
+    bad = tuple(RowProblem("faq.csv", line, "The row has no answer.") for line in range(2, 52))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),))
+    monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
+    assert run(["chatbot", "ingest", str(tmp_path / "faq.csv")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 added, 0 updated, 0 unchanged",
+        "not taken: 50 rows",
+        "  faq.csv: 50 rows (lines 2, 3, 4, 5, 6, …): The row has no answer.",
+        "merged into another: 1 row",
+        "  faq.csv:60: The two are one.",
+    ]
 
 
 def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_failed(

@@ -103,9 +103,10 @@ def test_repeats_become_one_and_other_answers_stay_apart(tmp_path):
     content = f"question,answer\nHash key?,{long}\nhash  key?,{long} View more\nHash key?,Only for debit cards.\n"
     rows = read_faq(written(tmp_path, "r.csv", content))
     assert [one.answer for one in rows] == [f"{long} View more", "Only for debit cards."]
-    assert [(one.line, one.reason) for one in rows.problems] == [
-        (3, "Joined with line 2: the same question with nearly the same answer.")
+    assert [(one.line, one.reason) for one in rows.merged] == [
+        (3, "The same question with nearly the same answer as on line 2: the two are one.")
     ]
+    assert rows.problems == ()  # nothing is wrong with a row that another one holds too
     assert len({one.id for one in rows}) == 2
 
 
@@ -168,5 +169,5 @@ def test_the_bank_file_is_read_whole():
     if not path.exists():
         pytest.skip("the public sets are not here")
     rows = read_faq(path)
-    assert len(rows) + len(rows.problems) == 1764
+    assert len(rows) + len(rows.problems) + len(rows.merged) == 1764
     assert {one.category for one in rows} >= {"insurance", "cards", "loans", "accounts", "security"}

@@ -107,12 +107,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_added": ("Added", "新增"),
     "report_updated": ("Updated", "更新"),
     "report_unchanged": ("Unchanged", "未变"),
+    "report_merged": ("Merged into another", "并入其他行"),
     "report_problems": ("Rows not taken", "未收录的行"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
+    "lines_more": ("{lines}, … ({n} in all)", "{lines}……（共 {n} 行）"),
     "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
+    "merged_rows": ("Rows merged into another", "并入其他行的行"),
+    "merged_why": ("What they share", "合并的原因"),
     # knowledge: answers
     "review_none": ("Nothing waits for review.", "没有待审核的问答。"),
     "review_line": (

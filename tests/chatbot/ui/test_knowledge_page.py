@@ -33,7 +33,7 @@ def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot)
     finish_upload(page)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
-        "Added": "2", "Updated": "1", "Unchanged": "0", "Rows not taken": "1"}  # fmt: skip
+        "Added": "2", "Updated": "1", "Unchanged": "0", "Merged into another": "0", "Rows not taken": "1"}  # fmt: skip
     assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", "the answer is empty"]
 
 
@@ -44,7 +44,7 @@ def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where
     assert job.wait(30)
     page = open_page("knowledge", language, **{JOB: job})
     assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "It is no PDF."]
-    assert page.metric[3].value == "0"  # a file, not a row
+    assert page.metric[4].value == "0"  # a file, not a row
 
 
 def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
@@ -54,6 +54,20 @@ def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
     for language, told in (("en", "The row has no answer."), ("zh", "这一行没有答案。")):
         page = open_page("knowledge", language, **{JOB: job})
         assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", told]
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"), [("en", "2, 3, 4, 5, 6, … (8 in all)"), ("zh", "2、3、4、5、6……（共 8 行）")]
+)
+def test_rows_with_the_same_reason_are_one_row_and_merged_ones_are_listed_apart(open_page, language, lines):
+    bad = tuple(RowProblem("faq.csv", line, "No answer.") for line in range(2, 10))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 12, "The two are one."),))
+    job = Job(lambda listen: report, "")
+    assert job.wait(30)
+    page = open_page("knowledge", language, **{JOB: job})
+    assert [one.value for one in page.metric] == ["1", "0", "0", "1", "8"]
+    assert page.dataframe[0].value.values.tolist() == [["faq.csv", lines, "No answer."]]
+    assert page.dataframe[1].value.values.tolist() == [["faq.csv", "12", "The two are one."]]
 
 
 def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
