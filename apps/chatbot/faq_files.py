@@ -49,7 +49,8 @@ def _check_columns(rows: list[Row], name: str) -> None:
         theirs = ", ".join(dict.fromkeys(str(column) for row in rows[:20] for column in row.cells))
         wanted = [reason(WANTED, ours=one, theirs=HINTS[one]) for one in missing]
         both = Reason(AND[0].join(wanted), AND[1].join(one.chinese for one in wanted))
-        raise DataError(reason(NO_COLUMN, name=name, wanted=both, columns=theirs))
+        names = Reason(AND[0].join(f"'{one}'" for one in missing), AND[1].join(f"“{HINTS[one]}”" for one in missing))
+        raise DataError(reason(NO_COLUMN, name=name, wanted=both, columns=theirs, names=names))
 
 
 def _continues(cells: Mapping[str, Any]) -> bool:

@@ -41,8 +41,8 @@ OTHER_KIND: Words = (
     "“{name}”中没有{given}，看起来是{found}：请将内容类型选为“{found}”（{kind}）或“自动识别”（auto）。",
 )
 NO_COLUMN: Words = (
-    "'{name}' needs a column {wanted}; its columns are: {columns}.",
-    "“{name}”缺少{wanted}列；现有的列是：{columns}。",
+    "'{name}' needs a column {wanted}; its columns are: {columns} (rename what holds that to {names}).",
+    "“{name}”缺少{wanted}列；现有的列是：{columns}。请将对应的列改名为{names}。",
 )
 WANTED: Words = ("'{ours}' ({theirs})", "“{theirs}”（{ours}）")
 AND: Words = (" and ", "和")

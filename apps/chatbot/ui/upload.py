@@ -30,6 +30,8 @@ def upload(bot: "ChatbotService") -> None:
         return
     if job is not None:
         _show(job)
+        if not job.error:
+            _outgrown(bot)
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
@@ -86,6 +88,13 @@ def _show(job: Job[IngestReport]) -> None:
         if report.merged:
             with st.expander(say("merged_rows"), icon=":material/merge:"):
                 _rows(report.merged, "merged_why")
+
+
+def _outgrown(bot: "ChatbotService") -> None:
+    """Languages whose thresholds no longer hold: the bot is cautious again until they are fitted anew."""
+    for tongue, (then, now) in bot.outgrown().items():
+        told = say("outgrown", tongue=say(f"lang_{tongue}"), then=then, now=now)
+        st.warning(told, icon=":material/tune:")
 
 
 def _rows(problems: Sequence[RowProblem], heading: str) -> None:

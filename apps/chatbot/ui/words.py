@@ -113,6 +113,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
     "lines_more": ("{lines}, … ({n} in all)", "{lines}……（共 {n} 行）"),
+    "outgrown": (
+        "Thresholds for {tongue} were fitted on {then} answers, there are {now} now. The bot is cautious again and "
+        "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
+        "{tongue}的阈值是在 {then} 条标准问答上拟合的，现在有 {now} 条。重新拟合（trifolium chatbot fit）之前，"
+        "机器人会更谨慎，多以反问为主。",
+    ),
     "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
     "merged_rows": ("Rows merged into another", "并入其他行的行"),

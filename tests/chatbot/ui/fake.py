@@ -64,6 +64,7 @@ class FakeService:
     sources_: list[Source] = field(
         default_factory=lambda: [Source("a_b.csv", answers=3, by_hand=1), Source("kettle.md", documents=1)]
     )
+    outgrown_: dict[str, tuple[int, int]] = field(default_factory=dict)
     said: dict[str, list[Message]] = field(default_factory=dict)
     talks: dict[str, Conversation] = field(default_factory=dict)
     open_: dict[str, Handover] = field(default_factory=dict)
@@ -175,6 +176,9 @@ class FakeService:
 
     def delete_document(self, id: str) -> None:
         del self.documents_[id]
+
+    def outgrown(self) -> dict[str, tuple[int, int]]:
+        return dict(self.outgrown_)
 
     def sources(self) -> list[Source]:
         return list(self.sources_)

@@ -70,6 +70,18 @@ def test_rows_with_the_same_reason_are_one_row_and_merged_ones_are_listed_apart(
     assert page.dataframe[1].value.values.tolist() == [["faq.csv", "12", "The two are one."]]
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Thresholds for English were fitted on 40"), ("zh", "英文的阈值")]
+)
+def test_after_an_upload_the_page_says_when_thresholds_are_outgrown(open_page, bot, language, told):
+    job = Job(lambda listen: IngestReport(50), "")
+    assert job.wait(30)
+    assert not open_page("knowledge", language, **{JOB: job}).warning
+    bot.outgrown_ = {"en": (40, 90)}
+    (warning,) = open_page("knowledge", language, **{JOB: job}).warning
+    assert told in warning.value and "90" in warning.value
+
+
 def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
     go_on, taken = threading.Event(), []
 
