@@ -83,14 +83,7 @@ def long_text(values: Iterable[Any]) -> str:
 
 def wordings(values: Iterable[Any]) -> tuple[str, ...]:
     """Similar questions out of lists or of cells that join them by a bar, a new line or ##, or else by a semicolon."""
-    found: list[str] = []
-    for value in values:
-        parts = _as_list(value)
-        if len(parts) == 1:
-            parts = (
-                _BREAKS.split(parts[0].strip()) if _BREAKS.search(parts[0].strip()) else _SOFT_BREAKS.split(parts[0])
-            )
-        found += [line for part in parts if (line := text(part))]
+    found = [line for value in values for part in _parts(value) if (line := text(part))]
     return tuple(dict.fromkeys(found))
 
 
@@ -113,17 +106,17 @@ def yes_or_no(value: Any, name: str) -> bool:
     raise DataError(reason(YES_OR_NO, name=name, value=value))
 
 
-def _as_list(value: Any) -> list[str]:
+def _parts(value: Any) -> list[str]:
+    """A list as it is, however many it holds; a cell at its breaks."""
     if isinstance(value, list | tuple):
         return [str(one) for one in value]
-    written = str(value)
-    if written.strip().startswith("["):
+    written = str(value).strip()
+    if written.startswith("["):
         try:
-            inner = json.loads(written)
+            return [str(one) for one in json.loads(written)]
         except ValueError:
-            return [written]
-        return [str(one) for one in inner] if isinstance(inner, list) else [written]
-    return [written]
+            pass  # a wording that begins with a bracket
+    return _BREAKS.split(written) if _BREAKS.search(written) else _SOFT_BREAKS.split(written)
 
 
 @lru_cache(maxsize=1000)

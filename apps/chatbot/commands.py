@@ -214,7 +214,10 @@ def export(
     folder: Path,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Leave personal data as it is.")] = False,
 ) -> None:
-    """Write dialogues, answers and feedback to files; personal data is masked unless you say otherwise."""
+    """Write conversations, answers, documents, past dialogues and feedback to files that ``ingest`` reads again.
+
+    Personal data in what customers and agents said is masked unless you say otherwise.
+    """
     with opened(ctx, answering=False) as service:
         for path in service.export(folder, masked=not unmasked):
             terminal.say(str(path))

@@ -57,7 +57,8 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
     if report.problems:
-        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
+        whole = {one.source for one in report.problems if not one.line}
+        terminal.say(terminal.not_taken(report.bad_rows, len(whole)), style="bold")
     terminal.say_reasons(report.problems)
     if report.merged:
         terminal.say(f"merged into another: {len(report.merged)} {'row' if len(report.merged) == 1 else 'rows'}")

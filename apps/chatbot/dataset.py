@@ -26,7 +26,7 @@ from apps.chatbot.records import (
     RowProblem,
     Turn,
 )
-from apps.chatbot.row_problems import KIND_NAMES, NO_FILE, NO_ROWS, OTHER_KIND, UNKNOWN_ENDING
+from apps.chatbot.row_problems import FEEDBACK, KIND_NAMES, NO_FILE, NO_ROWS, OTHER_KIND, UNKNOWN_ENDING
 from apps.chatbot.tables import TABLES, Reading, Row, Rows, read_rows
 from core.errors import DataError, MissingExtraError, NotFoundError
 from core.reasons import reason, reason_of
@@ -48,6 +48,7 @@ __all__ = [
 
 R = TypeVar("R", ApprovedAnswer, Document, Dialogue)
 KINDS = ("faq", "documents", "dialogues")
+FEEDBACK_KIND = "feedback"  # what ``export`` writes beside the knowledge: seen, so that it is told what it is
 JSON_TABLES = (".jsonl", ".ndjson", ".json")
 
 
@@ -115,7 +116,7 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
     """Readable files of files and folders with the name each is known by, and a report that names the others.
 
     In a folder the name is the path inside it, so that two files of one name stay apart; hidden files are skipped, and
-    one that is not read is no failure there, as it is when it was named itself.
+    one that is not read or is empty is no failure there, as it is when it was named itself.
     """
     files: list[tuple[Path, str]] = []
     report = IngestReport()
@@ -128,7 +129,9 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
             name = one.relative_to(path).as_posix() if path.is_dir() else one.name
             if any(part.startswith((".", "~$")) for part in Path(name).parts):
                 continue
-            if one.suffix.lower() in (*READERS, *TABLES):
+            if path.is_dir() and not one.stat().st_size:
+                report += _refused(name, reason(NO_ROWS, name=one.name), failed=False)
+            elif one.suffix.lower() in (*READERS, *TABLES):
                 files.append((one, name))
             else:
                 known = ", ".join((*TABLES, *READERS))
@@ -138,7 +141,7 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
 
 
 def kind_of(path: Path) -> str:
-    """faq, documents or dialogues: by the ending, for tables by their columns. ``DataError`` when nothing fits."""
+    """faq, documents, dialogues or feedback: by the ending, for tables by their columns. ``DataError`` for no rows."""
     if path.suffix.lower() in READERS:
         return "documents"
     reading: Reading[Any] = Reading(path.name)
@@ -160,6 +163,8 @@ def _kind_of_rows(rows: Sequence[Row]) -> str | None:
             return "faq"
         if {"title", "text"} <= columns.renamed(row.cells, DOCUMENT).keys():
             return "documents"
+        if row.cells.keys() >= {"message_id", "rating"}:
+            return FEEDBACK_KIND
     return None
 
 
@@ -176,7 +181,7 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
         read = _unread(named, reason_of(error))
     nothing = not (read.answers or read.documents or read.dialogues)
     other = _looks_like(path) if nothing and kind != "auto" else None
-    if other in (None, kind):
+    if other in (None, kind, FEEDBACK_KIND):
         return read
     # the one reason for which no row can be taken, instead of as many as there are rows
     words = {"given": reason(KIND_NAMES[kind]), "found": reason(KIND_NAMES[other]), "kind": other}
@@ -203,6 +208,8 @@ def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
     if kind == "dialogues":
         talks = read_dialogues(path, language)
         return Loaded(dialogues=_brought(talks.records, named), problems=_named(talks.problems, named))
+    if kind == FEEDBACK_KIND:
+        return Loaded(problems=(RowProblem(named, 0, reason(FEEDBACK, name=path.name)),))
     texts = read_documents(path, language, named)
     lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
     return Loaded(documents=_brought(texts.records, named), problems=texts.problems, failed=(named,) if lost else ())

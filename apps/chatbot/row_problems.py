@@ -36,6 +36,10 @@ NO_TEXT: Words = (
     "文档中没有文字（扫描件需先做文字识别）。",
 )
 NO_ROWS: Words = ("'{name}' holds no row that can be read.", "“{name}”中没有可读取的行。")
+FEEDBACK: Words = (
+    "'{name}' holds customers' thumbs on answers, which are no knowledge: it is left out.",
+    "“{name}”是顾客对回答的评价，不属于知识，未收录。",
+)
 OTHER_KIND: Words = (
     "'{name}' holds no {given}; it looks like {found}: take it in as '{kind}', or let the kind be found out ('auto').",
     "“{name}”中没有{given}，看起来是{found}：请将内容类型选为“{found}”（{kind}）或“自动识别”（auto）。",
