@@ -52,6 +52,7 @@ def ask(
         raise DataError("The question is empty: write it in quotes after 'ask'.")
     with opened(ctx) as service:
         known = conversation or service.start_conversation(language or _language(question)).id
+        _tell_if_empty(service)
         _wait_for_generator(service)
         with terminal.stopping() as cancel:
             show_turn(service.answer(known, question, cancel=cancel), known, as_json)
@@ -63,6 +64,7 @@ def ask(
 def chat(ctx: typer.Context, language: Language = None) -> None:
     """Talk with the chatbot; it keeps the history. Ctrl-C stops an answer, Ctrl-D or /quit leaves."""
     with opened(ctx) as service:
+        _tell_if_empty(service)
         _wait_for_generator(service)
         terminal.say(HELP, style="dim")
         current: str | None = None
@@ -199,7 +201,9 @@ def fit(
     terminal.say_reasons([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
     if not labelled:  # told before the models are loaded
-        raise DataError("There are no labelled questions to fit thresholds on.")
+        raise DataError(
+            "There are no labelled questions to fit thresholds on: docs/your-own-data.md shows such a line."
+        )
     with opened(ctx) as service:
         with terminal.progress() as on_event:
             fitted = service.fit_thresholds(labelled, error_rate=error_rate, on_event=on_event)
@@ -214,7 +218,7 @@ def export(
     folder: Path,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Leave personal data as it is.")] = False,
 ) -> None:
-    """Write conversations, answers, documents, past dialogues and feedback to files that ``ingest`` reads again.
+    """Write conversations, answers, documents, past dialogues and feedback to files; 'ingest' reads them again.
 
     Personal data in what customers and agents said is masked unless you say otherwise.
     """
@@ -241,6 +245,11 @@ def _language(text: str) -> Literal["en", "zh"]:
     from core.text import language
 
     return "zh" if language(text) == "zh" else "en"
+
+
+def _tell_if_empty(service: "ChatbotService") -> None:
+    if not any(service.status()["knowledge"].values()):
+        terminal.warn("Nothing is known yet, so nothing can be answered: trifolium chatbot ingest FILE.")
 
 
 def _wait_for_generator(service: "ChatbotService") -> None:

@@ -51,6 +51,22 @@ def test_ask_streams_the_answer_and_shows_cited_sources_and_the_decision(stub, c
     assert stub.closed
 
 
+def test_a_question_to_a_bot_that_knows_nothing_is_told_what_to_do_first(stub, capsys, monkeypatch):
+    state = stub.status() | {"knowledge": {"answers": 0, "documents": 0}}
+    monkeypatch.setattr(stub, "status", lambda: state)
+    assert run(["chatbot", "ask", "How long?"]) == 0
+    assert "Nothing is known yet, so nothing can be answered: trifolium chatbot ingest FILE." in capsys.readouterr().err
+
+
+def test_an_empty_list_of_the_desk_says_what_there_is_none_of(stub, capsys):
+    stub.rows.clear()
+    lists = (["review"], ["handovers"], ["conversations"])
+    told = ("nothing waits for review", "nobody waits for a person", "nobody has asked yet")
+    for line, words in zip(lists, told, strict=True):
+        assert run(["chatbot", *line]) == 0
+        assert capsys.readouterr().out.strip() == words
+
+
 def test_ask_as_json_is_one_message_a_program_can_read(stub, capsys):
     assert run(["chatbot", "ask", "--json", "How long?"]) == 0
     message = json.loads(capsys.readouterr().out)

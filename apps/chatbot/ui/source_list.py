@@ -24,9 +24,8 @@ def source_list(bot: "ChatbotService") -> None:
     st.dataframe([{say(f"source_{name}"): getattr(one, name) for name in COLUMNS} for one in found], hide_index=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(say("source_choose"), [one.name for one in found], key="source-name")
-        with st.popover(
-            say("source_forget"), icon=":material/undo:", key="source-forgetting", on_change="rerun"
-        ) as asked:
+        asking = f"source-forgetting-{name}"  # of one file: when it is gone, the next one's is closed
+        with st.popover(say("source_forget"), icon=":material/undo:", key=asking, on_change="rerun") as asked:
             if asked.open and name:
                 with one_sentence():
                     _forget(bot, name)
@@ -36,8 +35,9 @@ def _forget(bot: "ChatbotService", name: str) -> None:
     """What would go is said before it goes."""
     keep = st.checkbox(say("source_keep"), key="source-keep")
     told = bot.forgettable(name, keep)
-    counts = {key: value for key, value in asdict(told.gone).items() if key != "name"}
-    st.write(f"**{plain(name)}**  \n{say('source_sure', **counts)}")
+    counts = {key: count for key, count in asdict(told.gone).items() if key != "name" and count}
+    goes = " · ".join(f"{say(f'source_{key}')}: {count}" for key, count in counts.items())
+    st.write(f"**{plain(name)}**  \n{say('source_sure', goes=goes or say('source_nothing'))}")
     if told.kept:
         st.caption(say("source_kept", n=told.kept))
     if st.button(say("delete_yes"), key="source-forget", type="primary"):

@@ -17,6 +17,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "page_insights": ("Insights", "数据洞察"),
     "page_training": ("Training", "模型训练"),
     "section": ("Section", "栏目"),
+    "nothing_known": (
+        "Nothing is known yet: bring questions and answers, documents or past chats on the Knowledge page.",
+        "知识库还是空的：请在“知识库”页导入问答、文档或历史对话。",
+    ),
     "opening": ("Opening the knowledge and the models …", "正在打开知识库与模型……"),
     "working": ("Working …", "处理中……"),
     "unexpected": ("Something went wrong here; the log says what.", "这里出了点问题，详情见日志。"),
@@ -152,6 +156,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "saved": ("Saved.", "已保存。"),
     "delete": ("Delete", "删除"),
     "delete_sure": ("The bot will no longer quote it.", "删除后机器人不再引用。"),
+    "delete_answer_sure": ("The bot will no longer give it.", "删除后机器人不再使用这条答案。"),
     "delete_yes": ("Delete for good", "确认删除"),
     "deleted": ("Deleted.", "已删除。"),
     # knowledge: files
@@ -169,13 +174,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "source_choose": ("Which file", "选择文件"),
     "source_forget": ("Take out", "移除"),
     "source_keep": ("Keep the answers that people changed or approved", "保留经人工修改或通过的问答"),
-    "source_sure": (
-        "Goes: {answers} answers, {waiting} mined and not approved, {documents} documents, {dialogues} past dialogues. "
-        "Of the answers, {by_hand} were changed or reviewed by hand.",
-        "将移除：{answers} 条标准问答、{waiting} 条挖掘而未通过的问答、{documents} 篇文档、{dialogues} 段历史对话；"
-        "其中 {by_hand} 条问答经人工修改或审核。",
+    "source_sure": ("What goes: {goes}.", "将移除：{goes}。"),
+    "source_nothing": ("nothing", "无"),
+    "source_kept": (
+        "What stays, by another file or by people's hands: {n}.",
+        "因其他文件或人工改动而保留：{n}。",
     ),
-    "source_kept": ("Stays: {n}.", "保留：{n} 项。"),
     "source_forgotten": ("{name} is taken out.", "已移除 {name}。"),
     # knowledge: documents, hit test
     "documents_none": ("No documents yet: upload some.", "还没有文档，请先上传。"),

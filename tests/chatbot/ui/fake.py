@@ -177,6 +177,9 @@ class FakeService:
     def delete_document(self, id: str) -> None:
         del self.documents_[id]
 
+    def status(self) -> dict[str, dict[str, int]]:
+        return {"knowledge": {"answers": len(self.answers_), "documents": len(self.documents_)}}
+
     def outgrown(self) -> dict[str, tuple[int, int]]:
         return dict(self.outgrown_)
 
