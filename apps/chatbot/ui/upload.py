@@ -19,6 +19,7 @@ KINDS = ("auto", "faq", "documents", "dialogues")
 TYPES = ["csv", "xlsx", "jsonl", "md", "txt", "html", "htm", "pdf", "docx"]
 SHOWN_PROBLEMS = 500
 FIRST_LINES = 5  # of those that share a reason
+PADDING_PX, LINE_PX, LETTERS = 17, 18, 70  # a table cuts off what is longer than its rows are high
 
 
 def upload(bot: "ChatbotService") -> None:
@@ -107,7 +108,8 @@ def _rows(problems: Sequence[RowProblem], heading: str) -> None:
         }
         for one in alike(problems)[:SHOWN_PROBLEMS]
     ]
-    st.dataframe(shown, hide_index=True)
+    longest = max(len(row[say(heading)].encode("gbk", "replace")) for row in shown)  # a Chinese letter is two wide
+    st.dataframe(shown, hide_index=True, row_height=PADDING_PX + LINE_PX * (1 + longest // LETTERS))
 
 
 def _lines(lines: Sequence[int]) -> str:
