@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.monitor.intake_records import IngestReport, RowProblem
+from apps.monitor.intake_records import DateDoubt, IngestReport, RowProblem
+from apps.monitor.layouts import check_words
 from apps.monitor.row_problems import NOT_LOOKED_AT
 from apps.monitor.rows import Taken, take_rows
 from apps.monitor.source_records import POLLED, Source, SourceState
@@ -70,6 +71,7 @@ class Poller:
 
     def _store_rows(self, source: Source, fetched: Fetched, now: datetime) -> IngestReport:
         own = self._settings
+        check_words(fetched.rows, source.columns)
         taken, problems = take_rows(fetched.rows, rules_of(source, own.longest_text, own.oldest_days), now)
         return self._take(taken, now) + problems
 
@@ -80,10 +82,18 @@ class Poller:
             if known is None:
                 return
             counts = dict(known[1].counts)
-            for reason, number in (report.counts if report else {}).items():
-                counts[reason] = counts.get(reason, 0) + number
+            for name, number in _counted(report).items():
+                counts[name] = counts.get(name, 0) + number
             learnt = {"last_item_at": known[1].last_item_at, "usual_gap_s": known[1].usual_gap_s}
             work.sources.put_state(source.name, replace(state, counts=counts, **learnt))  # type: ignore[arg-type]
+
+
+def _counted(report: IngestReport | None) -> dict[str, int]:
+    """What a look adds to the source's counts beside what ingestion adds: rows not taken, dates not understood."""
+    if report is None:
+        return {}
+    doubted = sum(one.why is DateDoubt.TWO_WAYS for one in report.date_problems)
+    return {**report.counts, **({"two_ways": doubted} if doubted else {})}
 
 
 def is_due(source: Source, state: SourceState, now: datetime) -> bool:

@@ -118,6 +118,29 @@ def test_a_dry_run_shows_columns_and_first_items_and_stores_nothing(run, fake, c
     assert len(fake.rows) == before
 
 
+def test_a_dry_run_says_of_an_item_that_it_has_no_text_or_no_title(run, fake, capsys, tmp_path):
+    path = stream(tmp_path, {"title": "One"}, {"text": "Two"})
+    assert run("ingest", "--dry-run", str(path)) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "" not in shown
+    assert shown[-4:] == ["undated  stream  One", "(no text)", "undated  stream  (no title)", "Two"]
+
+
+def test_columns_and_dates_are_said_with_options_and_a_wrong_field_is_one_sentence(run, fake, capsys, tmp_path):
+    path = tmp_path / "notes.csv"
+    path.write_text("heading,when\nAlba Bank falls,03/04/2026\n", encoding="utf-8")
+    assert run("ingest", "--dry-run", str(path)) == 2
+    assert "say which is, such as title=heading (--column in the terminal" in capsys.readouterr().err
+    options = ("-c", "title=heading", "--column", "published_at=when", "--dates", "month-first")
+    assert run("ingest", "--dry-run", *options, str(path)) == 0
+    shown = capsys.readouterr().out
+    assert "2026-03-04" in shown and "dates such as 03/04/2026 are read month first" in shown
+    run("ingest", "-c", "title=heading", str(path))
+    assert fake.layout.columns == {"title": "heading"}
+    assert run("ingest", "-c", "titel=heading", str(path)) == 2
+    assert "There is no field 'titel' to map; the nearest known is 'title'" in capsys.readouterr().err
+
+
 def test_a_file_without_a_row_is_one_sentence_and_no_success(run, fake, capsys, tmp_path):
     (tmp_path / "empty.csv").touch()
     (tmp_path / "header.csv").write_text("id,title\n", encoding="utf-8")
