@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
-from apps.monitor.companies import Company, read_companies
+from apps.monitor.companies import Company, followed
 from apps.monitor.forgetting import Forgotten, forget_some, settle
 from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.layouts import Layout, check_dates, take_file
@@ -197,7 +197,8 @@ class ItemCases(Cases):
             return {}
         written = path.stat().st_mtime_ns
         if self._names is None or self._names[0] != (path, written):
-            self._names = ((path, written), {one.id: one for one in read_companies(path)})
+            found = followed(path, self.settings.monitor.reading.well_known)
+            self._names = ((path, written), {one.id: one for one in found})
         return self._names[1]
 
     _names: tuple[tuple[Path, int], dict[str, Company]] | None = None  # of the file as it was last read

@@ -88,9 +88,10 @@ PHRASES: Mapping[str, str] = {
         miss*…coupon* miss*…bond_payment* miss*…debt_payment* miss*…loan_payment* debts_as_they_fall_due
         obligations_when_due obligations_as_they going_concern debt_default* default*_on…bond* default*_on…debt*
         default*_on…loan* default*_on…notes default*_on…payment*
-        无力偿还 无力偿付 无力兑付 无力清偿 无法偿还 无法偿付 无法兑付 无法清偿 无法按期偿 无法按期兑 无法如期偿 无法如期兑
-        不能按期偿 不能按期兑 不能清偿 未能偿还 未能偿付 未能兑付 未能按期偿 未能按期兑 未能如期偿 未能如期兑 未按期偿 未按期兑
-        未按时兑付 未按时偿还 到期未付 到期债务 到期义务 资不抵债 债务违约 债券违约 持续经营能力存在重大""",
+        无力偿还 无力偿付 无力兑付 无力清偿 无法偿还 无法偿付 无法兑付 无法清偿 无法按期偿 无法按期兑 无法如期偿
+        无法如期兑 不能按期偿 不能按期兑 不能清偿 未能偿还 未能偿付 未能兑付 未能按期偿 未能按期兑 未能如期偿
+        未能如期兑 未按期偿 未按期兑 未按时兑付 未按时偿还 到期未付 到期债务 到期义务 资不抵债 债务违约
+        债券违约 持续经营能力存在重大""",
     "regulation": """
         laundering_probe* laundering_investigation* laundering_case* laundering_charge* laundering_fine*
         fraud_probe* fraud_investigation* bribery_probe* antitrust_probe* criminal_probe* regulatory_probe*
