@@ -79,7 +79,8 @@ def _wait_for_sample(service: "MonitorService") -> None:
     loading = service.status().get("loading") or {}
     if not loading.get("running"):
         return
-    with terminal.progress() as on_event:
+    with terminal.progress(passing=True) as on_event:
+        on_event(Log("Loading the sample of a first start …"))
         while loading.get("running"):
             on_event(Progress("loading the sample", loading["done"], loading["total"]))
             time.sleep(0.2)

@@ -262,7 +262,7 @@ class ItemCases(Cases):
             return work.items.corrections()
 
     def uncertain(self, limit: int = 20) -> list[FeedEntry]:
-        """Items the reader was least sure of and nobody has corrected, the least sure first."""
+        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected."""
         return self.feed(FeedQuery(uncertain=True), limit)
 
     def drift(self, days: float = 7) -> list[DriftRow]:

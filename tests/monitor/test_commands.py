@@ -252,7 +252,7 @@ def test_watch_beside_a_sample_whose_length_is_not_known_yet_waits_and_shows(run
     monkeypatch.setattr(fake, "status", status)
     assert run("watch", "--once") == 0
     shown = capsys.readouterr()
-    assert "loading the sample" in shown.err
+    assert shown.err.splitlines() == ["Loading the sample of a first start …"]  # and no bar, which would stay behind
     assert shown.out.count("FIRING") == 2
 
 
@@ -314,11 +314,17 @@ def test_rules_are_replaced_only_by_sound_ones_and_under_a_name(run, fake, capsy
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\nname = "calm"\nkind = "silence"\n', encoding="utf-8")
     assert run("rules", "--save", str(path)) == 2
+    capsys.readouterr()
     assert run("rules", "--save", str(path), "--by", "Mei") == 0
     assert fake.rules().version == 2
     path.write_text('[[rule]]\nname = "r"\nkind = "poem"\n', encoding="utf-8")
     assert run("rules", "--save", str(path), "--by", "Mei") == 2
     assert "poem" in capsys.readouterr().err
+    path.write_text('[[rule]]\nname = "r"\nkind = "surge"\nwindw = "1h"\nmin_share = 40\n', encoding="utf-8")
+    fake.closed = False
+    assert run("rules", "--save", str(path), "--by", "Mei") == 2
+    said = capsys.readouterr().err
+    assert "'windw'" in said and "Loading" not in said and not fake.closed
     assert run("rules", "--use", "1", "--by", "Mei") == 0
     assert fake.rules().toml == fake.versions[0].toml
 
