@@ -169,7 +169,7 @@ def _rule(table: Any, number: int, version: int) -> Rule:
     values: dict[str, Any] = {"version": version}
     wrong = []
     for key, value in table.items():
-        field_name = _KEYS.get(key, key)
+        field_name = str(_KEYS.get(key, key))
         try:
             values[field_name] = _read(name, key, value)
         except DataError as error:
