@@ -256,6 +256,13 @@ def test_a_file_somebody_brings_with_dates_of_two_readings_is_refused_whole(tmp_
     assert (report.added, report.sources, report.date_orders) == (1, ("Wire",), ("day-first",))
 
 
+def test_items_pushed_under_names_of_their_own_are_read_as_their_source_says(service):
+    columns = {"title": "heading", "published_at": "when"}
+    service.save_source(Source("newsroom", SourceKind.PUSH, columns=columns, dates=DateOrder.DAY_FIRST))
+    service.ingest_rows([("1", {"id": "n1", "heading": "Alba Bank falls", "when": "03/02/2026"})], "newsroom", NOW)
+    assert service.entry("n1").item.published_at == datetime(2026, 2, 3, tzinfo=UTC)
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(NotFoundError, match="cannot be read"):
         list(numbered_rows(tmp_path / "gone.jsonl"))
