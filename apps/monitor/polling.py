@@ -8,11 +8,16 @@ from apps.monitor.intake_records import DateDoubt, IngestReport, RowProblem
 from apps.monitor.layouts import check_words
 from apps.monitor.row_problems import NOT_LOOKED_AT
 from apps.monitor.rows import Taken, take_rows
-from apps.monitor.source_records import POLLED, Source, SourceState
+from apps.monitor.source_records import POLLED, Source, SourceKind, SourceState
 from apps.monitor.sources import Fetched, Limits, fetch, next_look, rules_of
 from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError, TrifoliumError
 from core.reasons import in_language, reason, reason_of
+
+
+# Of these a first look that finds no column for title or text waits for somebody to name one: the rows stay in the file.
+# In a stream of messages that would stop all that come after.
+FILES = (SourceKind.FILE, SourceKind.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Poller:
         while more:
             try:
                 fetched = fetch(source, state, self._settings.limits)
+                if source.kind in FILES and not (report.added or state.counts.get("items")):
+                    check_words(fetched.rows, source.columns)
                 found = self._store_rows(source, fetched, now)
                 fetched.done()
             except TrifoliumError as error:
@@ -71,7 +78,6 @@ class Poller:
 
     def _store_rows(self, source: Source, fetched: Fetched, now: datetime) -> IngestReport:
         own = self._settings
-        check_words(fetched.rows, source.columns)
         taken, problems = take_rows(fetched.rows, rules_of(source, own.longest_text, own.oldest_days), now)
         return self._take(taken, now) + problems
 

@@ -256,6 +256,18 @@ def test_a_file_somebody_brings_with_dates_of_two_readings_is_refused_whole(tmp_
     assert (report.added, report.sources, report.date_orders) == (1, ("Wire",), ("day-first",))
 
 
+def test_a_strange_line_in_a_file_that_was_read_before_is_counted_and_stops_nothing(tmp_path, service):
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"id": "1", "title": "Alba Bank falls"}\n', encoding="utf-8")
+    service.save_source(Source("notes", SourceKind.FILE, str(path)))
+    assert service.poll("notes", now=NOW).added == 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"heartbeat": 7}\n')
+    assert dict(service.poll("notes", now=NOW).counts) == {"empty": 1}
+    (one,) = service.sources()
+    assert (one.state.failures, one.state.counts["empty"]) == (0, 1)
+
+
 def test_items_pushed_under_names_of_their_own_are_read_as_their_source_says(service):
     columns = {"title": "heading", "published_at": "when"}
     service.save_source(Source("newsroom", SourceKind.PUSH, columns=columns, dates=DateOrder.DAY_FIRST))
