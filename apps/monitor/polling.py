@@ -14,9 +14,8 @@ from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError, TrifoliumError
 from core.reasons import in_language, reason, reason_of
 
-
-# Of these a first look that finds no column for title or text waits for somebody to name one: the rows stay in the file.
-# In a stream of messages that would stop all that come after.
+# Of these a first look that finds no column for title or text waits for somebody to name one, as the rows stay in the
+# file; in a stream of messages that would stop all that come after.
 FILES = (SourceKind.FILE, SourceKind.FOLDER)
 
 
