@@ -183,8 +183,10 @@ def stopping() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[OnEvent]:
+def progress(quiet: bool = False, passing: bool = False) -> Iterator[OnEvent]:
     """A listener for long work: bars with the time left, sentences and numbers above them, all on stderr.
+
+    ``passing`` is work on the way to what was asked for: its bars go when it is done.
 
     It may be told of something still afterwards, by a model that loads in the background: sentences are shown then too.
     """
@@ -197,12 +199,13 @@ def progress(quiet: bool = False) -> Iterator[OnEvent]:
         MofNCompleteColumn(),  # "3/?" while nobody knows how many there will be
         TimeRemainingColumn(),
         console=err(),
+        transient=passing,
     )
     tasks: dict[str, TaskID] = {}
     ended = threading.Event()
 
     def listen(event: Event) -> None:
-        if isinstance(event, Done) and not ended.is_set():
+        if isinstance(event, Done) and not ended.is_set() and (bars.console.is_terminal or not passing):
             bars.start()
         _show(bars, tasks, event)
 
