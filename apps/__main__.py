@@ -5,6 +5,7 @@ Turns every error into one sentence and an exit code: 0 done, 1 failed, 2 for wh
 
 import importlib
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version as package_version
@@ -16,7 +17,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from apps import APPS, terminal
-from core.errors import SettingsError, TrifoliumError, known_names
+from core.errors import SettingsError, TrifoliumError, known_names, nearest
 
 # our own commands beside the apps: name -> (module with `app`, one line of help)
 SUITE = {
@@ -29,6 +30,9 @@ SUITE = {
     "settings": ("apps.upkeep", "Show the settings in effect."),
 }
 ROOT_OPTIONS = ("--set", "--config")
+_NO_CHOICE = re.compile(
+    r"Invalid value for '?(?P<name>[^']*)'?: (?:Value error, )?'(?P<value>.*)' is not one of (?P<known>'.*')", re.DOTALL
+)
 
 
 class LazyGroup(TyperGroup):
@@ -141,12 +145,24 @@ def _report(error: Exception, debug: bool) -> int:
     if usage is not None and not isinstance(error, TrifoliumError):
         message = usage()
         if message:  # without one it is the help, already shown
-            terminal.err().print(Text(f"{message.rstrip('.')} (--help shows what there is).", style="red"))
+            told = f"{_choices(message.rstrip('.'))} (--help shows what there is)."
+            terminal.err().print(Text(told, style="red"))
         return int(getattr(error, "exit_code", terminal.USER_ERROR))
     terminal.err().print(Text(terminal.sentence(error), style="red"))
     if debug:
         terminal.err().print_exception()
     return terminal.exit_code(error)
+
+
+def _choices(message: str) -> str:
+    """Typer's words for a value that is none of those allowed, with the nearest of them; other messages as they are."""
+    found = _NO_CHOICE.fullmatch(message)
+    if found is None:
+        return message
+    known = [word.strip(" '") for word in found["known"].split(",")]
+    like = nearest(found["value"], known)
+    hint = f"; the nearest is '{like}'" if like else ""
+    return f"{found['name']} must be one of {', '.join(known)}, got '{found['value']}'{hint}"
 
 
 def main() -> None:

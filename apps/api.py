@@ -25,11 +25,12 @@ from starlette.exceptions import HTTPException
 from apps import APPS
 from apps.gate import Gate, Metrics, error_body, error_type
 from apps.request_problem import known_query, request_problem
-from core.errors import BusyError, TrifoliumError
+from core.errors import BusyError, DataError, TrifoliumError
 from core.events import Event, Log
 from core.settings import CoreSettings
 
 EXAMPLE_ERROR: dict[str, Any] = {**error_body("No conversation has the id 'c1'.", "not_found_error", "not_found")}
+INVALID = "invalid_request"  # the code of a request that does not fit, whoever finds that out
 Openers = Mapping[str, Callable[[], Any]]
 
 
@@ -155,7 +156,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def wrong_body(request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse(error_body(request_problem(request, error), error_type(422), "invalid_request"), 422)
+        return JSONResponse(error_body(request_problem(request, error), error_type(422), INVALID), 422)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
@@ -174,7 +175,9 @@ def error_response(error: TrifoliumError) -> JSONResponse:
 
 
 def error_code(error: TrifoliumError) -> str:
-    """``NotFoundError`` -> ``not_found``."""
+    """``NotFoundError`` -> ``not_found``; a ``DataError`` has the code of any request that does not fit."""
+    if isinstance(error, DataError):
+        return INVALID
     return _code(re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__.removesuffix("_").removesuffix("Error")))
 
 

@@ -37,7 +37,8 @@ def main() -> None:
 
     first = st.Page(start, title=_say("start", language), icon=":material/home:", url_path="start", default=True)
     sections = {leaf.about(language)[0]: shown[name] for name, leaf in leaves.items()}
-    st.navigation({"": [first], **sections}, expanded=True).run()  # three leaves are more than it shows of itself
+    former = [page for name, leaf in leaves.items() for page in _former(name, leaf, language)]
+    st.navigation({"": [first, *former], **sections}, expanded=True).run()  # three leaves are more than it shows itself
 
 
 def look(language: str) -> str:
@@ -67,8 +68,26 @@ def _choose_language() -> str:
 
 def _pages(name: str, leaf: ModuleType, language: str) -> list[st.Page]:
     return [
-        st.Page(file, title=title, icon=icon, url_path=f"{name}-{Path(file).stem}")
+        st.Page(file, title=title, icon=icon, url_path=address(name, file))
         for title, file, icon in leaf.pages(language)
+    ]
+
+
+def address(name: str, file: str | Path) -> str:
+    """A page's address: its leaf and its name, with hyphens.
+
+    >>> address("recommender", "for_you.py")
+    'recommender-for-you'
+    """
+    return f"{name}-{Path(file).stem}".replace("_", "-")
+
+
+def _former(name: str, leaf: ModuleType, language: str) -> list[st.Page]:
+    """Pages under the address they once had, with an underscore: bookmarks go on leading there."""
+    return [
+        st.Page(file, title=title, icon=icon, url_path=f"{name}-{Path(file).stem}", visibility="hidden")
+        for title, file, icon in leaf.pages(language)
+        if "_" in Path(file).stem
     ]
 
 

@@ -21,10 +21,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from core.errors import MissingExtraError, ResourceError, SettingsError, TrifoliumError
+from core.errors import DataError, MissingExtraError, ResourceError, SettingsError, TrifoliumError
 from core.events import Event, Log, Metric, OnEvent
 from core.events import Progress as Done
+from core.reasons import Placed, alike
 
+MOST_REASONS = 50  # different ones that are written out
+FIRST_LINES = 5  # of those that share a reason
 PIPED_WIDTH = 160  # columns of a table that goes to a file or another program
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 S = TypeVar("S")
@@ -94,11 +97,34 @@ def warn(text: str) -> None:
     err().print(Text(" ".join(plain(text).split()), style="yellow"))
 
 
+def agreed(question: str) -> bool:
+    """What a person says to a question with consequences; ``DataError`` where nobody is there to answer."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        raise DataError("Nothing was deleted: nobody answered; say --yes where nobody can.") from None
+
+
 def not_taken(rows: int, files: int) -> str:
     """How much of some files was not taken in: a file that could not be read at all counts as a file, not as a row."""
     told = [f"{rows} {'row' if rows == 1 else 'rows'}"] if rows or not files else []
     told += [f"{files} {'file' if files == 1 else 'files'}"] if files else []
     return f"not taken: {' and '.join(told)}"
+
+
+def say_reasons(problems: Sequence[Placed], style: str = "yellow") -> None:
+    """What was not taken, by file and line with the reason; lines with the same reason together."""
+    found = alike(problems)
+    for one in found[:MOST_REASONS]:
+        first = ", ".join(str(line) for line in one.lines[:FIRST_LINES])
+        more = ", …" if len(one.lines) > FIRST_LINES else ""
+        if len(one.lines) > 1 and one.lines[0]:
+            say(f"  {one.source}: {len(one.lines)} rows (lines {first}{more}): {one.reason}", style=style)
+        else:
+            say(f"  {one.source}{f':{first}' if one.lines[0] else ''}: {one.reason}", style=style)
+    if len(found) > MOST_REASONS:
+        rest = sum(len(one.lines) for one in found[MOST_REASONS:])
+        say(f"  … and {rest} more", style=style)
 
 
 def say_json(value: Any) -> None:
@@ -157,8 +183,10 @@ def stopping() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[OnEvent]:
+def progress(quiet: bool = False, passing: bool = False) -> Iterator[OnEvent]:
     """A listener for long work: bars with the time left, sentences and numbers above them, all on stderr.
+
+    ``passing`` is work on the way to what was asked for: its bars go when it is done.
 
     It may be told of something still afterwards, by a model that loads in the background: sentences are shown then too.
     """
@@ -171,12 +199,13 @@ def progress(quiet: bool = False) -> Iterator[OnEvent]:
         MofNCompleteColumn(),  # "3/?" while nobody knows how many there will be
         TimeRemainingColumn(),
         console=err(),
+        transient=passing,
     )
     tasks: dict[str, TaskID] = {}
     ended = threading.Event()
 
     def listen(event: Event) -> None:
-        if isinstance(event, Done) and not ended.is_set():
+        if isinstance(event, Done) and not ended.is_set() and (bars.console.is_terminal or not passing):
             bars.start()
         _show(bars, tasks, event)
 

@@ -1,6 +1,8 @@
 """Why something a person brought was not taken: an English sentence everywhere, in Chinese where a page asks for it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 from core.errors import known_names, nearest
 
@@ -47,6 +49,37 @@ def joined(reasons: Iterable[str]) -> Reason:
     """Several sentences, one after the other."""
     told = list(reasons)
     return Reason(" ".join(told), "".join(in_language(one, "zh") for one in told))
+
+
+class Placed(Protocol):
+    """Something not taken, where it stood (line 0 is the whole file) and why."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Alike:
+    """The lines of one file that were not taken for one reason."""
+
+    source: str
+    reason: str
+    lines: tuple[int, ...]
+
+
+def alike(problems: Iterable[Placed]) -> list[Alike]:
+    """What was not taken, once a file and reason, in the order in which each was first met."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    reasons: dict[tuple[str, str], str] = {}
+    for one in problems:
+        key = (one.source, str(one.reason))
+        lines.setdefault(key, []).append(one.line)
+        reasons.setdefault(key, one.reason)  # the first itself: as a key it need not know its Chinese wording
+    return [Alike(source, reasons[source, why], tuple(at)) for (source, why), at in lines.items()]
 
 
 def reason_of(error: BaseException) -> str:

@@ -41,6 +41,13 @@ def error_of(answer: httpx.Response) -> dict:
     return body["error"]
 
 
+def test_a_request_that_does_not_fit_has_one_code_whoever_finds_that_out(client):
+    misspelt = client.get("/v1/models", params={"pagee": "1"})
+    wrong = client.post("/v1/chat/completions", json={"messages": 7})
+    assert [answer.status_code for answer in (misspelt, wrong)] == [422, 422]
+    assert {error_of(answer)["code"] for answer in (misspelt, wrong)} == {"invalid_request"}
+
+
 def test_health_needs_no_key_and_tells_no_paths():
     with serving(create_app(settings(api_key=KEY), {"chatbot": StubService})) as client:
         answer = client.get("/health")

@@ -274,7 +274,7 @@ def test_a_shopper_clicks_and_the_next_list_has_reasons_that_follow_from_it(
     suite: dict[str, str], browser: Any
 ) -> None:
     cards = '[class*="st-key-card-"]'
-    browser.get(f"{suite['page']}/recommender-for_you")
+    browser.get(f"{suite['page']}/recommender-for-you")
     until(browser, lambda: len(all_of(browser, cards)) >= 6, "a list of cards", ANSWER_S)
     until(browser, lambda: settled(browser), "the page drawn to its end", ANSWER_S)
     click(browser, '[class*="st-key-newcomer"] button')

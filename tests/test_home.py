@@ -1,12 +1,13 @@
 """The pages' shell: the start page over ``APPS``, the language switch, the navigation."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import apps
-from apps import APPS
+from apps import APPS, home
 
 HOME = Path(apps.__file__).parent / "home.py"
 
@@ -35,6 +36,11 @@ def test_the_address_can_ask_for_a_language():
     page = AppTest.from_file(str(HOME), default_timeout=60)
     page.query_params["lang"] = "zh-CN"
     assert "客服机器人" in page.run().subheader[0].value
+
+
+def test_addresses_have_hyphens():
+    files = [file for name in APPS for _, file, _ in import_module(f"apps.{name}.ui").pages("en")]
+    assert all("_" not in home.address("leaf", file) for file in files)
 
 
 def test_no_page_shows_error_details():

@@ -15,8 +15,10 @@ from core.text import fold, normalise
 # our name -> names people use, as ``_bare`` writes them: folded (so simplified), letters and digits only
 FAQ = {
     "id": "id faqid 编号 序号 知识id",
-    "question": "question questions q query faq 标准问 标准问题 标准问法 主问题 问题 问句 提问 问 常见问题 知识标题",
-    "answer": "answer answers a response reply 答案 标准答案 回答 回复 答复 解答 答 答案内容",
+    "question": "question questions q query prompt faq faqquestion userquestion customerquestion 标准问 标准问题 "
+    "标准问法 主问题 问题 问句 问法 提问 问 常见问题 用户问题 客户问题 顾客问题 知识标题",
+    "answer": "answer answers a response reply completion faqanswer solution 答案 标准答案 标准答复 标准回复 回答 回复 "
+    "回复内容 客服回复 答复 答复内容 解答 答 答案内容 解决方案 话术",
     "similar_questions": "similarquestions similarquestion similar alternatives variants paraphrases 相似问 相似问题 "
     "相似问法 扩展问 拓展问 同义问 同义问法 其他问法",
     "category": "category class topic group 分类 类别 类目 知识分类 主题",
@@ -81,14 +83,7 @@ def long_text(values: Iterable[Any]) -> str:
 
 def wordings(values: Iterable[Any]) -> tuple[str, ...]:
     """Similar questions out of lists or of cells that join them by a bar, a new line or ##, or else by a semicolon."""
-    found: list[str] = []
-    for value in values:
-        parts = _as_list(value)
-        if len(parts) == 1:
-            parts = (
-                _BREAKS.split(parts[0].strip()) if _BREAKS.search(parts[0].strip()) else _SOFT_BREAKS.split(parts[0])
-            )
-        found += [line for part in parts if (line := text(part))]
+    found = [line for value in values for part in _parts(value) if (line := text(part))]
     return tuple(dict.fromkeys(found))
 
 
@@ -111,17 +106,17 @@ def yes_or_no(value: Any, name: str) -> bool:
     raise DataError(reason(YES_OR_NO, name=name, value=value))
 
 
-def _as_list(value: Any) -> list[str]:
+def _parts(value: Any) -> list[str]:
+    """A list as it is, however many it holds; a cell at its breaks."""
     if isinstance(value, list | tuple):
         return [str(one) for one in value]
-    written = str(value)
-    if written.strip().startswith("["):
+    written = str(value).strip()
+    if written.startswith("["):
         try:
-            inner = json.loads(written)
+            return [str(one) for one in json.loads(written)]
         except ValueError:
-            return [written]
-        return [str(one) for one in inner] if isinstance(inner, list) else [written]
-    return [written]
+            pass  # a wording that begins with a bracket
+    return _BREAKS.split(written) if _BREAKS.search(written) else _SOFT_BREAKS.split(written)
 
 
 @lru_cache(maxsize=1000)

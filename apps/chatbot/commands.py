@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from apps import terminal
-from apps.chatbot import commands_desk
-from apps.chatbot.commands_show import show_hits, show_ingest, show_problems, show_thresholds, show_turn
+from apps.chatbot import commands_desk, commands_sources
+from apps.chatbot.commands_show import show_hits, show_ingest, show_thresholds, show_turn
 from apps.chatbot.settings import load_settings
 from core.errors import DataError
 
@@ -52,6 +52,7 @@ def ask(
         raise DataError("The question is empty: write it in quotes after 'ask'.")
     with opened(ctx) as service:
         known = conversation or service.start_conversation(language or _language(question)).id
+        _tell_if_empty(service)
         _wait_for_generator(service)
         with terminal.stopping() as cancel:
             show_turn(service.answer(known, question, cancel=cancel), known, as_json)
@@ -63,6 +64,7 @@ def ask(
 def chat(ctx: typer.Context, language: Language = None) -> None:
     """Talk with the chatbot; it keeps the history. Ctrl-C stops an answer, Ctrl-D or /quit leaves."""
     with opened(ctx) as service:
+        _tell_if_empty(service)
         _wait_for_generator(service)
         terminal.say(HELP, style="dim")
         current: str | None = None
@@ -196,10 +198,12 @@ def fit(
     from apps.chatbot.dataset import read_questions
 
     read = [read_questions(_existing(path)) for path in questions]
-    show_problems([problem for rows in read for problem in rows.problems])
+    terminal.say_reasons([problem for rows in read for problem in rows.problems])
     labelled = [one for rows in read for one in rows]
     if not labelled:  # told before the models are loaded
-        raise DataError("There are no labelled questions to fit thresholds on.")
+        raise DataError(
+            "There are no labelled questions to fit thresholds on: docs/your-own-data.md shows such a line."
+        )
     with opened(ctx) as service:
         with terminal.progress() as on_event:
             fitted = service.fit_thresholds(labelled, error_rate=error_rate, on_event=on_event)
@@ -214,7 +218,10 @@ def export(
     folder: Path,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Leave personal data as it is.")] = False,
 ) -> None:
-    """Write dialogues, answers and feedback to files; personal data is masked unless you say otherwise."""
+    """Write conversations, answers, documents, past dialogues and feedback to files; 'ingest' reads them again.
+
+    Personal data in what customers and agents said is masked unless you say otherwise.
+    """
     with opened(ctx, answering=False) as service:
         for path in service.export(folder, masked=not unmasked):
             terminal.say(str(path))
@@ -240,6 +247,11 @@ def _language(text: str) -> Literal["en", "zh"]:
     return "zh" if language(text) == "zh" else "en"
 
 
+def _tell_if_empty(service: "ChatbotService") -> None:
+    if not any(service.status()["knowledge"].values()):
+        terminal.warn("Nothing is known yet, so nothing can be answered: trifolium chatbot ingest FILE.")
+
+
 def _wait_for_generator(service: "ChatbotService") -> None:
     """A terminal asks at once what a page asks a minute later: give the model loading behind us time to come up."""
     if not service.wait_until_ready():
@@ -260,4 +272,5 @@ def _value(text: object) -> Any:
     return word
 
 
+commands_sources.add(app)
 commands_desk.add(app)

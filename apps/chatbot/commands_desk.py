@@ -39,7 +39,7 @@ def _opened(ctx: typer.Context) -> Any:
 def conversations(ctx: typer.Context, limit: Limit = 20, as_json_: Json = False) -> None:
     """List the latest conversations."""
     with _opened(ctx) as service:
-        _list(service.conversations(limit), ("id", "language", "state", "updated_at"), as_json_)
+        _list(service.conversations(limit), ("id", "language", "state", "updated_at"), as_json_, "nobody has asked yet")
 
 
 def messages(ctx: typer.Context, conversation: str, as_json_: Json = False) -> None:
@@ -63,7 +63,7 @@ def handovers(
     """List conversations that wait for a person, with reason and summary."""
     with _opened(ctx) as service:
         columns = ("conversation_id", "reason", "summary", "created_at", "released_at")
-        _list(service.handovers(open_only=not every), columns, as_json_)
+        _list(service.handovers(open_only=not every), columns, as_json_, "nobody waits for a person")
 
 
 def release(ctx: typer.Context, conversation: str) -> None:
@@ -82,7 +82,7 @@ def review(ctx: typer.Context, limit: Limit = 50, as_json_: Json = False) -> Non
     """List answers mined from dialogues that wait for approval."""
     with _opened(ctx) as service:
         found = service.answers(status=Status.PENDING, limit=limit)
-        _list(found, ("id", "language", "question", "answer"), as_json_)
+        _list(found, ("id", "language", "question", "answer"), as_json_, "nothing waits for review")
 
 
 def approve(ctx: typer.Context, answers: list[str]) -> None:
@@ -122,11 +122,13 @@ def insights(ctx: typer.Context, days: Annotated[int, typer.Option(min=1)] = 30,
         terminal.say_json(as_json(found))
         return
     terminal.say(f"{found.conversations} conversations, {found.messages} messages in {days} days", style="bold")
+    if not found.messages:
+        return
     terminal.table(("outcome", "turns"), list(found.outcomes.items()))
     latency = [(stage, f"{ms['p50']:.0f}", f"{ms['p95']:.0f}") for stage, ms in found.latency.items()]
     terminal.table(("stage", "p50 ms", "p95 ms"), latency)
     rows = [(one.size, one.language, one.question) for one in found.unanswered]
-    terminal.table(("asked", "language", "nobody answered"), rows)
+    terminal.table(("asked", "language", "nobody answered"), rows, empty="no question stayed unanswered")
 
 
 def status(ctx: typer.Context, as_json_: Json = False) -> None:
@@ -139,11 +141,11 @@ def status(ctx: typer.Context, as_json_: Json = False) -> None:
         show_status(found)
 
 
-def _list(records: Any, columns: tuple[str, ...], json_wanted: bool) -> None:
+def _list(records: Any, columns: tuple[str, ...], json_wanted: bool, empty: str) -> None:
     if json_wanted:
         terminal.say_json(as_json(list(records)))
         return
-    terminal.table(columns, [[_text(getattr(one, column)) for column in columns] for one in records])
+    terminal.table(columns, [[_text(getattr(one, column)) for column in columns] for one in records], empty=empty)
 
 
 def _text(value: Any) -> Any:

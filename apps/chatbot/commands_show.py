@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apps import terminal
-from apps.chatbot.records import Decision, IngestReport, Outcome, RowProblem, as_json
+from apps.chatbot.records import Decision, IngestReport, Outcome, as_json
 from core.events import Token
 
 if TYPE_CHECKING:
     from apps.chatbot.reply import ReplyEvent
 
-MOST_PROBLEMS = 50
 WOULD = {  # a hit test stops at the decision
     Outcome.ANSWER: "would answer",
     Outcome.COMPOSE: "would compose from the passages",
@@ -58,8 +57,12 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
         return
     terminal.say(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged", style="bold")
     if report.problems:
-        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
-    show_problems(report.problems)
+        whole = {one.source for one in report.problems if not one.line}
+        terminal.say(terminal.not_taken(report.bad_rows, len(whole)), style="bold")
+    terminal.say_reasons(report.problems)
+    if report.merged:
+        terminal.say(f"merged into another: {len(report.merged)} {'row' if len(report.merged) == 1 else 'rows'}")
+        terminal.say_reasons(report.merged, style="dim")
 
 
 def show_status(found: Mapping[str, Any]) -> None:
@@ -72,15 +75,6 @@ def show_status(found: Mapping[str, Any]) -> None:
         state = "loads when a question is asked" if found[name] == "not loaded" else found[name]
         rows.append((name, f"{model} ({state})" if model else "none"))
     terminal.table(("", ""), rows)
-
-
-def show_problems(problems: Sequence[RowProblem]) -> None:
-    """Rows that were not taken, by line, with the reason."""
-    for one in problems[:MOST_PROBLEMS]:
-        where = f"{one.source}:{one.line}" if one.line else one.source
-        terminal.say(f"  {where}: {one.reason}", style="yellow")
-    if len(problems) > MOST_PROBLEMS:
-        terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
 
 
 def show_hits(found: Any, json_wanted: bool) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from apps.chatbot import columns
 from apps.chatbot.columns import DOCUMENT, FAQ
@@ -26,8 +26,8 @@ from apps.chatbot.records import (
     RowProblem,
     Turn,
 )
-from apps.chatbot.row_problems import NO_FILE, NO_ROWS, UNKNOWN_ENDING
-from apps.chatbot.tables import TABLES, Reading, Rows, read_rows
+from apps.chatbot.row_problems import FEEDBACK, KIND_NAMES, NO_FILE, NO_ROWS, OTHER_KIND, UNKNOWN_ENDING
+from apps.chatbot.tables import TABLES, Reading, Row, Rows, read_rows
 from core.errors import DataError, MissingExtraError, NotFoundError
 from core.reasons import reason, reason_of
 
@@ -46,7 +46,9 @@ __all__ = [
     "read_sample",
 ]
 
+R = TypeVar("R", ApprovedAnswer, Document, Dialogue)
 KINDS = ("faq", "documents", "dialogues")
+FEEDBACK_KIND = "feedback"  # what ``export`` writes beside the knowledge: seen, so that it is told what it is
 JSON_TABLES = (".jsonl", ".ndjson", ".json")
 
 
@@ -59,6 +61,7 @@ class Loaded:
     dialogues: tuple[Dialogue, ...] = ()
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
+    merged: tuple[RowProblem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
     """Readable files of files and folders with the name each is known by, and a report that names the others.
 
     In a folder the name is the path inside it, so that two files of one name stay apart; hidden files are skipped, and
-    one that is not read is no failure there, as it is when it was named itself.
+    one that is not read or is empty is no failure there, as it is when it was named itself.
     """
     files: list[tuple[Path, str]] = []
     report = IngestReport()
@@ -126,7 +129,9 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
             name = one.relative_to(path).as_posix() if path.is_dir() else one.name
             if any(part.startswith((".", "~$")) for part in Path(name).parts):
                 continue
-            if one.suffix.lower() in (*READERS, *TABLES):
+            if path.is_dir() and not one.stat().st_size:
+                report += _refused(name, reason(NO_ROWS, name=one.name), failed=False)
+            elif one.suffix.lower() in (*READERS, *TABLES):
                 files.append((one, name))
             else:
                 known = ", ".join((*TABLES, *READERS))
@@ -136,13 +141,21 @@ def files_in(paths: Sequence[Path]) -> tuple[list[tuple[Path, str]], IngestRepor
 
 
 def kind_of(path: Path) -> str:
-    """faq, documents or dialogues: by the ending, for tables by their columns. ``DataError`` when nothing fits."""
+    """faq, documents, dialogues or feedback: by the ending, for tables by their columns. ``DataError`` for no rows."""
     if path.suffix.lower() in READERS:
         return "documents"
     reading: Reading[Any] = Reading(path.name)
-    rows = read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
+    rows = _rows_of(path, reading)
     if not rows and not reading.problems:
         raise DataError(reason(NO_ROWS, name=path.name))
+    return _kind_of_rows(rows) or "faq"  # whose reader names the columns that are missing, or each line that is wrong
+
+
+def _rows_of(path: Path, reading: Reading[Any]) -> list[Row]:
+    return read_rows(path, lambda name: columns.is_known(name, {**FAQ, **DOCUMENT}), reading)
+
+
+def _kind_of_rows(rows: Sequence[Row]) -> str | None:
     for row in rows[:20]:
         if is_dialogue(row.cells):
             return "dialogues"
@@ -150,7 +163,9 @@ def kind_of(path: Path) -> str:
             return "faq"
         if {"title", "text"} <= columns.renamed(row.cells, DOCUMENT).keys():
             return "documents"
-    return "faq"  # whose reader names the columns that are missing, or each line that is wrong
+        if row.cells.keys() >= {"message_id", "rating"}:
+            return FEEDBACK_KIND
+    return None
 
 
 def load(path: Path, kind: str = "auto", language: str | None = None, source: str | None = None) -> Loaded:
@@ -162,21 +177,46 @@ def load(path: Path, kind: str = "auto", language: str | None = None, source: st
         read = _read(path, kind_of(path) if kind == "auto" else kind, language, named)
         if read == Loaded():
             raise DataError(reason(NO_ROWS, name=path.name))
-        return read
     except (DataError, MissingExtraError) as error:
-        return Loaded(problems=(RowProblem(named, 0, reason_of(error)),), failed=(named,))
+        read = _unread(named, reason_of(error))
+    nothing = not (read.answers or read.documents or read.dialogues)
+    other = _looks_like(path) if nothing and kind != "auto" else None
+    if other in (None, kind, FEEDBACK_KIND):
+        return read
+    # the one reason for which no row can be taken, instead of as many as there are rows
+    words = {"given": reason(KIND_NAMES[kind]), "found": reason(KIND_NAMES[other]), "kind": other}
+    return _unread(named, reason(OTHER_KIND, name=path.name, **words))
+
+
+def _looks_like(path: Path) -> str | None:
+    """The kind a file shows by itself; None where it shows none."""
+    try:
+        return "documents" if path.suffix.lower() in READERS else _kind_of_rows(_rows_of(path, Reading(path.name)))
+    except (DataError, MissingExtraError):
+        return None
+
+
+def _unread(named: str, why: str) -> Loaded:
+    return Loaded(problems=(RowProblem(named, 0, why),), failed=(named,))
 
 
 def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
     if kind == "faq":
         rows = read_faq(path, language)
-        return Loaded(answers=rows.records, problems=_named(rows.problems, named))
+        problems, merged = _named(rows.problems, named), _named(rows.merged, named)
+        return Loaded(answers=_brought(rows.records, named), problems=problems, merged=merged)
     if kind == "dialogues":
         talks = read_dialogues(path, language)
-        return Loaded(dialogues=talks.records, problems=_named(talks.problems, named))
+        return Loaded(dialogues=_brought(talks.records, named), problems=_named(talks.problems, named))
+    if kind == FEEDBACK_KIND:
+        return Loaded(problems=(RowProblem(named, 0, reason(FEEDBACK, name=path.name)),))
     texts = read_documents(path, language, named)
     lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
-    return Loaded(documents=texts.records, problems=texts.problems, failed=(named,) if lost else ())
+    return Loaded(documents=_brought(texts.records, named), problems=texts.problems, failed=(named,) if lost else ())
+
+
+def _brought(records: Sequence[R], file: str) -> tuple[R, ...]:
+    return tuple(replace(one, files=(file,)) for one in records)
 
 
 def _refused(name: str, why: str, failed: bool = True) -> IngestReport:

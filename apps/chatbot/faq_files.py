@@ -23,7 +23,8 @@ def read_faq(path: Path, language: str | None = None) -> Rows[ApprovedAnswer]:
     """Approved answers in the order of the file.
 
     A row without question and answer but with another wording belongs to the row above; rows of the same question and
-    (nearly) the same answer become one. Raises ``DataError`` when no column is a question or none an answer.
+    (nearly) the same answer become one and are told as merged. Raises ``DataError`` when no column is a question or
+    none an answer.
     """
     reading: Reading[ApprovedAnswer] = Reading(path.name)
     rows = read_rows(path, lambda name: columns.is_known(name, FAQ), reading)
@@ -48,7 +49,8 @@ def _check_columns(rows: list[Row], name: str) -> None:
         theirs = ", ".join(dict.fromkeys(str(column) for row in rows[:20] for column in row.cells))
         wanted = [reason(WANTED, ours=one, theirs=HINTS[one]) for one in missing]
         both = Reason(AND[0].join(wanted), AND[1].join(one.chinese for one in wanted))
-        raise DataError(reason(NO_COLUMN, name=name, wanted=both, columns=theirs))
+        names = Reason(AND[0].join(f"'{one}'" for one in missing), AND[1].join(f"“{HINTS[one]}”" for one in missing))
+        raise DataError(reason(NO_COLUMN, name=name, wanted=both, columns=theirs, names=names))
 
 
 def _continues(cells: Mapping[str, Any]) -> bool:
@@ -105,7 +107,7 @@ def _merged(reading: Reading[ApprovedAnswer], lines: list[int]) -> Rows[Approved
         if same is not None:
             first_line, first = kept[same]
             kept[same] = (first_line, _one_of_two(first, one))
-            reading.problem(line, reason(JOINED, line=first_line))
+            reading.merge(line, reason(JOINED, line=first_line))
         elif one.id in ids:
             reading.problem(line, reason(SAME_ID, id=one.id, line=ids[one.id]))
         else:

@@ -16,7 +16,16 @@ import numpy as np
 from apps.chatbot import mining
 from apps.chatbot.dataset import Loaded, files_in, load
 from apps.chatbot.passages import audience_of, cut
-from apps.chatbot.records import ApprovedAnswer, Audience, Document, IngestReport, Passage, Status, utc_now
+from apps.chatbot.records import (
+    ApprovedAnswer,
+    Audience,
+    Document,
+    Forgotten,
+    IngestReport,
+    Passage,
+    Status,
+    utc_now,
+)
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
 from core.errors import DataError
@@ -147,6 +156,7 @@ class Knowledge:
             read = self._keep(load(path, kind, language, source))
             taken = read.added + read.updated + read.unchanged
             told = "could not be read" if read.failed else f"{taken} taken in, {len(read.problems)} not"
+            told += f", {len(read.merged)} merged into others" if read.merged else ""
             on_event(Log(f"{source}: {told}"))
             on_event(Progress("read", number, len(files)))
             report += read
@@ -166,7 +176,7 @@ class Knowledge:
     def put_answer(self, answer: ApprovedAnswer) -> ApprovedAnswer:
         """Adds or replaces an answer; customers get it (or no longer get it) at once."""
         with self._changing:
-            self._store.put_answers([answer])
+            self._store.put_by_hand(answer)
             stored = self._store.answer(answer.id)
             self._regroup_answer(answer.id, stored)
         return stored
@@ -187,6 +197,13 @@ class Knowledge:
                 del self._passages[one]
             self._seen()
 
+    def forget(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        """What a file brought goes, out of the database and the indexes; ``NotFoundError`` for an unknown one."""
+        with self._changing:
+            gone = self._store.forget(source, keep_by_hand)
+            self.sync()
+        return gone
+
     def sync(self, on_event: OnEvent = ignore) -> None:
         """Makes the indexes hold what the database holds; only what differs is tokenised or embedded."""
         with self._changing:
@@ -205,7 +222,7 @@ class Knowledge:
         self._passage_search.save()
 
     def _keep(self, loaded: Loaded) -> IngestReport:
-        report = IngestReport(problems=loaded.problems, failed=loaded.failed)
+        report = IngestReport(problems=loaded.problems, failed=loaded.failed, merged=loaded.merged)
         if loaded.answers:
             report += self._store.put_answers(loaded.answers)
         if loaded.documents:

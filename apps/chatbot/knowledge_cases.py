@@ -26,9 +26,11 @@ from apps.chatbot.records import (
     Decision,
     Document,
     EvidenceKind,
+    Forgotten,
     IngestReport,
     LabelledQuestion,
     Passage,
+    Source,
     Status,
     utc_now,
 )
@@ -142,6 +144,20 @@ class KnowledgeCases:
         """Forget a document and its passages."""
         self._knowledge.delete_document(document_id)
         self.refresh()
+
+    def sources(self) -> list[Source]:
+        """The files that were taken in, with what is known from each."""
+        return self._store.sources()
+
+    def forgettable(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        """What ``forget`` would take out."""
+        return self._store.forgettable(source, keep_by_hand)
+
+    def forget(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        """Take out what a file brought, and what was mined from its dialogues; what another one brought too stays."""
+        gone = self._knowledge.forget(source, keep_by_hand)
+        self.refresh()
+        return gone
 
     def add_from_cluster(
         self, question: str, answer: str, similar: Sequence[str] = (), language: str = "en"

@@ -127,7 +127,7 @@ def _reason_against(question: str, answer: str, own: frozenset[str]) -> str | No
         return "no question"
     if called_for(question) is not None or mining_words.PASSED_ON.search(answer):
         return "handed over"
-    if mask_personal_data(question)[1] or _foreign_data(answer, own):
+    if mask_personal_data(question)[1] or _foreign_data(answer, own) or mining_words.MASKED.search(question + answer):
         return "personal data"
     if len(set(lexical_tokens(answer))) < 3 or all(one.endswith(("?", "？")) for one in _lines(answer)):
         return "no answer"
@@ -253,4 +253,5 @@ def _answer(group: Sequence[Pair], now: datetime | None) -> ApprovedAnswer:
         status=Status.PENDING,
         source="dialogues " + ", ".join(dict.fromkeys(pair.dialogue.id for pair in group[:5])),
         created_at=now,
+        files=best.dialogue.files,
     )

@@ -48,3 +48,4 @@ ASKS_BACK = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+MASKED = re.compile(r"\[(?:mail|phone|id_card|bank_card|account|address)\]")  # what masking left of personal data

@@ -123,7 +123,11 @@ def _check_validity(valid_from: date | None, valid_until: date | None) -> None:
 
 @dataclass(frozen=True)
 class ApprovedAnswer:
-    """A question with the team's own answer; ``similar_questions`` are other wordings that lead to the same answer."""
+    """A question with the team's own answer; ``similar_questions`` are other wordings that lead to the same answer.
+
+    ``files`` name what brought it, none for one written by hand; ``by_hand`` says that a person has changed, approved
+    or rejected it since.
+    """
 
     id: str
     question: str
@@ -137,6 +141,8 @@ class ApprovedAnswer:
     status: Status = Status.APPROVED
     source: str = ""
     created_at: datetime | None = None
+    files: tuple[str, ...] = ()
+    by_hand: bool = False
 
     def __post_init__(self) -> None:
         _require(self, "id", "question", "answer")
@@ -154,7 +160,7 @@ class ApprovedAnswer:
 
 @dataclass(frozen=True)
 class Document:
-    """A text the team uploaded, whole; passages point into ``text`` by offsets."""
+    """A text the team uploaded, whole; passages point into ``text`` by offsets, ``files`` name what brought it."""
 
     id: str
     title: str
@@ -165,6 +171,7 @@ class Document:
     valid_from: date | None = None
     valid_until: date | None = None
     created_at: datetime | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self, "id", "title", "text")
@@ -222,6 +229,7 @@ class Dialogue:
     intent: str | None = None
     started_at: datetime | None = None
     channel: str | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self, "id")
@@ -348,8 +356,31 @@ class Feedback:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A file that was taken in and what is known from it; ``waiting`` are mined answers in review or rejected.
+
+    ``by_hand`` of the answers, waiting ones too, were changed, approved or rejected by a person since.
+    """
+
+    name: str
+    answers: int = 0
+    waiting: int = 0
+    by_hand: int = 0
+    documents: int = 0
+    dialogues: int = 0
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What went with a source, or would go; ``kept`` stays: another file brought it too, or people have touched it."""
+
+    gone: Source
+    kept: int = 0
+
+
+@dataclass(frozen=True)
 class RowProblem:
-    """A row that was not taken: where it stands (line 1 is the first line of the file, 0 the whole file) and why."""
+    """A row that gave no record of its own: where it stands (line 1 is the file's first, 0 the whole file) and why."""
 
     source: str
     line: int
@@ -360,7 +391,8 @@ class RowProblem:
 class IngestReport:
     """What an ingest did; nothing is dropped without a problem naming it.
 
-    ``failed`` names files of which nothing could be read; their reason is a problem of line 0.
+    ``failed`` names files of which nothing could be read; their reason is a problem of line 0. ``merged`` are rows that
+    became part of another one, such as a question asked twice: nothing is wrong with them.
     """
 
     added: int = 0
@@ -368,6 +400,7 @@ class IngestReport:
     unchanged: int = 0
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
+    merged: tuple[RowProblem, ...] = ()
 
     @property
     def bad_rows(self) -> int:
@@ -386,6 +419,7 @@ class IngestReport:
             self.unchanged + other.unchanged,
             self.problems + other.problems,
             self.failed + other.failed,
+            self.merged + other.merged,
         )
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from apps.chatbot.http_service import Service, safe_name
-from apps.chatbot.records import ApprovedAnswer, Document, IngestReport, Passage, Status
+from apps.chatbot.records import ApprovedAnswer, Document, Forgotten, IngestReport, Passage, Source, Status
 from apps.chatbot.wire import AnswerBody, ClusterAnswer, DocumentCard, HitQuestion, TextBody
 
 router = APIRouter(tags=["knowledge"])
@@ -41,6 +41,23 @@ def _save(file: UploadFile, folder: Path) -> Path:
 def add_text(body: TextBody, service: Service) -> IngestReport:
     """Take in a document sent as text."""
     return service.ingest_text(body.title, body.text, language=body.language)
+
+
+@router.get("/knowledge/sources")
+def sources(service: Service) -> list[Source]:
+    """The files that were taken in, with what is known from each."""
+    return list(service.sources())
+
+
+@router.delete("/knowledge/sources/{source:path}")
+def forget(
+    source: str,
+    service: Service,
+    keep_by_hand: bool = Query(False, description="Leave answers that people changed or approved."),
+    dry_run: bool = Query(False, description="Only tell what would go."),
+) -> Forgotten:
+    """Take out what a file brought, and what was mined from its dialogues; what another file brought too stays."""
+    return service.forgettable(source, keep_by_hand) if dry_run else service.forget(source, keep_by_hand)
 
 
 @router.get("/answers")

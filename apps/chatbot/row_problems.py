@@ -36,9 +36,17 @@ NO_TEXT: Words = (
     "文档中没有文字（扫描件需先做文字识别）。",
 )
 NO_ROWS: Words = ("'{name}' holds no row that can be read.", "“{name}”中没有可读取的行。")
+FEEDBACK: Words = (
+    "'{name}' holds customers' thumbs on answers, which are no knowledge: it is left out.",
+    "“{name}”是顾客对回答的评价，不属于知识，未收录。",
+)
+OTHER_KIND: Words = (
+    "'{name}' holds no {given}; it looks like {found}: take it in as '{kind}', or let the kind be found out ('auto').",
+    "“{name}”中没有{given}，看起来是{found}：请将内容类型选为“{found}”（{kind}）或“自动识别”（auto）。",
+)
 NO_COLUMN: Words = (
-    "'{name}' needs a column {wanted}; its columns are: {columns}.",
-    "“{name}”缺少{wanted}列；现有的列是：{columns}。",
+    "'{name}' needs a column {wanted}; its columns are: {columns} (rename what holds that to {names}).",
+    "“{name}”缺少{wanted}列；现有的列是：{columns}。请将对应的列改名为{names}。",
 )
 WANTED: Words = ("'{ours}' ({theirs})", "“{theirs}”（{ours}）")
 AND: Words = (" and ", "和")
@@ -60,8 +68,8 @@ NO_OBJECT_ITEM: Words = (
 )
 SAME_ID: Words = ("The id '{id}' stands on line {line} already.", "编号“{id}”在第 {line} 行已出现。")
 JOINED: Words = (
-    "Joined with line {line}: the same question with nearly the same answer.",
-    "已并入第 {line} 行：问题相同，答案几乎相同。",
+    "The same question with nearly the same answer as on line {line}: the two are one.",
+    "与第 {line} 行问题相同、答案几乎相同，已合并为一条。",
 )
 # cells
 EMPTY_CELL: Words = ("The row has no {name}.", "这一行没有{name}。")
@@ -97,6 +105,11 @@ NAMES: dict[str, Words] = {
     "title": ("title", "标题"),
     "text": ("text", "正文"),
     "id": ("id", "编号"),
+}
+KIND_NAMES: dict[str, Words] = {
+    "faq": ("questions and answers", "问答对"),
+    "documents": ("documents", "文档"),
+    "dialogues": ("past dialogues", "历史对话"),
 }
 RECORDS: dict[str, Words] = {
     "ApprovedAnswer": ("An approved answer", "标准问答"),

@@ -251,7 +251,8 @@ def load_sample(service: ChatbotService, folder: Path = SAMPLE, on_event: OnEven
     report += service.ingest(sorted(folder.glob("dialogues.*.jsonl")), "dialogues", on_event=on_event)
     if not service.take_thresholds(folder / "thresholds.json"):
         labelled = [one for path in sorted(folder.glob("calibration.*.jsonl")) for one in read_questions(path)]
-        service.fit_thresholds(labelled, judged=False)
+        if labelled:  # a team's own folder may have none yet: the cautious defaults hold then
+            service.fit_thresholds(labelled, judged=False)
     return report
 
 

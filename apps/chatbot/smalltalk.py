@@ -1,12 +1,13 @@
-"""Greetings, thanks and goodbyes, known by their words alone, and the slots a customer's message fills."""
+"""Greetings, thanks, goodbyes and "are you a bot?", known by their words alone, and the slots a customer's message fills."""
 
 import re
 
 _KINDS = {
     "greeting": re.compile(
-        r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|is (?:any(?:one|body)|someone) there|"
+        r"(?:(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|is (?:any(?:one|body)|someone) there|"
         r"你好|您好|哈[喽啰罗]|嗨|在吗|在不在|有人吗|早上好|下午好|晚上好|早安|午安)"
-        r"(?: there| all| team|啊|呀|呢|哦|亲)?",
+        r"(?: there| all| team|啊|呀|呢|哦|亲)?[,，.!！ ]*)?"
+        r"(?:how are you(?: doing)?(?: today)?|how's it going|(?:你|您)(?:还)?好吗|最近(?:怎么样|好吗))?",
         re.IGNORECASE,
     ),
     "thanks": re.compile(
@@ -16,6 +17,14 @@ _KINDS = {
         r"(?:[,.! ]+(?:that|this|it)(?: was|'s| is)?(?: very| really| so)? "
         r"(?:helpful|great|perfect|useful|helps?|helped)"
         r"|[,，。！ ]*(?:很|非常)?有(?:帮助|用)(?:了)?|[,，。！ ]*(?:明白|知道|懂)了)?",
+        re.IGNORECASE,
+    ),
+    "identity": re.compile(
+        r"(?:am i (?:talking|speaking|chatting) (?:to|with) |are you |is this )(?:an? )?(?:real )?"
+        r"(?:ro)?(?:bot|human|person|machine|ai|computer|chatbot)(?: or (?:an? )?(?:real )?(?:human|person|bot|robot))?"
+        r"|who are you|what are you"
+        r"|(?:你|您|这)(?:们)?(?:到底)?是(?:不是)?(?:一个|个)?(?:真人|人工|机器人|AI|机器|智能客服|谁)(?:还是(?:真人|人工|机器人))?"
+        r"(?:吗|么|啊|呀|呢)?",
         re.IGNORECASE,
     ),
     "goodbye": re.compile(
@@ -33,8 +42,10 @@ _NAME = re.compile(
 
 
 def small_talk(text: str) -> str | None:
-    """Which fixed sentence answers a message that is nothing but a greeting, thanks or goodbye; else None."""
+    """Which fixed sentence answers a message that is nothing but small talk; else None."""
     words = text.strip(_EDGES)
+    if not words:
+        return None
     return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(words)), None)
 
 

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from apps.chatbot.store_knowledge import KnowledgeTables
+from apps.chatbot.store_sources import SourceTables
 from apps.chatbot.store_talk import TalkTables
 from core.storage import Database, migrate, open_database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class Store(KnowledgeTables, TalkTables):
+class Store(SourceTables, TalkTables):
     """Both halves over one database. Safe for several threads and processes; each call is one transaction."""
 
     def __init__(self, database: Database) -> None:
-        KnowledgeTables.__init__(self, database)
+        SourceTables.__init__(self, database)
         TalkTables.__init__(self, database)
 
     @classmethod

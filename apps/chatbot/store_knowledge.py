@@ -25,6 +25,7 @@ from core.errors import NotFoundError
 from core.storage import Database
 
 LOOKUP = 500  # ids in one statement
+WRITTEN = ("question", "answer", "similar_questions", "category", "intent", "language", "valid_from", "valid_until")
 R = TypeVar("R", ApprovedAnswer, Document, Dialogue)
 T = TypeVar("T", AnswerRow, DocumentRow, DialogueRow)
 
@@ -63,6 +64,14 @@ class KnowledgeTables:
         """Adds or replaces answers by id, in one transaction; the day an answer was made stays."""
         with self._changing() as session:
             return _put(session, AnswerRow, answers)
+
+    def put_by_hand(self, answer: ApprovedAnswer) -> None:
+        """Adds an answer or replaces it, as a person wrote or reviewed it; where it once came from stays known."""
+        with self._changing() as session:
+            row = session.get(AnswerRow, answer.id)
+            now = _columns(answer)
+            touched = row is not None and any(getattr(row, name) != now[name] for name in (*WRITTEN, "status"))
+            _put(session, AnswerRow, [replace(answer, by_hand=touched or (row is not None and row.by_hand))])
 
     def add_pending(self, answers: Iterable[ApprovedAnswer]) -> IngestReport:
         """Puts mined answers into the review queue; ids ever seen, also rejected ones, are left as they are."""
@@ -157,9 +166,13 @@ def _known(row: Any, noun: str, one: str) -> Any:
 
 
 def _put(session: Session, table: type[T], records: Iterable[R]) -> IngestReport:
-    """Inserts, updates or leaves each record; the row's own ``created_at`` is kept, and made now when it has none."""
+    """Inserts, updates or leaves each record.
+
+    The row's own ``created_at`` is kept, and made now when it has none; files that bring it again are added to those
+    that did before, and an answer keeps the source it first came from.
+    """
     wanted = list(records)
-    rows = _rows(session, table, [one.id for one in wanted])
+    rows = rows_of(session, table, [one.id for one in wanted])
     added = updated = unchanged = 0
     for record in wanted:
         values = _columns(record)
@@ -171,14 +184,23 @@ def _put(session: Session, table: type[T], records: Iterable[R]) -> IngestReport
             session.add(row)
             added += 1
             continue
-        changed = {n: v for n, v in values.items() if n != "created_at" and getattr(row, n) != v}
-        for name, value in changed.items():
-            setattr(row, name, value)
-        updated, unchanged = updated + bool(changed), unchanged + (not changed)
+        changed = _changed(row, values)
+        updated, unchanged = updated + changed, unchanged + (not changed)
     return IngestReport(added, updated, unchanged)
 
 
-def _rows(session: Session, table: type[T], ids: Sequence[str]) -> dict[str, T]:
+def _changed(row: AnswerRow | DocumentRow | DialogueRow, values: dict[str, Any]) -> bool:
+    """Whether the values are new to the row, which has them now."""
+    row.files = list(dict.fromkeys((*row.files, *values["files"])))
+    stays = {"created_at", "files"} | ({"source"} if isinstance(row, AnswerRow) else set())
+    changed = {name for name, value in values.items() if name not in stays and getattr(row, name) != value}
+    for name in changed:
+        setattr(row, name, values[name])
+    return bool(changed)
+
+
+def rows_of(session: Session, table: type[T], ids: Sequence[str]) -> dict[str, T]:
+    """The rows of these ids that there are, by id."""
     found: dict[str, T] = {}
     for start in range(0, len(ids), LOOKUP):
         query = select(table).where(table.id.in_(ids[start : start + LOOKUP]))
@@ -199,13 +221,12 @@ def _columns(record: Any) -> dict[str, Any]:
 
 
 def _plain(row: Any, cls: type) -> dict[str, Any]:
-    return {one.name: getattr(row, one.name) for one in fields(cls)}
+    values = {one.name: getattr(row, one.name) for one in fields(cls)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _answer(row: AnswerRow) -> ApprovedAnswer:
-    plain = _plain(row, ApprovedAnswer)
-    changes = {"similar_questions": tuple(row.similar_questions), "status": Status(row.status)}
-    return ApprovedAnswer(**(plain | changes))
+    return ApprovedAnswer(**(_plain(row, ApprovedAnswer) | {"status": Status(row.status)}))
 
 
 def _document(row: DocumentRow) -> Document:

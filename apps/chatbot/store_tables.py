@@ -35,6 +35,8 @@ class AnswerRow(Base):
     status: Mapped[str] = mapped_column(String(16))
     source: Mapped[str]
     created_at: Mapped[datetime]
+    files: Mapped[list[Any]]
+    by_hand: Mapped[bool]
     __table_args__ = (Index("ix_chatbot_answers_status", "status", "created_at"),)
 
 
@@ -51,6 +53,7 @@ class DocumentRow(Base):
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
     created_at: Mapped[datetime]
+    files: Mapped[list[Any]]
 
 
 class PassageRow(Base):
@@ -83,6 +86,7 @@ class DialogueRow(Base):
     intent: Mapped[str | None]
     started_at: Mapped[datetime | None]
     channel: Mapped[str | None]
+    files: Mapped[list[Any]]
 
 
 class KnowledgeRow(Base):

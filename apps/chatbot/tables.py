@@ -41,10 +41,11 @@ TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".json")
 
 @dataclass(frozen=True)
 class Rows(Generic[T]):
-    """Records in order and the rows that gave none; iterating gives the records."""
+    """Records in order, rows that gave none, and rows merged into another; iterating gives the records."""
 
     records: tuple[T, ...] = ()
     problems: tuple[RowProblem, ...] = ()
+    merged: tuple[RowProblem, ...] = ()
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.records)
@@ -53,7 +54,7 @@ class Rows(Generic[T]):
         return len(self.records)
 
     def __add__(self, other: "Rows[T]") -> "Rows[T]":
-        return Rows(self.records + other.records, self.problems + other.problems)
+        return Rows(self.records + other.records, self.problems + other.problems, self.merged + other.merged)
 
 
 @dataclass
@@ -63,10 +64,15 @@ class Reading(Generic[T]):
     source: str
     records: list[T] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
+    merged: list[RowProblem] = field(default_factory=list)
 
     def problem(self, line: int, reason: str) -> None:
         """Notes that the row beginning on ``line`` was not taken."""
         self.problems.append(RowProblem(self.source, line, reason))
+
+    def merge(self, line: int, reason: str) -> None:
+        """Notes that what the row beginning on ``line`` says is in another record."""
+        self.merged.append(RowProblem(self.source, line, reason))
 
     def take(self, line: int, make: Callable[[], T]) -> T | None:
         """The record that ``make`` gives, noted; its ``DataError`` becomes a problem."""
@@ -79,7 +85,8 @@ class Reading(Generic[T]):
 
     def done(self) -> Rows[T]:
         """What was gathered, the problems by line whenever they were found."""
-        return Rows(tuple(self.records), tuple(sorted(self.problems, key=lambda one: one.line)))
+        problems, merged = (tuple(sorted(rows, key=lambda one: one.line)) for rows in (self.problems, self.merged))
+        return Rows(tuple(self.records), problems, merged)
 
 
 @dataclass(frozen=True)

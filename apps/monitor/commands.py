@@ -5,11 +5,11 @@ Light to import: the service is imported when a command runs. Errors are raised;
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,10 +30,19 @@ from core.errors import DataError, NotFoundError, TrifoliumError
 from core.events import Log, OnEvent
 
 if TYPE_CHECKING:
+    from apps.monitor.layouts import Layout
     from apps.monitor.service import MonitorService
 
 app = typer.Typer(help="The financial sentiment monitor.", no_args_is_help=True, add_completion=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", "-c", metavar="OURS=THEIRS", help="A column by another name, such as title=headline."),
+]
+Dates = Annotated[
+    Literal["day-first", "month-first"] | None,
+    typer.Option(help="How dates like 03/04/2026 are read, where no other date of the file tells."),
+]
 WATCH_S = 1.0  # how often `watch` looks for something new
 MOST_TEXTS = 10_000
 
@@ -70,7 +79,8 @@ def _wait_for_sample(service: "MonitorService") -> None:
     loading = service.status().get("loading") or {}
     if not loading.get("running"):
         return
-    with terminal.progress() as on_event:
+    with terminal.progress(passing=True) as on_event:
+        on_event(Log("Loading the sample of a first start …"))
         while loading.get("running"):
             on_event(Progress("loading the sample", loading["done"], loading["total"]))
             time.sleep(0.2)
@@ -102,6 +112,8 @@ def ingest(
     ctx: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="csv or jsonl files, or folders of them.")],
     source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
+    column: Columns = None,
+    dates: Dates = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be taken for what; store nothing.")
     ] = False,
@@ -114,12 +126,12 @@ def ingest(
     """
     from apps.monitor.intake_records import IngestReport
 
-    files, failures = _all_files(paths)
+    (files, failures), layout = _all_files(paths), _layout(column, dates)
     found: dict[str, Any] = {}
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json) as on_event:
         for file in files:
             try:
-                found[str(file)] = _looked_at(service, file, source, dry_run, on_event)
+                found[str(file)] = _looked_at(service, file, source, layout, dry_run, on_event)
             except (DataError, NotFoundError) as error:
                 failures.append(error if file.name in str(error) else DataError(f"{file.name}: {error}"))
     if failures and not found:
@@ -146,13 +158,28 @@ def _all_files(paths: list[Path]) -> tuple[list[Path], list[TrifoliumError]]:
     return files, failures
 
 
-def _looked_at(service: "MonitorService", file: Path, source: str, dry_run: bool, on_event: OnEvent) -> Any:
+def _layout(column: list[str] | None, dates: str | None) -> "Layout":
+    """What the options say of the files; ``DataError`` for a field we do not have."""
+    from apps.monitor.layouts import Layout
+    from apps.monitor.row_columns import check_fields
+    from apps.monitor.row_dates import DateOrder
+
+    columns = {ours: str(theirs) for ours, theirs in terminal.parse_overrides(column or (), "--column").items()}
+    check_fields(columns)
+    return Layout(columns, DateOrder(dates or ""))
+
+
+def _looked_at(
+    service: "MonitorService", file: Path, source: str, layout: "Layout", dry_run: bool, on_event: OnEvent
+) -> Any:
     """A file taken in (its report), or looked at only (its preview)."""
     from apps.monitor.source_files import numbered_rows
 
     on_event(Log(f"Reading {file.name} …"))
     rows, name = numbered_rows(file), source or file.stem
-    return service.preview_rows(rows, name) if dry_run else service.ingest_rows(rows, name, on_event=on_event)
+    if dry_run:
+        return service.preview_rows(rows, name, layout=layout)
+    return service.ingest_rows(rows, name, on_event=on_event, layout=layout)
 
 
 def _in_vain(found: Any) -> bool:
@@ -185,32 +212,32 @@ def replay(
     source: Annotated[str, typer.Option(help="Name of the source; left out: the file's name.")] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many items.")] = None,
     deliver: Annotated[bool, typer.Option("--deliver", help="Send messages too, as if it were live.")] = False,
+    column: Columns = None,
+    dates: Dates = None,
     as_json: Json = False,
 ) -> None:
     """Play a dated file by its own times: everything is read, counted and judged as if it came live."""
     existing(path)
+    wishes = {"speed": speed, "source": source, "limit": limit, "deliver": deliver, "layout": _layout(column, dates)}
     with opened(ctx, sample=False) as service, terminal.stopping() as stop:
-        last = _play(service, path, speed, source, limit, deliver, as_json, stop)
+        last = _play(service, path, wishes, as_json, stop)
     if stop.is_set():
         raise typer.Exit(terminal.INTERRUPTED)
     if last is None:
         raise DataError(f"'{path}' has no dated item to replay.")
 
 
-def _play(
-    service: "MonitorService", path: Path, speed: float, source: str, limit: int | None, deliver: bool, quiet: bool,
-    stop: threading.Event,
-) -> Any:  # fmt: skip
+def _play(service: "MonitorService", path: Path, wishes: Mapping[str, Any], quiet: bool, stop: threading.Event) -> Any:
     """Shows each alert as it fires and the stream's clock; at the end what came in. The last step, None without any."""
     from core.events import Progress
 
     follower, last = Follower(service, int(service.status().get("last_transition") or 0), quiet), None
     with terminal.progress(quiet=quiet) as on_event:
-        for step in service.replay(path, speed=speed, source=source, deliver=deliver, stop=stop, limit=limit):
+        for step in service.replay(path, stop=stop, **wishes):
             on_event(Progress("replay", step.done, step.total))
             if last is None or step.firings != last.firings or step.clock - last.clock > timedelta(hours=6):
                 follower.show_new()
-            if deliver:
+            if wishes["deliver"]:
                 service.deliver_pending()
             last = step
         follower.show_new()

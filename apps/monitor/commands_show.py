@@ -90,6 +90,8 @@ def _show_details(report: IngestReport) -> None:
         terminal.say(
             f"  {report.zoneless} dates name no time zone: read in their source's, else as UTC", style="yellow"
         )
+    for order in report.date_orders:
+        terminal.say(f"  dates such as 03/04/2026 are read {order.replace('-', ' ')}", style="dim")
     if report.undated:
         terminal.say(
             f"  {report.undated} undated: no date that can be used, so they count at the moment they came in", "yellow"
@@ -119,8 +121,8 @@ def show_previews(previews: Mapping[str, Preview], json_wanted: bool) -> None:
         _show_details(one.report)
         for item in one.items:
             when = _minute(item.published_at) if item.published_at else "undated"
-            terminal.say(f"  {when}  {item.source}  {shorten(item.title)}")
-            terminal.say(f"    {shorten(item.text)}", style="dim")
+            terminal.say(f"  {when}  {item.source}  {shorten(item.title) or '(no title)'}")
+            terminal.say(f"    {shorten(item.text) or '(no text)'}", style="dim")
 
 
 def shorten(text: str) -> str:

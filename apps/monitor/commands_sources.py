@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from apps import terminal
+from apps.monitor.source_records import doubted_dates
 from apps.monitor.wire_alerts import HealthJson
 from apps.monitor.wire_records import ForgottenJson, as_json
 from core.errors import DataError
@@ -24,6 +25,10 @@ def sources(ctx: typer.Context, as_json_: Json = False) -> None:
         return
     rows = [(one.source.name, one.source.kind.value, one.health.value, one.reason) for one in found]
     terminal.table(("name", "kind", "health", ""), rows, empty="no sources")
+    for one in found:
+        if doubted := doubted_dates(one.source, one.state):
+            told = 'say dates = "day-first" or "month-first" in sources.toml or on the Sources page'
+            terminal.warn(f"{one.source.name}: {doubted} dates may begin with their day or their month: {told}.")
 
 
 def forget(
@@ -43,17 +48,10 @@ def forget(
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json_) as on_event:
         found = service.forgettable(source, start)
         told = f"{found.items} items of '{source}' ({found.corrected} corrected by hand)"
-        if not yes and not _agreed(f"{told} will be deleted and no longer counted. Go on?"):
+        if not yes and not terminal.agreed(f"{told} will be deleted and no longer counted. Go on?"):
             terminal.warn("Nothing was deleted.")
             raise typer.Exit(terminal.FAILURE)
         _forgotten(service, source, start, on_event, as_json_)
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        raise DataError("Nothing was deleted: nobody answered; say --yes where nobody can.") from None
 
 
 def _forgotten(service: Any, source: str, start: Any, on_event: OnEvent, json_wanted: bool) -> None:

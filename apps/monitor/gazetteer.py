@@ -40,14 +40,15 @@ class Mention:
 class Gazetteer:
     """The companies a team follows, found by full names, aliases and tickers, in any case of letters and width.
 
-    ``words`` are names that also mean something else ("drizzle"). A Chinese name that jieba's dictionary knows as a
-    word is one of them anyway, and so is a Latin name where it is written without a capital.
+    ``words`` are names that also mean something else ("drizzle"), as those a company calls ambiguous. A Chinese name
+    that jieba's dictionary knows as a word is one of them anyway, and so is a Latin name written without a capital.
     """
 
     def __init__(self, companies: Sequence[Company], words: Iterable[str] = ()) -> None:
         self.companies = tuple(companies)
         self.by_id = {company.id: company for company in self.companies}
-        self.words = {fold(word) for word in words} | _everyday(self._owners)
+        ambiguous = {fold(word) for company in self.companies for word in company.ambiguous}
+        self.words = {fold(word) for word in words} | ambiguous | _everyday(self._owners)
 
     def find(self, text: str, tickers: Sequence[str] = ()) -> list[Mention]:
         """Mentions in order of place, none inside another; ``tickers`` are what the source itself says it is about."""

@@ -25,12 +25,15 @@ class DateDoubt(StrEnum):
     """Why a date that was given is not used."""
 
     UNREADABLE = "unreadable"
+    TWO_WAYS = "two_ways"  # 03/04/2026, and nothing tells whether day or month comes first
     AHEAD = "ahead"  # of the moment the item came in, by more than a wrong time zone explains
     OLD = "old"  # beyond ``monitor.intake.oldest_days``
 
 
 _DOUBTS = {
     DateDoubt.UNREADABLE: "The date '{}' cannot be read: write it like 2026-03-01T08:30:00+08:00.",
+    DateDoubt.TWO_WAYS: "The date '{}' may begin with its day or its month: say day-first or month-first (--dates in "
+    "the terminal, dates of the source).",
     DateDoubt.AHEAD: "The date '{}' lies in the future and is not believed.",
     DateDoubt.OLD: "The date '{}' lies further back than monitor.intake.oldest_days and is not believed.",
 }
@@ -59,7 +62,7 @@ class IngestReport:
     source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
     reason (``empty``, ``malformed``). ``date_problems`` names those of the undated that had a date. ``columns`` says
     which columns of the rows were taken for each field of ours, ``unused`` which for none, ``sources`` to which sources
-    the added belong.
+    the added belong, ``date_orders`` how dates such as 03/04/2026 were read, where there were any.
     """
 
     added: int = 0
@@ -77,6 +80,7 @@ class IngestReport:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    date_orders: tuple[str, ...] = ()
 
     @property
     def dropped(self) -> int:
@@ -96,6 +100,7 @@ class IngestReport:
             columns={one: _once(self.columns.get(one, ()), other.columns.get(one, ())) for one in fields},
             unused=_once(self.unused, other.unused),
             sources=_once(self.sources, other.sources),
+            date_orders=_once(self.date_orders, other.date_orders),
         )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from apps.monitor import acts, learning, overview
 from apps.monitor.cases import Cases, utc_now
-from apps.monitor.companies import Company, read_companies
+from apps.monitor.companies import Company, followed
 from apps.monitor.forgetting import Forgotten, forget_some, settle
 from apps.monitor.intake_records import IngestReport, Preview
+from apps.monitor.layouts import Layout, check_dates, take_file
 from apps.monitor.records import (
     Correction,
     DriftRow,
@@ -55,16 +56,35 @@ class ItemCases(Cases):
         source: str = "push",
         now: datetime | None = None,
         on_event: OnEvent = ignore,
+        layout: Layout | None = None,
     ) -> IngestReport:
-        """The same for raw rows (HTTP, files); a bad row is reported by its name and never loses another."""
+        """The same for raw rows (HTTP, files); a bad row is reported by its name and never loses another.
+
+        ``layout`` is that of a file somebody brings, who can be asked: ``DataError``, and nothing stored, when its
+        columns are not to be told or its dates may be read two ways.
+        """
         now = now or utc_now()
-        taken, problems = take_rows(rows, self._rules_of(source), now)
+        taken, problems = self._taken(rows, source, now, layout)
+        if layout is not None:
+            check_dates(taken)
         return self._take(taken, now, on_event=on_event) + problems
 
-    def preview_rows(self, rows: Iterable[NamedRow], source: str = "push", now: datetime | None = None) -> Preview:
+    def preview_rows(
+        self,
+        rows: Iterable[NamedRow],
+        source: str = "push",
+        now: datetime | None = None,
+        layout: Layout | None = None,
+    ) -> Preview:
         """What ``ingest_rows`` would make of the rows: the columns used, the first items; nothing is read or stored."""
-        taken, problems = take_rows(rows, self._rules_of(source), now or utc_now())
+        taken, problems = self._taken(rows, source, now or utc_now(), layout)
         return Preview(problems + counted(taken), tuple(one.item for one in taken[:PREVIEWED]))
+
+    def _taken(
+        self, rows: Iterable[NamedRow], source: str, now: datetime, layout: Layout | None
+    ) -> tuple[list[Taken], IngestReport]:
+        rules = self._rules_of(source)
+        return take_rows(rows, rules, now) if layout is None else take_file(rows, rules, layout, now)
 
     def _rules_of(self, source: str) -> RowRules:
         """What a source lays down for its rows; one that nobody set up lays down nothing."""
@@ -177,7 +197,8 @@ class ItemCases(Cases):
             return {}
         written = path.stat().st_mtime_ns
         if self._names is None or self._names[0] != (path, written):
-            self._names = ((path, written), {one.id: one for one in read_companies(path)})
+            found = followed(path, self.settings.monitor.reading.well_known)
+            self._names = ((path, written), {one.id: one for one in found})
         return self._names[1]
 
     _names: tuple[tuple[Path, int], dict[str, Company]] | None = None  # of the file as it was last read
@@ -241,7 +262,7 @@ class ItemCases(Cases):
             return work.items.corrections()
 
     def uncertain(self, limit: int = 20) -> list[FeedEntry]:
-        """Items the reader was least sure of and nobody has corrected, the least sure first."""
+        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected."""
         return self.feed(FeedQuery(uncertain=True), limit)
 
     def drift(self, days: float = 7) -> list[DriftRow]:

@@ -34,11 +34,15 @@ def heat(sums: Iterable[tuple[SeriesKey, Point]]) -> list[HeatCell]:
 def movers(
     now: Iterable[tuple[SeriesKey, Point]], before: Iterable[tuple[SeriesKey, Point]], limit: int
 ) -> list[Mover]:
-    """Companies and topics whose mood changed most between two stretches, weighed by how many stories say so."""
+    """Companies and topics whose mood changed most between two stretches, the largest change first.
+
+    Which of all they are is weighed by how many stories say so: one story that turned moves nothing.
+    """
     then = dict(before)
     moved = [_mover(key, point, then.get(key, Point(point.start))) for key, point in now if _is_single(key)]
     strong = [one for one in moved if one.now.judged + one.before.judged >= LEAST_MOVING and one.polarity_change]
-    return sorted(strong, key=lambda one: -_weight(one))[:limit]
+    chosen = sorted(strong, key=lambda one: -_weight(one))[:limit]
+    return sorted(chosen, key=lambda one: -abs(one.polarity_change))
 
 
 def _mover(key: SeriesKey, now: Point, before: Point) -> Mover:

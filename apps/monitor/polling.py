@@ -4,14 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.monitor.intake_records import IngestReport, RowProblem
+from apps.monitor.intake_records import DateDoubt, IngestReport, RowProblem
+from apps.monitor.layouts import check_words
 from apps.monitor.row_problems import NOT_LOOKED_AT
 from apps.monitor.rows import Taken, take_rows
-from apps.monitor.source_records import POLLED, Source, SourceState
+from apps.monitor.source_records import POLLED, Source, SourceKind, SourceState
 from apps.monitor.sources import Fetched, Limits, fetch, next_look, rules_of
 from apps.monitor.store import Store
 from core.errors import DataError, NotFoundError, TrifoliumError
 from core.reasons import in_language, reason, reason_of
+
+# Of these a first look that finds no column for title or text waits for somebody to name one, as the rows stay in the
+# file; in a stream of messages that would stop all that come after.
+FILES = (SourceKind.FILE, SourceKind.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Poller:
         while more:
             try:
                 fetched = fetch(source, state, self._settings.limits)
+                if source.kind in FILES and not (report.added or state.counts.get("items")):
+                    check_words(fetched.rows, source.columns)
                 found = self._store_rows(source, fetched, now)
                 fetched.done()
             except TrifoliumError as error:
@@ -80,10 +87,18 @@ class Poller:
             if known is None:
                 return
             counts = dict(known[1].counts)
-            for reason, number in (report.counts if report else {}).items():
-                counts[reason] = counts.get(reason, 0) + number
+            for name, number in _counted(report).items():
+                counts[name] = counts.get(name, 0) + number
             learnt = {"last_item_at": known[1].last_item_at, "usual_gap_s": known[1].usual_gap_s}
             work.sources.put_state(source.name, replace(state, counts=counts, **learnt))  # type: ignore[arg-type]
+
+
+def _counted(report: IngestReport | None) -> dict[str, int]:
+    """What a look adds to the source's counts beside what ingestion adds: rows not taken, dates not understood."""
+    if report is None:
+        return {}
+    doubted = sum(one.why is DateDoubt.TWO_WAYS for one in report.date_problems)
+    return {**report.counts, **({"two_ways": doubted} if doubted else {})}
 
 
 def is_due(source: Source, state: SourceState, now: datetime) -> bool:

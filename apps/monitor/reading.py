@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from apps.monitor.companies import read_companies
+from apps.monitor.companies import followed
 from apps.monitor.explanation import Variant, WordWeight, weights
 from apps.monitor.gazetteer import Gazetteer
 from apps.monitor.lessons import LABELS
@@ -188,7 +188,7 @@ def load_reader(settings: MonitorSettings, on_event: OnEvent = ignore) -> NewsRe
     Where no adapter fits the base, linear heads on the multilingual encoder are fitted to the sample once and kept.
     """
     own = settings.monitor.reading
-    companies = read_companies(own.gazetteer or SAMPLE / "companies.csv")
+    companies = followed(own.gazetteer or SAMPLE / "companies.csv", own.well_known)
     choices = {"en": (own.english_model, own.english_adapter), "zh": (own.chinese_model, own.chinese_adapter)}
     loaded = {choice: _once(partial(load_model, settings, *choice, on_event)) for choice in choices.values()}
     models = {said: loaded[choice] for said, choice in choices.items()} | {"": loaded[choices["zh"]]}

@@ -16,17 +16,26 @@ from apps.monitor.backtest import is_firing
 from apps.monitor.history import steps
 from apps.monitor.intake import Intake, Reads
 from apps.monitor.intake_records import IngestReport, ReplayStep
+from apps.monitor.layouts import Layout, take_file
 from apps.monitor.records import Reading
-from apps.monitor.rows import RowRules, Taken, take_rows
+from apps.monitor.rows import RowRules, Taken
 from apps.monitor.source_files import numbered_rows
+from core.errors import DataError
 
+AS_USUAL = Layout()
 LONGEST_WAIT_S = 5.0  # of sleep between two looks at the stop sign
 BEHIND = 10  # niceness of a replay that goes on behind
 
 
-def read_dated(path: Path, rules: RowRules) -> tuple[list[Taken], IngestReport]:
-    """A file's items in order of receipt; undated ones cannot be played and are reported."""
-    taken, problems = take_rows(numbered_rows(path), rules, received_at=None)
+def read_dated(path: Path, rules: RowRules, layout: Layout = AS_USUAL) -> tuple[list[Taken], IngestReport]:
+    """A file's items in order of receipt; undated ones cannot be played and are reported.
+
+    ``DataError`` with the first reason when there is none that can.
+    """
+    taken, problems = take_file(numbered_rows(path), rules, layout, received_at=None)
+    if not taken and problems.problems:
+        first = problems.problems[0]
+        raise DataError(f"'{path}' has no dated item to replay; {first.row}: {first.reason}")
     return sorted(taken, key=lambda one: (one.item.received_at, one.item.id)), problems
 
 

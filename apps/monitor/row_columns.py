@@ -1,36 +1,60 @@
 """Which column of a row is taken for what: the names that files give our fields, and what of a file was used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-# our field -> the names files and feeds give it, the first one found is taken
+from apps.monitor.row_problems import NO_FIELD
+from core.errors import DataError
+from core.reasons import known, reason
+
+# our field -> the names files and feeds give it in small letters, the first one found is taken
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "guid", "item_id"),
-    "source": ("source", "feed", "outlet"),
-    "title": ("title", "headline"),
-    "text": ("text", "body", "content", "summary", "description"),
-    "url": ("url", "link"),
-    "published_at": ("published_at", "published", "time", "date", "created_at", "pubDate", "timestamp"),
+    "id": ("id", "guid", "item_id", "编号"),
+    "source": ("source", "feed", "outlet", "site", "publisher", "来源", "媒体"),
+    "title": ("title", "headline", "标题"),
+    "text": ("text", "body", "content", "summary", "description", "article", "正文", "内容", "摘要"),
+    "url": ("url", "link", "链接", "网址"),
+    "published_at": (
+        *("published_at", "published", "time", "date", "created_at", "pubdate", "pub_date", "timestamp", "datetime"),
+        *("publish_time", "publish_date", "published_date", "发布时间", "发布日期", "时间", "日期"),
+    ),
     "received_at": ("received_at",),
-    "language": ("language", "lang"),
-    "author": ("author",),
+    "language": ("language", "lang", "语言"),
+    "author": ("author", "作者"),
     "reach": ("reach",),
     "tickers": ("tickers", "ticker", "symbols"),
 }
 MOST_COLUMNS = 100  # remembered of a batch; a jsonl file may have other names in each line
 
 
-def column_of(row: Mapping[str, Any], field: str, columns: Mapping[str, str]) -> str | None:
-    """The row's column taken for a field of ours, by ``columns`` or by the usual names; None when none has a value."""
-    if field in columns:
-        return columns[field]
-    return next((name for name in NAMES[field] if row.get(name) not in (None, "")), None)
+def check_fields(columns: Mapping[str, str]) -> None:
+    """``DataError`` for a mapped name that is no field of ours."""
+    for field in columns:
+        if field not in NAMES:
+            raise DataError(reason(NO_FIELD, name=field, known=known(field, NAMES)))
 
 
-def value_of(row: Mapping[str, Any], field: str, columns: Mapping[str, str]) -> Any:
-    """What the row says of a field of ours."""
-    name = column_of(row, field, columns)
-    return None if name is None else row.get(name)
+def columns_of(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """Our fields with the row's column for each: by ``columns``, else by the usual names in capitals or not.
+
+    Of several the first with a value is taken; a field without any is left out.
+    """
+    mapped = set(columns.values())
+    free = {str(name).strip().lower(): str(name) for name, value in row.items() if value not in (None, "")}
+    found = dict(columns)
+    for field, names in NAMES.items():
+        if field not in columns:
+            usual = (free[name] for name in names if name in free and free[name] not in mapped)
+            if (column := next(usual, None)) is not None:
+                found[field] = column
+    return found
+
+
+def has_words(names: Iterable[str], columns: Mapping[str, str]) -> bool:
+    """Whether a row with columns of these names has one for title or text, be it empty."""
+    row = dict.fromkeys(names, True)
+    found = columns_of(row, columns)
+    return any(found.get(field) in row for field in ("title", "text"))
 
 
 class ColumnUse:
@@ -43,9 +67,8 @@ class ColumnUse:
 
     def note(self, row: Mapping[str, Any]) -> None:
         """Adds one row's columns."""
-        for field in NAMES:
-            name = column_of(row, field, self._columns)
-            if name is not None and name in row:
+        for field, name in columns_of(row, self._columns).items():
+            if name in row:
                 self._taken.setdefault(field, {})[name] = None
         if len(self._met) < MOST_COLUMNS:
             self._met |= {str(name): None for name in row}

@@ -13,9 +13,37 @@ UNREADABLE_DATE: Words = (
     "The date '{value}' cannot be read, so the row has no place in history.",
     "无法识别日期“{value}”，这一行无法归入历史。",
 )
+TWO_WAYS: Words = (
+    "The date '{value}' may begin with its day or its month, so the row has no place in history: "
+    "say --dates day-first or --dates month-first.",
+    "日期“{value}”可能是日在前，也可能是月在前，这一行无法归入历史：请用 --dates day-first（日在前）"
+    "或 --dates month-first（月在前）说明。",
+)
 REACH: Words = (
     "reach must be a whole number of at least 1, got '{value}'.",
     "reach（传播量）应是不小于 1 的整数，实际是“{value}”。",
+)
+# how a file is laid out
+NO_FIELD: Words = ("There is no field '{name}' to map; {known}.", "没有可映射的字段“{name}”；{known}。")
+NO_MAPPED_COLUMN: Words = (
+    "There is no column '{column}' to be taken for {field}; {known}.",
+    "没有可用作 {field} 的列“{column}”；{known}。",
+)
+NO_TEXT_COLUMN: Words = (
+    "None of the columns ({columns}) is known as title or text: say which is, such as title={first} "
+    "(--column in the terminal, 'Columns' on the Sources page, columns of a source).",
+    "各列（{columns}）中没有已知的标题或正文：请指明是哪一列，例如 title={first}"
+    "（终端用 --column，“来源”页面填“列名对应”，来源设置用 columns）。",
+)
+TWO_WAYS_FILE: Words = (
+    "The date '{value}' ({row}) may begin with its day or its month, and no other date of the file tells which; "
+    "nothing was stored: say day-first or month-first (--dates in the terminal, 'Dates' on the Sources page).",
+    "日期“{value}”（{row}）可能是日在前，也可能是月在前，文件中其他日期也无法判定；未存储任何内容：请指明"
+    "日在前（day-first）或月在前（month-first）（终端用 --dates，“来源”页面选“日期写法”）。",
+)
+PAIRS: Words = (
+    "Columns are written ours=yours, a comma between, such as title=headline; got '{found}'.",
+    "列名对应写作“本方字段=对方列名”，以逗号分隔，例如 title=headline；实际是“{found}”。",
 )
 # files
 UNKNOWN_ENDING: Words = ("'{name}' must be one of {known}.", "不支持“{name}”的文件类型；支持：{known}。")

@@ -9,16 +9,16 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any, TypeAlias
 
 from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport, RowProblem
 from apps.monitor.records import NewsItem
-from apps.monitor.row_columns import NAMES, ColumnUse, value_of
-from apps.monitor.row_dates import doubt, parse_moment, zoneless
-from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH, UNREADABLE_DATE
+from apps.monitor.row_columns import NAMES, ColumnUse, columns_of
+from apps.monitor.row_dates import DateOrder, doubt, ends_with_year, parse_moment, proven_order, two_ways, zoneless
+from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH, TWO_WAYS, UNREADABLE_DATE
 from core.errors import DataError
 from core.reasons import Reason, reason, reason_of
 from core.text import language as language_of
@@ -32,7 +32,11 @@ _BLANK = re.compile(r"[ \t\r\f\v ]+")
 
 @dataclass(frozen=True)
 class RowRules:
-    """What a row's source lays down; ``zone`` is for dates without one, ``columns`` maps our names to the row's."""
+    """What a row's source lays down.
+
+    ``zone`` is for dates without one, ``columns`` maps our names to the row's, ``dates`` says what comes first in dates
+    such as 03/04/2026.
+    """
 
     source: str = "push"
     zone: str = "UTC"
@@ -41,6 +45,7 @@ class RowRules:
     columns: Mapping[str, str] = field(default_factory=dict)
     longest_text: int = 20_000
     oldest_days: int = 3660
+    dates: DateOrder = DateOrder.UNSAID
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,18 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     """
     if not isinstance(row, Mapping):
         raise DataError(reason(NO_FIELDS, found=type(row).__name__))
-    given = {name: value_of(row, name, rules.columns) for name in NAMES}
-    said = parse_moment(given["published_at"], rules.zone)
-    received = _received(parse_moment(given["received_at"], rules.zone), received_at) or said
+    given = dict.fromkeys(NAMES) | {field: row.get(name) for field, name in columns_of(row, rules.columns).items()}
+    said = parse_moment(given["published_at"], rules.zone, rules.dates)
+    received = _received(parse_moment(given["received_at"], rules.zone, rules.dates), received_at) or said
     title, title_mended = clean(given["title"])
     text, text_mended = clean(given["text"])
     if not title and not text:
         raise DataError(reason(NO_TEXT))
     if received is None:
-        raise DataError(_no_place(given["published_at"]))
+        raise DataError(_no_place(given["published_at"], rules.dates))
     shortened = len(text) > rules.longest_text or len(title) > 2000
     text, title = text[: rules.longest_text], title[:2000]
-    why = doubt(given["published_at"], said, received, rules.oldest_days)
+    why = doubt(given["published_at"], said, received, rules.oldest_days, rules.dates)
     published = None if said is None or why else min(said, received)  # one slightly ahead of its receipt is the receipt
     source = str(given["source"] or rules.source).strip()[:200] or rules.source
     url = str(given["url"] or "").strip()[:2000]
@@ -100,12 +105,14 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
         date_problem=DateProblem(name, _text_id(given["published_at"])[:60], why) if why else None,
         shortened=shortened,
         garbled=title_mended or text_mended,
-        zoneless=published is not None and zoneless(given["published_at"]),
+        zoneless=published is not None and zoneless(given["published_at"], rules.dates),
     )
 
 
-def _no_place(value: Any) -> Reason:
-    return reason(NO_DATE) if value is None else reason(UNREADABLE_DATE, value=_text_id(value)[:60])
+def _no_place(value: Any, order: DateOrder) -> Reason:
+    if value is None:
+        return reason(NO_DATE)
+    return reason(TWO_WAYS if two_ways(value, order) else UNREADABLE_DATE, value=_text_id(value)[:60])
 
 
 def numbered(rows: Iterable[Row]) -> Iterator[NamedRow]:
@@ -116,7 +123,12 @@ def numbered(rows: Iterable[Row]) -> Iterator[NamedRow]:
 def take_rows(
     rows: Iterable[NamedRow], rules: RowRules, received_at: datetime | None
 ) -> tuple[list[Taken], IngestReport]:
-    """All rows that can be taken, and a report that counts and names the others."""
+    """All rows that can be taken, and a report that counts and names the others.
+
+    Dates whose order the rules leave unsaid are read in the one that the dates of these rows prove together.
+    """
+    rows = list(rows)
+    rules, orders = _dated(rows, rules)
     taken: list[Taken] = []
     problems: list[RowProblem] = []
     reasons: Counter[str] = Counter()
@@ -133,7 +145,23 @@ def take_rows(
             reasons["empty" if why == NO_TEXT[0] else "malformed"] += 1
             problems.append(RowProblem(name, why))
     kept = tuple(problems[:MOST_PROBLEMS])
-    return taken, IngestReport(counts=dict(reasons), problems=kept, columns=use.taken, unused=use.unused)
+    return taken, IngestReport(
+        counts=dict(reasons), problems=kept, columns=use.taken, unused=use.unused, date_orders=orders
+    )
+
+
+def _dated(rows: Sequence[NamedRow], rules: RowRules) -> tuple[RowRules, tuple[str, ...]]:
+    """The rules with the order of the rows' dates, and this order when it decides how any date is read."""
+    dates = [
+        row.get(name)
+        for _, row in rows
+        if isinstance(row, Mapping) and (name := columns_of(row, rules.columns).get("published_at")) is not None
+    ]
+    dates = [date for date in dates if ends_with_year(date)]
+    if not dates:
+        return rules, ()
+    order = rules.dates or proven_order(dates)
+    return replace(rules, dates=order), (order.value,) if order else ()
 
 
 def counted(taken: Sequence[Taken]) -> IngestReport:

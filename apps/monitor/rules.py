@@ -5,10 +5,11 @@ Knows nothing of series or time passing; ``alerts`` judges by these rules.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from apps.monitor.alert_records import Severity
@@ -88,9 +89,7 @@ class Rule:
             ),
             (self.name not in self.inhibited_by, "inhibited_by", "other rules"),
         )
-        for good, name, wanted in checks:
-            if not good:
-                raise DataError(f"Rule '{self.name}': '{name}' must be {wanted}.")
+        _raise_all([f"Rule '{self.name}': '{name}' must be {wanted}." for good, name, wanted in checks if not good])
 
     def covers(self, key: SeriesKey) -> bool:
         """Whether the rule judges this series: its dimensions, and neither left out nor not among those named."""
@@ -121,17 +120,44 @@ def duration(text: Any) -> timedelta:
 
 
 def parse_rules(toml: str, version: int = 0) -> tuple[Rule, ...]:
-    """The rules of a TOML text with ``[[rule]]`` tables; ``DataError`` names rule, key and what was found."""
+    """The rules of a TOML text with ``[[rule]]`` tables.
+
+    ``DataError`` names rule, key and what was found, of every mistake at once.
+    """
     try:
         tree = tomllib.loads(toml)
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"The rules are not sound TOML: {error}.") from None
+        raise DataError(f"The rules are not sound TOML: {'; '.join(_unsound(toml) or [str(error)])}.") from None
     strange = [key for key in tree if key != "rule"]
     if strange or not isinstance(tree.get("rule", []), list):
         raise DataError(f"The rules must be [[rule]] tables, found '{(strange or ['rule'])[0]}'.")
-    rules = tuple(_rule(table, number, version) for number, table in enumerate(tree.get("rule", []), 1))
+    rules, wrong = list[Rule](), list[str]()
+    for number, table in enumerate(tree.get("rule", []), 1):
+        try:
+            rules.append(_rule(table, number, version))
+        except DataError as error:
+            wrong.append(str(error))
+    _raise_all(wrong)
     _check_together(rules)
-    return rules
+    return tuple(rules)
+
+
+def _unsound(toml: str) -> list[str]:
+    """What is wrong with each table, by its line in the whole: TOML itself is read no further than its first fault."""
+    lines, found = toml.split("\n"), list[str]()
+    begins = [0, *(number for number, line in enumerate(lines) if line.strip().startswith("[[")), len(lines)]
+    for begin, end in pairwise(begins):
+        try:
+            tomllib.loads("\n" * begin + "\n".join(lines[begin:end]))
+        except tomllib.TOMLDecodeError as error:
+            found.append(str(error))
+    return found
+
+
+def _raise_all(wrong: Sequence[str]) -> None:
+    """``DataError`` with these sentences, if there are any."""
+    if wrong:
+        raise DataError(" ".join(wrong))
 
 
 def _rule(table: Any, number: int, version: int) -> Rule:
@@ -141,21 +167,32 @@ def _rule(table: Any, number: int, version: int) -> Rule:
     if not name:
         raise DataError(f"Rule {number} needs a name.")
     values: dict[str, Any] = {"version": version}
+    wrong = []
     for key, value in table.items():
-        field_name = _KEYS.get(key, key)
-        if field_name not in _FIELDS or key in _KEYS.values():
-            known = known_names(key, (_FIELDS - set(_KEYS.values())) | set(_KEYS))
-            raise DataError(f"Rule '{name}' has an unknown key '{key}'; {known}.")
+        field_name = str(_KEYS.get(key, key))
         try:
-            values[field_name] = _converted(field_name, value)
-        except (DataError, ValueError, TypeError) as error:
-            said = str(error) if isinstance(error, DataError) else f"of another kind, got {value!r}"
-            raise DataError(f"Rule '{name}': '{key}' must be {said}.") from None
-    if "kind" not in values:
-        raise DataError(f"Rule '{name}' needs a kind: {', '.join(Kind)}.")
+            values[field_name] = _read(name, key, value)
+        except DataError as error:
+            wrong.append(str(error))
+    if "kind" not in table:
+        wrong.append(f"Rule '{name}' needs a kind: {', '.join(Kind)}.")
+    _raise_all(wrong)
     if values["kind"] is Kind.SILENCE:
         values["per"] = ("source",)
     return Rule(**values)
+
+
+def _read(name: str, key: str, value: Any) -> Any:
+    """The value of one key; ``DataError`` names the rule."""
+    field_name = _KEYS.get(key, key)
+    if field_name not in _FIELDS or key in _KEYS.values():
+        known = known_names(key, (_FIELDS - set(_KEYS.values())) | set(_KEYS))
+        raise DataError(f"Rule '{name}' has an unknown key '{key}'; {known}.")
+    try:
+        return _converted(field_name, value)
+    except (DataError, ValueError, TypeError) as error:
+        said = str(error) if isinstance(error, DataError) else f"of another kind, got {value!r}"
+        raise DataError(f"Rule '{name}': '{key}' must be {said}.") from None
 
 
 def _converted(name: str, value: Any) -> Any:
@@ -191,11 +228,13 @@ def _word(kind: type[StrEnum], value: Any) -> StrEnum:
     return kind(value)
 
 
-def _check_together(rules: tuple[Rule, ...]) -> None:
+def _check_together(rules: Sequence[Rule]) -> None:
     names = [rule.name for rule in rules]
-    for rule in rules:
-        if names.count(rule.name) > 1:
-            raise DataError(f"Two rules are named '{rule.name}': give one another name.")
-        for other in rule.inhibited_by:
-            if other not in names:
-                raise DataError(f"Rule '{rule.name}' is inhibited by '{other}'; {known_names(other, names)}.")
+    twice = {name: f"Two rules are named '{name}': give one another name." for name in names if names.count(name) > 1}
+    strange = [
+        f"Rule '{rule.name}' is inhibited by '{other}'; {known_names(other, names)}."
+        for rule in rules
+        for other in rule.inhibited_by
+        if other not in names
+    ]
+    _raise_all([*twice.values(), *strange])

@@ -25,11 +25,13 @@ from apps.monitor.delivery import Courier
 from apps.monitor.intake import Reads
 from apps.monitor.intake_records import IngestReport, ReplayStep
 from apps.monitor.item_cases import ItemCases
+from apps.monitor.layouts import Layout
 from apps.monitor.live import Loop
 from apps.monitor.notifiers import send
 from apps.monitor.polling import Poller, PollSettings
 from apps.monitor.records import Span
-from apps.monitor.replay import Player, Progressing, read_dated
+from apps.monitor.replay import AS_USUAL, Player, Progressing, read_dated
+from apps.monitor.row_columns import check_fields
 from apps.monitor.rows import RowRules, Taken
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import Source, SourceHealth, health
@@ -69,7 +71,8 @@ class MonitorService(ItemCases, AlertCases):
         ]
 
     def save_source(self, source: Source) -> None:
-        """Adds a source or changes it; where reading it stands stays."""
+        """Adds a source or changes it; where reading it stands stays. ``DataError`` for columns of no field of ours."""
+        check_fields(source.columns)
         with self._store.writing() as work:
             work.sources.put(source)
 
@@ -95,11 +98,12 @@ class MonitorService(ItemCases, AlertCases):
         deliver: bool = False,
         stop: threading.Event | None = None,
         limit: int | None = None,
+        layout: Layout | None = None,
     ) -> Iterator[ReplayStep]:
         """Plays a dated file by its times; ``speed`` 0: as fast as it goes, 60: a minute a second."""
         own = self.settings.monitor.intake
         rules = RowRules(source or path.stem, longest_text=own.longest_text, oldest_days=own.oldest_days)
-        taken, problems = read_dated(path, rules)
+        taken, problems = read_dated(path, rules, layout or AS_USUAL)
         return self._player(not deliver).play(taken[:limit], speed, stop or threading.Event(), problems)
 
     def _player(self, quiet: bool) -> Player:

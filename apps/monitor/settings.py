@@ -22,6 +22,9 @@ class Reading(Section):
     gazetteer: Path | None = Field(
         default=None, description="csv of companies (id,name,aliases,ticker,country,sector); none is the sample's"
     )
+    well_known: bool = Field(
+        default=True, description="find some 300 large listed companies (data/companies.csv) besides the gazetteer's"
+    )
     topics: tuple[str, ...] = Field(
         default=TOPICS, min_length=1, max_length=100, description="topic keys; a new one needs training, or words"
     )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from apps.monitor.row_dates import DateOrder
 from apps.monitor.row_problems import NAMELESS, NO_ADDRESS, NO_WEB_ADDRESS, TOO_OFTEN, ZONE
 from core.errors import DataError
 from core.reasons import reason
@@ -44,9 +45,10 @@ class Health(StrEnum):
 class Source:
     """A source as somebody set it up.
 
-    ``zone`` is the time zone of dates written without one (Chinese feeds mean Asia/Shanghai). ``every_s`` is the pause
-    between two looks. ``silent_after_s`` None learns the usual gap. ``columns`` maps our field names to the file's.
-    ``options`` are the kind's own: redis ``stream``, ``group``, ``consumer``.
+    ``zone`` is the time zone of dates written without one (Chinese feeds mean Asia/Shanghai), ``dates`` says what comes
+    first in dates such as 03/04/2026. ``every_s`` is the pause between two looks. ``silent_after_s`` None learns the
+    usual gap. ``columns`` maps our field names to the file's. ``options`` are the kind's own: redis ``stream``,
+    ``group``, ``consumer``.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Source:
     reach: int = 1
     columns: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    dates: DateOrder = DateOrder.UNSAID
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -129,6 +132,11 @@ def health(source: Source, state: SourceState, now: datetime) -> tuple[Health, s
     if limit is not None and quiet > limit:
         return Health.SILENT, f"Nothing for {hours(quiet)}; silence is called after {hours(limit)}."
     return Health.OK, f"The last item came {hours(quiet)} ago."
+
+
+def doubted_dates(source: Source, state: SourceState) -> int:
+    """Items whose date was not used since it may be read two ways; 0 once somebody has said which."""
+    return 0 if source.dates else state.counts.get("two_ways", 0)
 
 
 def silent_after(source: Source, state: SourceState) -> timedelta | None:

@@ -102,8 +102,8 @@ _READERS: Mapping[SourceKind, Callable[[Source, SourceState, Limits], Fetched]] 
 def rules_of(source: Source, longest_text: int, oldest_days: int) -> RowRules:
     """What the source lays down for its rows."""
     return RowRules(
-        source.name, source.zone, source.language, source.reach, source.columns, longest_text, oldest_days
-    )  # fmt: skip
+        source.name, source.zone, source.language, source.reach, source.columns, longest_text, oldest_days, source.dates
+    )
 
 
 def next_look(source: Source, failures: int, error: Exception | None, now: datetime) -> datetime:

@@ -10,7 +10,8 @@ from typing import Any
 
 from apps.monitor.alert_records import Channel, Incident
 from apps.monitor.replay import read_dated
-from apps.monitor.row_dates import parse_moment
+from apps.monitor.row_columns import check_fields
+from apps.monitor.row_dates import DateOrder, parse_moment
 from apps.monitor.rows import RowRules, Taken
 from apps.monitor.rules import parse_rules
 from apps.monitor.settings import MonitorSettings
@@ -66,8 +67,13 @@ def _source(table: Mapping[str, Any], number: int) -> Source:
     for key in table:
         if key not in fields:
             raise DataError(f"Source '{name}' has an unknown key '{key}'; {known_names(key, fields)}.")
+    if table.get("dates", "") not in set(DateOrder):
+        said = ", ".join(filter(None, DateOrder))
+        raise DataError(f"Source '{name}' has dates = '{table['dates']}'; it may be {said}, or left out.")
     try:
-        return Source(**{**table, "kind": SourceKind(table.get("kind", ""))})
+        check_fields(table.get("columns", {}))
+        dates, kind = DateOrder(table.get("dates", "")), SourceKind(table.get("kind", ""))
+        return Source(**{**table, "kind": kind, "dates": dates})
     except (ValueError, TypeError):
         raise DataError(f"Source '{name}' needs a kind: {', '.join(SourceKind)}.") from None
 

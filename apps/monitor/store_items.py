@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from apps.monitor.codec import from_json, to_json
 from apps.monitor.records import Correction, FeedEntry, FeedQuery, NewsItem, Reading, SeriesKey, StoredItem
@@ -58,10 +58,11 @@ class ItemRows:
             self._session.execute(insert(TagRow), tags)
 
     def feed(self, query: FeedQuery, limit: int, offset: int) -> list[FeedEntry]:
-        """Newest first, or the least confident first; corrected ones are not uncertain."""
+        """Newest first, or the least confident first: then one item of each story, and none of one corrected."""
         chosen = _filtered(query, select(ItemRow, StoryRow)).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
         if query.uncertain:
-            chosen = chosen.where(ItemRow.mended.is_(None)).order_by(ItemRow.confidence, ItemRow.number.desc())
+            chosen = chosen.where(ItemRow.mended.is_(None), ~_told_by_another(query))
+            chosen = chosen.order_by(ItemRow.confidence, ItemRow.number.desc())
         else:
             chosen = chosen.order_by(ItemRow.moment.desc(), ItemRow.number.desc())
         return [_entry(*row) for row in self._session.execute(chosen.limit(limit).offset(offset))]
@@ -173,22 +174,33 @@ class ItemRows:
         return [tuple(row) for row in self._session.execute(query.order_by(ItemRow.number.desc()).limit(most))]
 
 
-def _filtered(query: FeedQuery, chosen: Any) -> Any:
-    pairs = ((ItemRow.source, query.source), (ItemRow.label, query.label), (ItemRow.language, query.language))
+def _told_by_another(query: FeedQuery) -> Any:
+    """Whether another item of the story stands for it: one that was corrected, or that the reader was less sure of."""
+    other = aliased(ItemRow)
+    less_sure = or_(
+        other.confidence < ItemRow.confidence,
+        and_(other.confidence == ItemRow.confidence, other.number > ItemRow.number),
+    )
+    others = _filtered(query, select(other.number), other).where(other.story_id == ItemRow.story_id)
+    return others.where(or_(other.mended.is_not(None), less_sure)).exists()
+
+
+def _filtered(query: FeedQuery, chosen: Any, row: Any = ItemRow) -> Any:
+    pairs = ((row.source, query.source), (row.label, query.label), (row.language, query.language))
     for column, wanted in pairs:
         if wanted:
             chosen = chosen.where(column == wanted)
     for kind, value in (("company", query.company), ("topic", query.topic)):
         if value:
-            named = exists().where(TagRow.item == ItemRow.number, TagRow.kind == kind, TagRow.value == value)
+            named = exists().where(TagRow.item == row.number, TagRow.kind == kind, TagRow.value == value)
             chosen = chosen.where(named)
     if query.search.strip():
-        columns = (ItemRow.title, ItemRow.text)
+        columns = (row.title, row.text)
         chosen = chosen.where(or_(*(one.icontains(query.search.strip(), autoescape=True) for one in columns)))
     if query.since is not None:
-        chosen = chosen.where(ItemRow.moment >= query.since)
+        chosen = chosen.where(row.moment >= query.since)
     if query.until is not None:
-        chosen = chosen.where(ItemRow.moment < query.until)
+        chosen = chosen.where(row.moment < query.until)
     return chosen
 
 

@@ -1,8 +1,9 @@
 """Words that speak for a topic, and how far they move what a model says of it.
 
 A head that learnt topics from a few thousand texts is unsure of wordings it never met; the trade's own words ("coupon",
-"减持") settle many of these. One of them adds to the topic's log-odds, and a topic that no head knows is told by its
-words alone, so that a team can add one without training.
+"减持") settle many of these. One of them adds to the topic's log-odds. A few phrases leave no doubt ("unable to repay")
+and tell their topic whatever the head says. A topic that no head knows is told by its words alone, so that a team can
+add one without training.
 """
 
 import re
@@ -67,9 +68,9 @@ WORDS: Mapping[str, str] = {
     "macro": """
         central_bank rates inflation gdp economy economic exports imports tariff* commodit* currency yuan governor
         jobs unemployment consumer_prices budget freight drought rain steel_price* copper raw_material* energy_costs
-        electricity housing global stimulus recession pmi
+        electricity housing global stimulus recession pmi retail_sales payrolls
         央行 利率 降准 降息 通胀 出口 进口 关税 油价 汇率 人民币 财政 政策 制造业 消费 就业 楼市 房价 原材料 铜价
-        钢价 运价 海运 电价 社融 免签 干旱 暴雨 航油 外需 内需 价格指数""",
+        钢价 运价 海运 电价 社融 免签 干旱 暴雨 航油 外需 内需 价格指数 非农 社零""",
     "scandal": """
         fraud* scandal* forg* fake* bribe* corrupt* embezzl* launder* scam* alleg* accus* whistleblower* cover-up hid
         hidden conceal* police arrest* sham invented falsif* ponzi misled misleading victims cheat* phantom
@@ -77,6 +78,37 @@ WORDS: Mapping[str, str] = {
         造假 欺诈 舞弊 诈骗 骗 假 伪造 虚构 虚假 贿 腐败 内幕 洗钱 举报 爆料 黑幕 隐瞒 瞒报 丑闻 警方 被抓 被捕 拘留
         刑拘 挪用 侵占 曝光 操纵 围标 空壳 传销""",
 }
+# Phrases that leave no doubt; "…" stands for up to four words between. Of 24 texts of the sample that have one, two
+# are labelled otherwise, both of them about a fraud that an authority looks into.
+PHRASES: Mapping[str, str] = {
+    "credit": """
+        unable_to…repay* unable_to_pay…debt* unable_to…obligations unable_to_service…debt* able_to_repay
+        able_to…obligations not_meet…obligations cannot_meet…obligations cannot_repay cannot_pay…debt*
+        cannot_service…debt* fail*_to_repay fail*_to_meet…obligations fail*_to_make…payment* miss*…interest_payment*
+        miss*…coupon* miss*…bond_payment* miss*…debt_payment* miss*…loan_payment* debts_as_they_fall_due
+        obligations_when_due obligations_as_they going_concern debt_default* default*_on…bond* default*_on…debt*
+        default*_on…loan* default*_on…notes default*_on…payment*
+        无力偿还 无力偿付 无力兑付 无力清偿 无法偿还 无法偿付 无法兑付 无法清偿 无法按期偿 无法按期兑 无法如期偿
+        无法如期兑 不能按期偿 不能按期兑 不能清偿 未能偿还 未能偿付 未能兑付 未能按期偿 未能按期兑 未能如期偿
+        未能如期兑 未按期偿 未按期兑 未按时兑付 未按时偿还 到期未付 到期债务 到期义务 资不抵债 债务违约
+        债券违约 持续经营能力存在重大""",
+    "regulation": """
+        laundering_probe* laundering_investigation* laundering_case* laundering_charge* laundering_fine*
+        fraud_probe* fraud_investigation* bribery_probe* antitrust_probe* criminal_probe* regulatory_probe*
+        tax_probe* insider_trading_probe* fined…for fined…over
+        反洗钱不力 反洗钱处罚 违反反洗钱 涉嫌洗钱 洗钱调查 被立案 立案调查 被监管 被证监会""",
+    "scandal": """
+        laundering_probe* laundering_investigation* laundering_case* laundering_charge* laundering_scandal*
+        launder*_money accused_of_fraud fraud_probe* fraud_investigation* accounting_fraud bribery_probe*
+        涉嫌洗钱 洗钱调查 洗钱案 财务造假 涉嫌欺诈 涉嫌造假""",
+    "earnings": """
+        beat*…expectations beat*…estimates beat*…forecasts beat*…consensus top*…estimates top*…expectations
+        top*…forecasts miss*…estimates miss*…expectations miss*…forecasts miss*…consensus exceed*…expectations
+        exceed*…estimates ahead_of_expectations ahead_of_estimates below_expectations above_expectations
+        below_estimates above_estimates short_of…estimates short_of…expectations
+        超预期 超出预期 好于预期 高于预期 优于预期 低于预期 不及预期 逊于预期 逊预期 胜预期""",
+}
+UNLESS: Mapping[str, str] = {"earnings": "macro"}  # exports and prices beat expectations as well as a company's quarter
 WEIGHT = 1.0  # of a word in log-odds; chosen on the sample's validation days
 ALONE = 0.6  # probability of a topic that no head knows and a word speaks for
 _LEAST = 1e-4  # probabilities nearer to 0 or 1 are taken as this near
@@ -90,6 +122,7 @@ class TopicWords:
         for topic, words in (added or {}).items():
             own[topic] = [*own.get(topic, ()), *(word.strip() for word in words if word.strip())]
         self._patterns = {topic: _pattern(words) for topic, words in own.items() if words}
+        self._phrases = {topic: _pattern(phrases.split()) for topic, phrases in PHRASES.items()}
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -115,7 +148,22 @@ class TopicWords:
         told = np.array([self.said(text, topics) for text in texts], float)
         near = np.clip(probabilities.astype(float), _LEAST, 1 - _LEAST)
         odds = np.log(near / (1 - near)) + WEIGHT * told
-        return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+        sure = np.array([self.surely(text, topics) for text in texts], float)
+        return np.asarray(np.maximum(1 / (1 + np.exp(-odds)), ALONE * sure), np.float32)
+
+    def surely(self, text: str, topics: Sequence[str]) -> list[bool]:
+        """Of each topic, whether the text has a phrase that leaves no doubt of it.
+
+        >>> own = TopicWords()
+        >>> own.surely("It may not be able to meet all obligations when due", ["credit", "earnings"])
+        [True, False]
+        >>> own.surely("Alba tops estimates", ["earnings"]), own.surely("Inflation tops estimates", ["earnings"])
+        ([True], [False])
+        """
+        folded = fold(text) if topics else ""
+        found = [topic in self._phrases and self._phrases[topic].search(folded) is not None for topic in topics]
+        others = self.said(text, [UNLESS.get(topic, "") for topic in topics]) if any(found) else found
+        return [there and not other for there, other in zip(found, others, strict=True)]
 
 
 def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
@@ -131,12 +179,21 @@ def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    """Latin words stand alone, others anywhere; a star lets more letters follow."""
+    """Latin words stand alone, others anywhere; a star lets more letters follow, "…" up to four words."""
     latin, others = [], []
     for word in dict.fromkeys(words):
-        stem = re.escape(fold(word.rstrip("*").replace("_", " ")))
-        if stem[:1].isascii():
-            latin.append(stem + ("" if word.endswith("*") else r"(?![a-z0-9])"))
+        if word[:1].isascii():
+            latin.append(_BETWEEN.join(_stem(part) for part in word.split("…")))
         else:
-            others.append(stem)
+            others.append(_stem(word))
     return re.compile("|".join([*others, *([rf"(?<![a-z0-9])(?:{'|'.join(latin)})"] if latin else [])]))
+
+
+_BETWEEN = r"(?:[^a-z0-9.;!?]+[^\s.;!?]+){0,4}?[^a-z0-9.;!?]+"  # words of the same sentence
+
+
+def _stem(word: str) -> str:
+    """A word or words in a row; each star lets letters follow."""
+    parts = word.replace("_", " ").split("*")
+    told = "[a-z]*".join(re.escape(fold(part)) if part else "" for part in parts)
+    return told if word.endswith("*") or not word[:1].isascii() else told + r"(?![a-z0-9])"

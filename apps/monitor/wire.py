@@ -6,6 +6,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from apps.monitor.alert_records import Incident
 from apps.monitor.records import Label
+from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Source, SourceKind
 
 LONGEST = 20_000  # characters of a text to classify; a longer one is an attachment, not a news item
@@ -206,6 +207,7 @@ class NewSource(BaseModel):
     reach: int = Field(default=1, ge=1)
     columns: dict[str, str] = {}
     options: dict[str, str] = {}
+    dates: DateOrder = DateOrder.UNSAID
 
     def record(self, name: str) -> Source:
         """The record; ``DataError`` says what does not fit."""

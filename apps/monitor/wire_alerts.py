@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator
 
 from apps.monitor.alert_records import Delivery, MessageKind, Severity, State, Why
+from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Health, SourceKind
 from apps.monitor.wire_records import EntryJson, KeyJson, RecordJson
 
@@ -165,6 +166,8 @@ class SourceJson(RecordJson):
     every_s: float
     silent_after_s: float | None
     paused: bool
+    columns: dict[str, str]
+    dates: DateOrder
 
 
 class SourceStateJson(RecordJson):

@@ -189,7 +189,7 @@ class IngestJson(RecordJson):
     ``late`` was published longer before it came in than ``monitor.trends.late_after_s`` and counts at the time it was
     published, ``undated`` counts at the moment it came in; those that had a date are named in ``date_problems``.
     ``columns`` says which columns (fields of a row) were taken for each of ours, ``unused`` which for none, ``sources``
-    to which sources the added belong.
+    to which sources the added belong, ``date_orders`` how dates such as 03/04/2026 were read, where there were any.
     """
 
     added: int
@@ -207,6 +207,7 @@ class IngestJson(RecordJson):
     columns: dict[str, list[str]]
     unused: list[str]
     sources: list[str]
+    date_orders: list[str]
 
 
 class PreviewJson(RecordJson):

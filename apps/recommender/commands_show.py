@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps import terminal
-from apps.recommender.answers import IngestReport, ListAnswer, Quality, RowProblem, ScoreAnswer
+from apps.recommender.answers import IngestReport, ListAnswer, Quality, ScoreAnswer
 from apps.recommender.experiments import ExperimentReport
 from apps.recommender.records import Explanation, Item, Scored
 from apps.recommender.replies import explanation, list_reply, scored
 
-MOST_PROBLEMS = 50
 WIDEST = 12  # blocks of the longest bar
 
 
@@ -83,16 +82,7 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
         terminal.say(f"  {report.without_price} items taken without their price", style="yellow")
     if report.zoneless:
         terminal.say(f"  {report.zoneless} times name no zone: read as UTC", style="yellow")
-    show_problems(report.problems)
-
-
-def show_problems(problems: Sequence[RowProblem]) -> None:
-    """Rows that were not taken, by line, with the reason."""
-    for one in problems[:MOST_PROBLEMS]:
-        where = f"{one.source}:{one.line}" if one.line else one.source
-        terminal.say(f"  {where}: {one.reason}", style="yellow")
-    if len(problems) > MOST_PROBLEMS:
-        terminal.say(f"  … and {len(problems) - MOST_PROBLEMS} more", style="yellow")
+    terminal.say_reasons(report.problems)
 
 
 def show_experiment(report: ExperimentReport, as_json: bool) -> None:

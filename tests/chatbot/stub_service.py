@@ -17,6 +17,7 @@ from apps.chatbot.records import (
     Evidence,
     EvidenceKind,
     Feedback,
+    Forgotten,
     Handover,
     IngestReport,
     Message,
@@ -25,6 +26,7 @@ from apps.chatbot.records import (
     Reason,
     Role,
     RowProblem,
+    Source,
     Status,
     utc_now,
 )
@@ -57,6 +59,7 @@ class StubService:
         self.cancelled = threading.Event()
         self.running = threading.Event()
         self.closed = False
+        self.sourced = True
 
     def start_conversation(self, language="en", history=()):
         now = utc_now()
@@ -168,6 +171,19 @@ class StubService:
 
     def delete_document(self, document_id):
         raise NotFoundError(f"No document has the id '{document_id}'.")
+
+    def sources(self):
+        return [Source("rules/faq.csv", answers=2, by_hand=1)] if self.sourced else []
+
+    def forgettable(self, source, keep_by_hand=False):
+        if source != "rules/faq.csv" or not self.sourced:
+            raise NotFoundError(f"Nothing is known from a file '{source}'.")
+        whole = Forgotten(Source(source, answers=2, by_hand=1))
+        return Forgotten(Source(source, answers=1), kept=1) if keep_by_hand else whole
+
+    def forget(self, source, keep_by_hand=False):
+        told, self.sourced = self.forgettable(source, keep_by_hand), False
+        return told
 
     def hit_test(self, question, k=10, language=None):
         return Hits(question, None, (), Decision(Outcome.CLARIFY, Reason.TOO_VAGUE, 0.4), {"search": 2.0})

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 
 from apps.__main__ import run
 from apps.chatbot.records import Decision, IngestReport, Outcome, Reason, RowProblem
@@ -50,6 +51,22 @@ def test_ask_streams_the_answer_and_shows_cited_sources_and_the_decision(stub, c
     assert stub.closed
 
 
+def test_a_question_to_a_bot_that_knows_nothing_is_told_what_to_do_first(stub, capsys, monkeypatch):
+    state = stub.status() | {"knowledge": {"answers": 0, "documents": 0}}
+    monkeypatch.setattr(stub, "status", lambda: state)
+    assert run(["chatbot", "ask", "How long?"]) == 0
+    assert "Nothing is known yet, so nothing can be answered: trifolium chatbot ingest FILE." in capsys.readouterr().err
+
+
+def test_an_empty_list_of_the_desk_says_what_there_is_none_of(stub, capsys):
+    stub.rows.clear()
+    lists = (["review"], ["handovers"], ["conversations"])
+    told = ("nothing waits for review", "nobody waits for a person", "nobody has asked yet")
+    for line, words in zip(lists, told, strict=True):
+        assert run(["chatbot", *line]) == 0
+        assert capsys.readouterr().out.strip() == words
+
+
 def test_ask_as_json_is_one_message_a_program_can_read(stub, capsys):
     assert run(["chatbot", "ask", "--json", "How long?"]) == 0
     message = json.loads(capsys.readouterr().out)
@@ -75,7 +92,9 @@ def test_ask_goes_on_with_a_conversation(stub, capsys):
         (["ask", "break"], 1, "The generator gave up."),
         (["ask", "crash"], 1, "Something unexpected went wrong (ZeroDivisionError"),
         (["ingest", "nowhere.csv"], 2, "There is no file or folder 'nowhere.csv'."),
-        (["ingest", "--kind", "poems", "x"], 2, "poems"),
+        (["ingest", "--kind", "poems", "x"], 2, "--kind must be one of auto, faq, documents, dialogues, got 'poems' ("),
+        (["ingest", "--kind", "faqs", "x"], 2, "got 'faqs'; the nearest is 'faq' ("),
+        (["rate", "x", "dwn"], 2, "must be one of up, down, got 'dwn'; the nearest is 'down' ("),
         (["release", "none"], 2, "No conversation has the id 'none'."),
         (["train", "--option", "epochs"], 2, "--option wants key=value"),
         (["asc", "x"], 2, "asc"),
@@ -108,6 +127,21 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
     assert "faq.csv:3: The answer is empty." in shown and "not taken: 1 row\n" in shown
     assert run(["chatbot", "ingest", "--json", str(path)]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == 1
+
+
+def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub, capsys, tmp_path, monkeypatch):
+    (tmp_path / "faq.csv").touch()
+    bad = tuple(RowProblem("faq.csv", line, "The row has no answer.") for line in range(2, 52))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),))
+    monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
+    assert run(["chatbot", "ingest", str(tmp_path / "faq.csv")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 added, 0 updated, 0 unchanged",
+        "not taken: 50 rows",
+        "  faq.csv: 50 rows (lines 2, 3, 4, 5, 6, …): The row has no answer.",
+        "merged into another: 1 row",
+        "  faq.csv:60: The two are one.",
+    ]
 
 
 def test_a_file_that_failed_is_told_beside_the_report_and_the_command_counts_as_failed(
@@ -176,6 +210,31 @@ def test_status_tells_a_person_how_much_is_known_and_what_would_be_loaded(stub, 
     assert "thresholds fitted for en, zh" in lines
     assert "generator gemma-3-270m (failed: /secret/path is broken)" in lines
     assert "judge evidence-judge v2 (loads when a question is asked)" in lines
+
+
+def test_a_file_is_taken_out_only_after_what_would_go_was_said_and_agreed_to(stub, capsys, monkeypatch):
+    at = ["chatbot", "forget", "rules/faq.csv"]
+    assert run(["chatbot", "sources"]) == 0 and "rules/faq.csv" in capsys.readouterr().out
+    assert run([*at, "--dry-run"]) == 0
+    told = "'rules/faq.csv': 2 answers would go, 1 of the answers changed or reviewed by hand.\n"
+    assert capsys.readouterr().out == told
+    assert run([*at, "--dry-run", "--keep-by-hand"]) == 0
+    assert capsys.readouterr().out == "'rules/faq.csv': 1 answer would go; 1 stays.\n"
+    monkeypatch.setattr("typer.confirm", lambda question, err: "2 answers will go" not in question)
+    assert run(at) == 1 and stub.sourced
+    assert capsys.readouterr().err.strip().endswith("Nothing was deleted.")
+    assert run([*at, "--yes", "--json"]) == 0 and not stub.sourced
+    assert json.loads(capsys.readouterr().out)["gone"]["answers"] == 2
+    assert run([*at, "--yes"]) == 2
+
+
+def test_where_nobody_can_be_asked_nothing_is_taken_out(stub, capsys, monkeypatch):
+    def nobody(question, err):
+        raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", nobody)
+    assert run(["chatbot", "forget", "rules/faq.csv"]) == 2 and stub.sourced
+    assert "say --yes" in capsys.readouterr().err
 
 
 def test_words_of_a_customer_cannot_steer_the_teams_terminal(stub, capsys):

@@ -6,6 +6,7 @@ from apps.chatbot.followup import standalone
 from apps.chatbot.handover import called_for
 from apps.chatbot.records import Reason, Role, Turn
 from apps.chatbot.smalltalk import slots_in, small_talk
+from apps.chatbot.wordings import say
 
 
 def asked(*texts):
@@ -68,6 +69,8 @@ def test_asking_for_a_person_calls_one(text):
         "再不退款我就报警",
         "delete all my personal data now",
         "你们太差劲了，等了三个星期都没人理我！",
+        "your service is terrible, I waited two hours",
+        "你们服务太差了，等了两个小时",
         "Terrible service, nobody answers my mails",
     ],
 )
@@ -82,6 +85,8 @@ def test_complaints_and_threats_call_a_person(text):
         "客服电话是多少",
         "How many people fit the workshop?",
         "What is the personal voucher worth?",
+        "Is gift wrapping a service you offer?",
+        "你们的服务时间是几点",
     ],
 )
 def test_asking_about_service_calls_nobody(text):
@@ -96,6 +101,20 @@ def test_small_talk_is_only_small_talk():
     assert small_talk("thanks, that was helpful") == "thanks" and small_talk("谢谢，很有帮助！") == "thanks"
     assert small_talk("thanks, that was helpful but how much is it") is None
     assert small_talk("Hello, where is my parcel?") is None and small_talk("谢谢，那运费呢") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["are you a bot?", "Am I talking to a real person?", "who are you", "你是机器人吗？", "您是真人还是机器人"]
+)
+def test_a_bot_that_is_asked_says_that_it_is_one(text):
+    assert small_talk(text) == "identity"
+    assert "not a person" in say("identity", "en") and "不是真人" in say("identity", "zh")
+
+
+def test_how_are_you_is_a_greeting_and_a_bare_mark_is_nothing():
+    assert small_talk("how are you?") == small_talk("Hi, how are you today") == small_talk("您好吗") == "greeting"
+    assert small_talk("?") is None and small_talk("how are you going to refund me") is None
+    assert small_talk("are you a bot or can you refund me") is None
 
 
 def test_an_order_number_fills_its_slot_and_prices_do_not():

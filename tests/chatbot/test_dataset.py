@@ -132,6 +132,36 @@ def test_a_file_of_broken_lines_is_told_line_by_line_and_an_empty_one_as_a_whole
             assert empty.failed == (name,)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "told"),
+    [
+        ("f.csv", "question,answer\nq,a\nr,b\n", "dialogues", "holds no past dialogues; it looks like questions and"),
+        (
+            "f.csv",
+            "question,answer\nq,a\nr,b\n",
+            "documents",
+            "it looks like questions and answers: take it in as 'faq'",
+        ),
+        ("d.jsonl", '{"turns": [{"role": "user", "text": "c"}]}', "faq", "it looks like past dialogues: take it in as"),
+        ("d.jsonl", '{"title": "t", "text": "c"}', "dialogues", "holds no past dialogues; it looks like documents"),
+        ("h.md", "# Hours", "faq", "it looks like documents: take it in as 'documents'"),
+    ],
+)
+def test_a_file_of_another_kind_than_was_said_is_told_once_with_the_kind_it_looks_like(
+    tmp_path, name, content, kind, told
+):
+    (tmp_path / name).write_text(content)
+    read = load(tmp_path / name, kind)
+    (problem,) = read.problems
+    assert problem.line == 0 and told in problem.reason and read.failed == (name,)
+    assert "自动识别" in in_language(problem.reason, "zh")
+
+
+def test_a_file_that_looks_like_nothing_known_keeps_its_own_reasons(tmp_path):
+    (tmp_path / "f.csv").write_text("name,phone\na,1\nb,2\n")
+    assert [one.line for one in load(tmp_path / "f.csv", "dialogues").problems] == [2, 3]
+
+
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path):
     (tmp_path / "broken.pdf").write_bytes(b"no")
     loaded = load(tmp_path / "broken.pdf", source="inner/broken.pdf")

@@ -44,6 +44,23 @@ def test_western_letters_are_not_taken_for_chinese(tmp_path):
     assert (one.question, one.answer) == ("Where is the café?", "It’s “next door” – naïve.")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Q,A",
+        "标准问题,标准答案",
+        "prompt,response",
+        "Prompt,Completion",
+        "FAQ Question,FAQ Answer",
+        "用户问题,客服回复",
+        "问法,话术",
+    ],
+)
+def test_columns_may_be_called_what_people_call_them(tmp_path, header):
+    (one,) = read_faq(written(tmp_path, "h.csv", f"{header}\nOpen?,From 8.\n"))
+    assert (one.question, one.answer) == ("Open?", "From 8.")
+
+
 def test_traditional_headers_and_several_columns_of_wordings_are_read(tmp_path):
     content = "標準問,相似問1,相似問2,答案\n可以退貨嗎,能退嗎,怎麼退,三十天內可以\n"
     (one,) = read_faq(written(tmp_path, "t.csv", content))
@@ -89,12 +106,15 @@ def test_an_open_quote_is_told_and_not_swallowed(tmp_path):
 
 
 def test_a_file_without_the_columns_says_what_it_has(tmp_path):
-    with pytest.raises(DataError, match=r"needs a column 'answer' \(答案\); its columns are: question, notes\."):
+    told = (
+        r"needs a column 'answer' \(答案\); its columns are: question, notes \(rename what holds that to 'answer'\)\."
+    )
+    with pytest.raises(DataError, match=told):
         read_faq(written(tmp_path, "x.csv", "question,notes\nq,n\n"))
     with pytest.raises(DataError) as refused:
         read_faq(written(tmp_path, "x.csv", "标题,备注\nq,n\n"))
     assert in_language(reason_of(refused.value), "zh") == (
-        "“x.csv”缺少“标准问”（question）和“答案”（answer）列；现有的列是：标题, 备注。"
+        "“x.csv”缺少“标准问”（question）和“答案”（answer）列；现有的列是：标题, 备注。请将对应的列改名为“标准问”和“答案”。"
     )
 
 
@@ -103,9 +123,10 @@ def test_repeats_become_one_and_other_answers_stay_apart(tmp_path):
     content = f"question,answer\nHash key?,{long}\nhash  key?,{long} View more\nHash key?,Only for debit cards.\n"
     rows = read_faq(written(tmp_path, "r.csv", content))
     assert [one.answer for one in rows] == [f"{long} View more", "Only for debit cards."]
-    assert [(one.line, one.reason) for one in rows.problems] == [
-        (3, "Joined with line 2: the same question with nearly the same answer.")
+    assert [(one.line, one.reason) for one in rows.merged] == [
+        (3, "The same question with nearly the same answer as on line 2: the two are one.")
     ]
+    assert rows.problems == ()  # nothing is wrong with a row that another one holds too
     assert len({one.id for one in rows}) == 2
 
 
@@ -168,5 +189,5 @@ def test_the_bank_file_is_read_whole():
     if not path.exists():
         pytest.skip("the public sets are not here")
     rows = read_faq(path)
-    assert len(rows) + len(rows.problems) == 1764
+    assert len(rows) + len(rows.problems) + len(rows.merged) == 1764
     assert {one.category for one in rows} >= {"insurance", "cards", "loans", "accounts", "security"}

@@ -58,6 +58,7 @@ def test_messages_in_a_row_are_one_question_and_one_reply():
         (("my order is late, where is it", "I'll transfer you to a colleague."), "handed over"),
         (("is it here, my mail is ann@example.org", "Yes, all is well with it."), "personal data"),
         (("where does the parcel go to", "It goes to Blk 12 Jalan Besar #03-45 Singapore 208787."), "personal data"),
+        (("how do I order fifty cups", "Write what you need to [mail] and we will quote."), "personal data"),
         (("where is my lamp", "May I have the order number?"), "no answer"),
         (("where is my lamp", "It was sent on Monday, order LL-204655."), "about one case"),
         (("how loud is the mill", "I don't have a figure for that grinder."), "the agent was not sure"),

@@ -212,6 +212,15 @@ def test_uploads_reach_the_service_as_files_with_safe_names_and_problems_come_ba
     assert client.post("/v1/chatbot/knowledge/text", json=text).json()["added"] == 1
 
 
+def test_a_file_is_taken_out_by_its_name_also_one_from_a_folder(client, stub):
+    stub.sourced, at = True, "/v1/chatbot/knowledge/sources"
+    assert [(one["name"], one["answers"]) for one in client.get(at).json()] == [("rules/faq.csv", 2)]
+    told = client.delete(f"{at}/rules/faq.csv", params={"dry_run": True, "keep_by_hand": True})
+    assert (told.json()["gone"]["answers"], told.json()["kept"], stub.sourced) == (1, 1, True)
+    assert client.delete(f"{at}/rules/faq.csv").json()["gone"]["by_hand"] == 1
+    assert client.delete(f"{at}/rules/faq.csv").status_code == 404
+
+
 def test_answers_are_written_changed_reviewed_and_deleted(client, stub):
     at = "/v1/chatbot/answers"
     assert [one["id"] for one in client.get(at, params={"status": "pending"}).json()] == ["a1"]

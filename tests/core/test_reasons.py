@@ -2,6 +2,7 @@ import copy
 import doctest
 import json
 import pickle
+from dataclasses import dataclass
 from importlib import import_module
 from string import Formatter
 
@@ -9,9 +10,16 @@ import pytest
 
 from core import reasons
 from core.errors import DataError
-from core.reasons import Reason, in_language, joined, known, reason, reason_of
+from core.reasons import Alike, Reason, alike, in_language, joined, known, reason, reason_of
 
 WORDS = ("{name} is wrong.", "{name} 有误。")
+
+
+@dataclass(frozen=True)
+class Row:
+    source: str
+    line: int
+    reason: str = reason(WORDS, name="price")
 
 
 def test_the_examples_in_the_docstrings_hold():
@@ -59,3 +67,14 @@ def test_every_reason_of_a_leaf_fills_the_same_places_in_both_languages(leaf):
 
 def places(text):
     return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_what_is_not_taken_for_the_same_reason_in_the_same_file_is_told_once_with_its_lines():
+    rows = [Row("a.csv", 2), Row("b.csv", 2), Row("a.csv", 5), Row("a.csv", 6, "Another reason.")]
+    told = alike(rows)
+    assert told == [
+        Alike("a.csv", "price is wrong.", (2, 5)),
+        Alike("b.csv", "price is wrong.", (2,)),
+        Alike("a.csv", "Another reason.", (6,)),
+    ]
+    assert in_language(told[0].reason, "zh") == "price 有误。"

@@ -31,6 +31,7 @@ from apps.monitor.alert_records import (
 )
 from apps.monitor.forgetting import Forgotten
 from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, Preview, RowProblem
+from apps.monitor.layouts import Layout, take_file
 from apps.monitor.records import (
     TOPICS,
     Correction,
@@ -47,7 +48,7 @@ from apps.monitor.records import (
     TopicScore,
 )
 from apps.monitor.row_problems import NO_TEXT
-from apps.monitor.rows import NamedRow, RowRules, counted, take_rows
+from apps.monitor.rows import NamedRow, RowRules, counted
 from apps.monitor.rules import parse_rules
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
@@ -118,8 +119,9 @@ class FakeMonitor:
         return NOW
 
     def ingest_rows(
-        self, rows: Iterable[NamedRow], source: str = "push", now: Any = None, on_event: Any = None
+        self, rows: Iterable[NamedRow], source: str = "push", now: Any = None, on_event: Any = None, layout: Any = None
     ) -> IngestReport:
+        self.layout = layout
         known, added, doubles, bad, dates = {one.item.id for one in self.rows}, 0, 0, [], []
         for name, row in rows:
             if isinstance(row, DataError):
@@ -144,8 +146,10 @@ class FakeMonitor:
         return IngestReport(added, doubles, undated=len(dates), counts=counts, problems=tuple(bad),
                             date_problems=tuple(dates))  # fmt: skip
 
-    def preview_rows(self, rows: Iterable[NamedRow], source: str = "push", now: Any = None) -> Preview:
-        taken, report = take_rows(rows, RowRules(source), NOW)
+    def preview_rows(
+        self, rows: Iterable[NamedRow], source: str = "push", now: Any = None, layout: Any = None
+    ) -> Preview:
+        taken, report = take_file(rows, RowRules(source), layout or Layout(), NOW)
         return Preview(report + counted(taken), tuple(one.item for one in taken[:3]))
 
     def classify(self, texts: Sequence[str]) -> list[Reading]:
@@ -427,6 +431,7 @@ class FakeMonitor:
         deliver: bool = False,
         stop: Any = None,
         limit: int | None = None,
+        layout: Any = None,
     ) -> Iterator[SimpleNamespace]:
         self.replayed.append((path, speed))
         total = sum(1 for _ in path.open(encoding="utf-8"))

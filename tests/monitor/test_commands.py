@@ -118,6 +118,29 @@ def test_a_dry_run_shows_columns_and_first_items_and_stores_nothing(run, fake, c
     assert len(fake.rows) == before
 
 
+def test_a_dry_run_says_of_an_item_that_it_has_no_text_or_no_title(run, fake, capsys, tmp_path):
+    path = stream(tmp_path, {"title": "One"}, {"text": "Two"})
+    assert run("ingest", "--dry-run", str(path)) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "" not in shown
+    assert shown[-4:] == ["undated  stream  One", "(no text)", "undated  stream  (no title)", "Two"]
+
+
+def test_columns_and_dates_are_said_with_options_and_a_wrong_field_is_one_sentence(run, fake, capsys, tmp_path):
+    path = tmp_path / "notes.csv"
+    path.write_text("heading,when\nAlba Bank falls,03/04/2026\n", encoding="utf-8")
+    assert run("ingest", "--dry-run", str(path)) == 2
+    assert "say which is, such as title=heading (--column in the terminal" in capsys.readouterr().err
+    options = ("-c", "title=heading", "--column", "published_at=when", "--dates", "month-first")
+    assert run("ingest", "--dry-run", *options, str(path)) == 0
+    shown = capsys.readouterr().out
+    assert "2026-03-04" in shown and "dates such as 03/04/2026 are read month first" in shown
+    run("ingest", "-c", "title=heading", str(path))
+    assert fake.layout.columns == {"title": "heading"}
+    assert run("ingest", "-c", "titel=heading", str(path)) == 2
+    assert "There is no field 'titel' to map; the nearest known is 'title'" in capsys.readouterr().err
+
+
 def test_a_file_without_a_row_is_one_sentence_and_no_success(run, fake, capsys, tmp_path):
     (tmp_path / "empty.csv").touch()
     (tmp_path / "header.csv").write_text("id,title\n", encoding="utf-8")
@@ -229,7 +252,7 @@ def test_watch_beside_a_sample_whose_length_is_not_known_yet_waits_and_shows(run
     monkeypatch.setattr(fake, "status", status)
     assert run("watch", "--once") == 0
     shown = capsys.readouterr()
-    assert "loading the sample" in shown.err
+    assert shown.err.splitlines() == ["Loading the sample of a first start …"]  # and no bar, which would stay behind
     assert shown.out.count("FIRING") == 2
 
 
@@ -291,11 +314,17 @@ def test_rules_are_replaced_only_by_sound_ones_and_under_a_name(run, fake, capsy
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\nname = "calm"\nkind = "silence"\n', encoding="utf-8")
     assert run("rules", "--save", str(path)) == 2
+    capsys.readouterr()
     assert run("rules", "--save", str(path), "--by", "Mei") == 0
     assert fake.rules().version == 2
     path.write_text('[[rule]]\nname = "r"\nkind = "poem"\n', encoding="utf-8")
     assert run("rules", "--save", str(path), "--by", "Mei") == 2
     assert "poem" in capsys.readouterr().err
+    path.write_text('[[rule]]\nname = "r"\nkind = "surge"\nwindw = "1h"\nmin_share = 40\n', encoding="utf-8")
+    fake.closed = False
+    assert run("rules", "--save", str(path), "--by", "Mei") == 2
+    said = capsys.readouterr().err
+    assert "'windw'" in said and "Loading" not in said and not fake.closed
     assert run("rules", "--use", "1", "--by", "Mei") == 0
     assert fake.rules().toml == fake.versions[0].toml
 

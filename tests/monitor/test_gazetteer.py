@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.monitor.companies import Company, read_companies
+from apps.monitor.companies import WELL_KNOWN, Company, followed, read_companies
 from apps.monitor.gazetteer import Gazetteer
 from apps.monitor.naming import named
 from apps.monitor.no_companies import NEVER
@@ -157,3 +157,54 @@ def test_a_ticker_the_item_came_with_is_a_company_where_the_text_says_it() -> No
     assert companies("Why QQX fell: QQX owes more", "$qqx") == [("QQX", "QQX")]
     assert companies("QQXL rises", "QQX") == [] and companies("no name here", "QQX") == []
     assert companies("Plan C is off", "C") == [] and companies("$C is off", "C") == [("C", "$C")]
+
+
+WORLD = Gazetteer(read_companies(WELL_KNOWN))
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Airbus delivers fewer jets than planned", ["airbus"]),
+        ("比亚迪销量创新高", ["byd"]),
+        ("BYD recalls 9,000 cars", ["byd"]),
+        ("苹果公司和台积电", ["apple", "tsmc"]),
+        ("京东方扩产，平安银行放贷", ["boe", "pingan_bank"]),
+        ("$TSLA and Toyota", ["tesla", "toyota"]),
+    ],
+)
+def test_the_best_known_companies_are_found_in_both_languages(text, ids):
+    assert [one.id for one in WORLD.find(text) if not one.doubtful or one.name == "苹果公司"] == ids
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Target raises its target",
+        "Gap in supply widens",
+        "苹果价格上涨",
+        "小米丰收",
+        "中国银行业",
+        "Prudential rules",
+        "英国石油产量",
+    ],
+)
+def test_a_well_known_name_that_means_something_else_too_is_left_to_the_sentence(text):
+    assert all(one.doubtful for one in WORLD.find(text))
+
+
+def test_a_doubtful_name_counts_beside_a_sure_one_of_the_same_company():
+    assert [one.doubtful for one in WORLD.find("Target Corp widens; Target falls")] == [False, False]
+
+
+def test_every_ambiguous_name_is_one_of_the_companys_names():
+    assert all(set(one.ambiguous) <= set(one.names) for one in WORLD.companies)
+
+
+def test_a_teams_own_companies_come_first_and_a_known_one_of_the_same_name_gives_way(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("id,name,aliases\nbig_fruit,Apple Inc.,Apple\nalba,Alba Bank,\n", encoding="utf-8")
+    found = followed(path, well_known=True)
+    assert [one.id for one in found[:2]] == ["big_fruit", "alba"]
+    assert "apple" not in {one.id for one in found} and "airbus" in {one.id for one in found}
+    assert [one.id for one in followed(path, well_known=False)] == ["big_fruit", "alba"]

@@ -120,7 +120,7 @@ def test_the_trades_own_words_help_a_head_that_is_unsure_but_a_companys_name_doe
     gazetteer = Gazetteer([Company("shorehill", "Shorehill Credit", ("岸山信用",))])
     reader = NewsReader({"": Unsure}, gazetteer, TOPICS)
     items = [
-        news("1", "Alba misses a coupon"),
+        news("1", "Alba pays a coupon"),
         news("2", "阿尔巴逾期"),
         news("3", "Shorehill Credit moves"),
         news("4", "岸山信用搬家"),

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.monitor.row_dates import parse_moment
+from apps.monitor.row_dates import DateOrder, parse_moment
 from apps.monitor.rows import RowRules, clean, item_from_row, numbered, plain, take_rows
 from core.errors import DataError
 from core.reasons import in_language
 from tests.monitor.helpers import HOUR, NOW
 
+LATER = datetime(2026, 12, 1, tzinfo=UTC)
 RULES = RowRules("desk", zone="Asia/Shanghai")
 
 
@@ -29,10 +30,43 @@ def taken(received=NOW, rules=RULES, **row):
         ("Sun, 01 Mar 2026 08:30:00 -0500", "2026-03-01T13:30:00+00:00"),
         (1772353800, "2026-03-01T08:30:00+00:00"),
         ("1772353800000", "2026-03-01T08:30:00+00:00"),
+        ("2026/3/1 8:30", "2026-03-01T00:30:00+00:00"),
+        ("27/11/2026", "2026-11-26T16:00:00+00:00"),
+        ("27.11.2026 14:05", "2026-11-27T06:05:00+00:00"),
+        ("11/27/2026 2:05 PM", "2026-11-27T06:05:00+00:00"),
+        ("27-11-2026T14:05:30+00:00", "2026-11-27T14:05:30+00:00"),
+        ("05/05/2026 09:00Z", "2026-05-05T09:00:00+00:00"),
     ],
 )
 def test_dates_of_all_kinds_are_read_in_their_zone(text, iso):
     assert parse_moment(text, "Asia/Shanghai").isoformat() == iso
+
+
+@pytest.mark.parametrize(
+    ("dates", "read"),
+    [
+        (("03/04/2026", "27/11/2026"), ["2026-04-03", "2026-11-27"]),
+        (("03/04/2026", "11/27/2026"), ["2026-03-04", "2026-11-27"]),
+        (("03.04.2026 14:05", "05.05.2026"), [None, "2026-05-05"]),
+        (("03/04/2026", "27/11/2026", "11/27/2026"), [None, "2026-11-27", "2026-11-27"]),
+    ],
+)
+def test_day_and_month_are_told_apart_by_the_files_other_dates_and_never_guessed(dates, read):
+    rows = [{"title": str(number), "date": date} for number, date in enumerate(dates)]
+    good, report = take_rows(numbered(rows), RowRules(), LATER)
+    assert [one.item.published_at and one.item.published_at.date().isoformat() for one in good] == read
+    doubted = [one.date_problem.why for one in good if one.date_problem]
+    assert doubted == ["two_ways"] * read.count(None)
+    assert report.date_orders == (
+        () if None in read else ("day-first",) if read[0] == "2026-04-03" else ("month-first",)
+    )
+
+
+def test_dates_are_read_in_the_order_that_somebody_said_and_one_that_does_not_fit_is_named():
+    rows = [{"title": "a", "date": "03/04/2026"}, {"title": "b", "date": "11/27/2026"}]
+    good, _ = take_rows(numbered(rows), RowRules(dates=DateOrder.DAY_FIRST), LATER)
+    assert good[0].item.published_at == datetime(2026, 4, 3, tzinfo=UTC)
+    assert good[1].date_problem is not None and good[1].date_problem.why == "unreadable"
 
 
 def test_dates_that_name_no_zone_are_counted_once_for_the_whole_file():
@@ -102,6 +136,16 @@ def test_columns_of_other_names_are_mapped():
     one = item_from_row({"标题": "海岚银行被罚款", "日期": "2026年3月16日 09:00", "title": "trap"}, rules, NOW)
     assert (one.item.title, one.item.language) == ("海岚银行被罚款", "zh")
     assert one.item.published_at == datetime(2026, 3, 16, 1, tzinfo=UTC)
+
+
+def test_usual_names_are_known_in_capitals_and_in_chinese():
+    one = taken(**{"title": "", "Headline": "Loss widens", "Site": "Morning Wire", "链接": "http://x.example"}).item
+    assert (one.title, one.source, one.url) == ("Loss widens", "Morning Wire", "http://x.example")
+
+
+def test_a_column_that_was_mapped_is_not_taken_a_second_time():
+    rules = RowRules(columns={"title": "summary"})
+    assert item_from_row({"summary": "Loss widens"}, rules, NOW).item.text == ""
 
 
 def test_the_same_row_without_an_id_gets_the_same_id_and_another_row_another():

@@ -96,6 +96,32 @@ def test_a_text_that_is_no_rule_set_is_refused(text, said):
     assert said in str(error.value)
 
 
+def test_every_mistake_is_told_at_once():
+    with pytest.raises(DataError) as error:
+        parse_rules(
+            '[[rule]]\nname = "a"\nkind = "surge"\nwindw = "1h"\nseverity = "awful"\n'
+            '[[rule]]\nname = "b"\nkind = "surge"\nmin_share = 40\nmin_stories = 0\n'
+        )
+    for said in ("unknown key 'windw'", "'severity' must be one of", "'b': 'min_share'", "'b': 'min_stories'"):
+        assert said in str(error.value)
+
+
+def test_every_table_that_is_no_sound_toml_is_told_by_its_line():
+    with pytest.raises(DataError) as error:
+        parse_rules('[[rule]]\nname = "a"\nkind = surge\n\n[[rule]]\nname = "b\n\n[[rule]]\nname = "c"\n')
+    assert "line 3" in str(error.value) and "line 6" in str(error.value)
+    assert str(error.value).count("line") == 2 and "\n" not in str(error.value)
+
+
+def test_two_names_given_twice_and_one_that_is_not_there_are_told_together():
+    table = '[[rule]]\nname = "{}"\nkind = "surge"\n'
+    text = "".join(table.format(name) for name in "aabbc") + 'inhibited_by = ["x"]\n'
+    with pytest.raises(DataError) as error:
+        parse_rules(text)
+    for said in ("named 'a'", "named 'b'", "inhibited by 'x'"):
+        assert str(error.value).count(said) == 1
+
+
 def test_no_rules_are_a_rule_set_too():
     assert parse_rules("") == ()
 

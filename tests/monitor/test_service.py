@@ -155,6 +155,15 @@ def test_the_least_sure_are_offered_first_and_corrected_ones_no_more(service):
     assert [one.item.id for one in service.uncertain()] == ["sure1"]
 
 
+def test_a_story_is_offered_once_for_review_and_no_more_once_one_of_its_items_was_corrected(service):
+    title = "Alba Bank meets investors on the harbour front"
+    copies = [item(f"copy{number}", title, NOW + number * MINUTE) for number in range(3)]
+    service.ingest([*copies, bad("sure")], now=NOW + HOUR)
+    assert [one.item.id for one in service.uncertain()] == ["copy2", "sure"]
+    service.correct("copy2", "ada", sentiment="neutral")
+    assert [one.item.id for one in service.uncertain()] == ["sure"]
+
+
 def test_drift_shows_what_changed_and_nothing_while_there_is_little():
     service = monitor()
     now = datetime.now(UTC)

@@ -7,15 +7,18 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from apps.monitor.layouts import Layout
 from apps.monitor.polling import is_due
 from apps.monitor.records import FeedQuery
+from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_files import added, decoded, numbered_rows
-from apps.monitor.source_records import Health, Source, SourceKind, SourceState, health, heard
+from apps.monitor.source_records import Health, Source, SourceKind, SourceState, doubted_dates, health, heard
 from apps.monitor.sources import next_look
 from core.errors import BusyError, DataError, NotFoundError, RemoteError
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, monitor
@@ -225,6 +228,51 @@ def test_a_folder_gives_each_file_once_and_one_bad_file_stops_no_other(tmp_path,
     assert service.entry("2").item.title == "海岚银行被罚款"
     (tmp_path / "c.jsonl").write_text('{"id": "3", "title": "Cora Foods wins"}\n', encoding="utf-8")
     assert service.poll("folder", now=NOW).added == 1
+
+
+def test_a_file_whose_columns_nobody_knows_waits_until_the_source_names_them(tmp_path, service):
+    path = tmp_path / "notes.csv"
+    path.write_text("heading,when\nAlba Bank misses a payment,03/02/2026\n", encoding="utf-8")
+    source = Source("notes", SourceKind.FILE, str(path))
+    service.save_source(source)
+    report = service.poll("notes", now=NOW)
+    assert report.added == 0 and "columns of a source" in report.problems[0].reason
+    columns = {"title": "heading", "published_at": "when"}
+    service.save_source(replace(source, columns=columns))
+    assert service.poll("notes", now=NOW).date_problems[0].why == "two_ways"
+    (one,) = service.sources()
+    assert doubted_dates(one.source, one.state) == 1
+    with pytest.raises(DataError, match="no field 'titel'"):
+        service.save_source(replace(source, columns={"titel": "heading"}))
+
+
+def test_a_file_somebody_brings_with_dates_of_two_readings_is_refused_whole(tmp_path, service):
+    path = tmp_path / "notes.csv"
+    path.write_text("headline,body,published,url,site\nAlba Bank falls,,03/02/2026,,Wire\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"'03/02/2026' \(notes.csv:2\)"):
+        service.ingest_rows(numbered_rows(path), now=NOW, layout=Layout())
+    assert service.status()["items"] == 0
+    report = service.ingest_rows(numbered_rows(path), now=NOW, layout=Layout(dates=DateOrder.DAY_FIRST))
+    assert (report.added, report.sources, report.date_orders) == (1, ("Wire",), ("day-first",))
+
+
+def test_a_strange_line_in_a_file_that_was_read_before_is_counted_and_stops_nothing(tmp_path, service):
+    path = tmp_path / "notes.jsonl"
+    path.write_text('{"id": "1", "title": "Alba Bank falls"}\n', encoding="utf-8")
+    service.save_source(Source("notes", SourceKind.FILE, str(path)))
+    assert service.poll("notes", now=NOW).added == 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"heartbeat": 7}\n')
+    assert dict(service.poll("notes", now=NOW).counts) == {"empty": 1}
+    (one,) = service.sources()
+    assert (one.state.failures, one.state.counts["empty"]) == (0, 1)
+
+
+def test_items_pushed_under_names_of_their_own_are_read_as_their_source_says(service):
+    columns = {"title": "heading", "published_at": "when"}
+    service.save_source(Source("newsroom", SourceKind.PUSH, columns=columns, dates=DateOrder.DAY_FIRST))
+    service.ingest_rows([("1", {"id": "n1", "heading": "Alba Bank falls", "when": "03/02/2026"})], "newsroom", NOW)
+    assert service.entry("n1").item.published_at == datetime(2026, 2, 3, tzinfo=UTC)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):

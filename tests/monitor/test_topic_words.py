@@ -5,7 +5,7 @@ import pytest
 
 from apps.monitor.records import TOPICS
 from apps.monitor.settings import load_settings
-from apps.monitor.topic_words import ALONE, WEIGHT, WORDS, TopicWords, without
+from apps.monitor.topic_words import ALONE, PHRASES, WEIGHT, WORDS, TopicWords, without
 from core.errors import SettingsError
 
 OURS = TopicWords()
@@ -59,6 +59,34 @@ def test_a_companys_own_name_does_not_speak_for_a_topic() -> None:
     text = "Shorehill Credit opens an office"
     assert OURS.said(text, ["credit"]) == [True]
     assert OURS.said(without(text, [(0, 16), (-1, -1)]), ["credit"]) == [False]
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [
+        ("The issuer may not be able to meet all obligations when due", ["credit"]),
+        ("Alba is unable to repay its bondholders", ["credit"]),
+        ("阿尔巴银行无力偿还到期债券", ["credit"]),
+        ("公司未能按期兑付", ["credit"]),
+        ("Money laundering probe into Alba widens", ["regulation", "scandal"]),
+        ("阿尔巴银行涉嫌洗钱", ["regulation", "scandal"]),
+        ("Alba tops analysts' estimates", ["earnings"]),
+        ("阿尔巴单季表现超预期", ["earnings"]),
+        ("Exports beat expectations", []),
+        ("出口增速超预期", []),
+        ("Alba repays its bond. It is able to open a branch", []),
+        ("新产品无法按期交付", []),
+    ],
+)
+def test_a_phrase_that_leaves_no_doubt_tells_its_topic_whatever_the_head_says(text, topics) -> None:
+    found = OURS.moved(np.full((1, len(TOPICS)), 0.01), [text], TOPICS)[0]
+    assert [topic for topic, probability in zip(TOPICS, found, strict=True) if probability >= ALONE] == topics
+
+
+def test_phrases_are_of_topics_that_ship_and_stand_once() -> None:
+    for topic, phrases in PHRASES.items():
+        assert topic in WORDS
+        assert len(set(phrases.split())) == len(phrases.split())
 
 
 def test_words_of_a_team_come_beside_ours_and_must_be_of_a_topic_there_is() -> None:

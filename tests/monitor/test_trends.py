@@ -171,3 +171,13 @@ def test_movers_are_those_whose_mood_changed_most_with_enough_behind_it():
     before = [(SeriesKey("alba"), Point(NOW, stories=9, positive=9, polarity_sum=8.0))]
     (mover,) = overview.movers(now, before, 5)
     assert (mover.key.company, round(mover.polarity_change, 2), mover.share_change) == ("alba", -1.78, 1.0)
+
+
+def test_movers_stand_in_the_order_of_their_move_up_or_down():
+    now = [
+        (SeriesKey("alba"), Point(NOW, stories=90, negative=90, polarity_sum=-45.0)),
+        (SeriesKey("cora"), Point(NOW, stories=4, positive=4, polarity_sum=4.0)),
+        (SeriesKey("dune"), Point(NOW, stories=4, negative=4, polarity_sum=-3.0)),
+    ]
+    found = overview.movers(now, [], 5)
+    assert [(one.key.company, one.polarity_change) for one in found] == [("cora", 1.0), ("dune", -0.75), ("alba", -0.5)]

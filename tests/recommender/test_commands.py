@@ -247,8 +247,8 @@ def test_rows_not_taken_are_told_file_by_file_and_line_by_line(home, capsys, tmp
     assert run("ingest", *(str(tmp_path / name) for name in names)) == 0
     shown = capsys.readouterr().out
     told = [line.split(": ")[0].strip() for line in shown.splitlines() if line.startswith("  ")]
-    assert told == ["broken_items.jsonl:1", "broken_items.jsonl:3", "events.csv:3", "events.csv:4", "events.csv:5",
-                    "items.csv:4"]  # fmt: skip
+    assert told == ["broken_items.jsonl:1", "broken_items.jsonl:3", "events.csv", "events.csv:4", "items.csv:4"]
+    assert "  events.csv: 2 rows (lines 3, 5): " in shown
     assert "not taken: 6 rows\n" in shown
     assert run("ingest", "--json", str(tmp_path / "events.csv")) == 0
     assert [one["line"] for one in json.loads(capsys.readouterr().out)["events"]["problems"]] == [3, 4, 5]

@@ -66,14 +66,15 @@ def answer_list(bot: "ChatbotService") -> None:
 def _edit(bot: "ChatbotService", answer: ApprovedAnswer) -> None:
     with st.form(f"edit-{answer.id}", border=False):
         changed = _fields(answer, "edit")
-        with st.container(horizontal=True):
-            saved = st.form_submit_button(say("save"), type="primary", icon=":material/save:")
-            deleted = st.form_submit_button(say("delete"), icon=":material/delete:")
+        saved = st.form_submit_button(say("save"), type="primary", icon=":material/save:")
         with one_sentence():
             if saved:
                 bot.save_answer(changed())
                 say_later(say("saved"))
-            if deleted:
+    with st.popover(say("delete"), icon=":material/delete:"):
+        st.write(say("delete_answer_sure"))
+        if st.button(say("delete_yes"), key=f"delete-{answer.id}", type="primary"):
+            with one_sentence():
                 bot.delete_answer(answer.id)
                 say_later(say("deleted"))
 

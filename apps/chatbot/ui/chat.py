@@ -100,7 +100,9 @@ def _ask(bot: "ChatbotService", conversation: Conversation | None, text: str) ->
 
 
 def _opening(bot: "ChatbotService") -> None:
-    """Greeting and a few questions the team has answered, of different subjects."""
+    """Greeting and a few questions the team has answered, of different subjects; a hint where nothing is known yet."""
+    if not any(bot.status()["knowledge"].values()):
+        st.info(say("nothing_known"), icon=":material/upload:")
     with bubble(Role.ASSISTANT):
         st.markdown(say("opener"))
         chosen: dict[str | None, str] = {}

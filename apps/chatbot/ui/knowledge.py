@@ -1,4 +1,4 @@
-"""The knowledge page: upload, review queue, answers, documents, hit test. Only the open section is drawn."""
+"""The knowledge page: upload, review queue, answers, documents, files, hit test. Only the open section is drawn."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from apps.chatbot.records import Document, Status
 from apps.chatbot.ui.answer_forms import answer_list, new_answer, review_list
 from apps.chatbot.ui.hit_test import hit_test
 from apps.chatbot.ui.shared import one_sentence, say, service
+from apps.chatbot.ui.source_list import source_list
 from apps.chatbot.ui.upload import upload
 from apps.page_parts import choose, plain, said, say_later, shorten
 
@@ -28,6 +29,7 @@ def draw() -> None:
         "review": f"{say('section_review')} ({waiting})" if waiting else say("section_review"),
         "answers": say("section_answers"),
         "documents": say("section_documents"),
+        "sources": say("section_sources"),
         "hits": say("section_hits"),
     }
     chosen = choose("knowledge_section", sections, say("section"))
@@ -40,6 +42,8 @@ def draw() -> None:
         answer_list(bot)
     elif chosen == "documents":
         _documents(bot)
+    elif chosen == "sources":
+        source_list(bot)
     else:
         hit_test(bot)
 

@@ -1,14 +1,15 @@
 """Bringing knowledge in: files of three kinds or pasted text, with the report line by line."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.chatbot.records import IngestReport
+from apps.chatbot.records import IngestReport, RowProblem
 from apps.chatbot.ui.shared import say
 from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from core.events import OnEvent
-from core.reasons import in_language
+from core.reasons import alike, in_language
 
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
@@ -17,6 +18,8 @@ JOB = "ingest_job"
 KINDS = ("auto", "faq", "documents", "dialogues")
 TYPES = ["csv", "xlsx", "jsonl", "md", "txt", "html", "htm", "pdf", "docx"]
 SHOWN_PROBLEMS = 500
+FIRST_LINES = 5  # of those that share a reason
+PADDING_PX, LINE_PX, LETTERS = 17, 18, 70  # a table cuts off what is longer than its rows are high
 
 
 def upload(bot: "ChatbotService") -> None:
@@ -28,6 +31,8 @@ def upload(bot: "ChatbotService") -> None:
         return
     if job is not None:
         _show(job)
+        if not job.error:
+            _outgrown(bot)
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
@@ -75,19 +80,40 @@ def _show(job: Job[IngestReport]) -> None:
         report = job.result
         if report.failed:
             st.error(say("report_failed", files=plain(listed(report.failed))), icon=":material/error:")
-        columns = st.columns(4)
-        for column, name in zip(columns, ("added", "updated", "unchanged"), strict=False):
-            column.metric(say(f"report_{name}"), getattr(report, name))
-        columns[3].metric(say("report_problems"), report.bad_rows)
+        counts = {name: getattr(report, name) for name in ("added", "updated", "unchanged")}
+        counts |= {"merged": len(report.merged), "problems": report.bad_rows}
+        for column, (name, count) in zip(st.columns(len(counts)), counts.items(), strict=True):
+            column.metric(say(f"report_{name}"), count)
         if report.problems:
-            st.dataframe(
-                [
-                    {
-                        say("problem_file"): one.source,
-                        say("problem_line"): str(one.line or say("whole_file")),
-                        say("problem_why"): in_language(one.reason, language()),
-                    }
-                    for one in report.problems[:SHOWN_PROBLEMS]
-                ],
-                hide_index=True,
-            )
+            _rows(report.problems, "problem_why")
+        if report.merged:
+            with st.expander(say("merged_rows"), icon=":material/merge:"):
+                _rows(report.merged, "merged_why")
+
+
+def _outgrown(bot: "ChatbotService") -> None:
+    """Languages whose thresholds no longer hold: the bot is cautious again until they are fitted anew."""
+    for tongue, (then, now) in bot.outgrown().items():
+        told = say("outgrown", tongue=say(f"lang_{tongue}"), then=then, now=now)
+        st.warning(told, icon=":material/tune:")
+
+
+def _rows(problems: Sequence[RowProblem], heading: str) -> None:
+    """A line for each file and reason."""
+    shown = [
+        {
+            say("problem_file"): one.source,
+            say("problem_line"): _lines(one.lines),
+            say(heading): in_language(one.reason, language()),
+        }
+        for one in alike(problems)[:SHOWN_PROBLEMS]
+    ]
+    longest = max(len(row[say(heading)].encode("gbk", "replace")) for row in shown)  # a Chinese letter is two wide
+    st.dataframe(shown, hide_index=True, row_height=PADDING_PX + LINE_PX * (1 + longest // LETTERS))
+
+
+def _lines(lines: Sequence[int]) -> str:
+    if not lines[0]:
+        return say("whole_file")
+    told = listed(str(line) for line in lines[:FIRST_LINES])
+    return told if len(lines) <= FIRST_LINES else say("lines_more", lines=told, n=len(lines))

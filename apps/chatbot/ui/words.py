@@ -17,6 +17,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "page_insights": ("Insights", "数据洞察"),
     "page_training": ("Training", "模型训练"),
     "section": ("Section", "栏目"),
+    "nothing_known": (
+        "Nothing is known yet: bring questions and answers, documents or past chats on the Knowledge page.",
+        "知识库还是空的：请在“知识库”页导入问答、文档或历史对话。",
+    ),
     "opening": ("Opening the knowledge and the models …", "正在打开知识库与模型……"),
     "working": ("Working …", "处理中……"),
     "unexpected": ("Something went wrong here; the log says what.", "这里出了点问题，详情见日志。"),
@@ -81,6 +85,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "section_review": ("Review", "待审核"),
     "section_answers": ("Answers", "标准问答"),
     "section_documents": ("Documents", "文档"),
+    "section_sources": ("Files", "来源文件"),
     "section_hits": ("Hit test", "命中测试"),
     "upload_files": ("Files", "文件"),
     "upload_help": (
@@ -106,12 +111,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_added": ("Added", "新增"),
     "report_updated": ("Updated", "更新"),
     "report_unchanged": ("Unchanged", "未变"),
+    "report_merged": ("Merged into another", "并入其他行"),
     "report_problems": ("Rows not taken", "未收录的行"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
+    "lines_more": ("{lines}, … ({n} in all)", "{lines}……（共 {n} 行）"),
+    "outgrown": (
+        "Thresholds for {tongue} were fitted on {then} answers, there are {now} now. The bot is cautious again and "
+        "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
+        "{tongue}的阈值是在 {then} 条标准问答上拟合的，现在有 {now} 条。重新拟合（trifolium chatbot fit）之前，"
+        "机器人会更谨慎，多以反问为主。",
+    ),
     "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
+    "merged_rows": ("Rows merged into another", "并入其他行的行"),
+    "merged_why": ("What they share", "合并的原因"),
     # knowledge: answers
     "review_none": ("Nothing waits for review.", "没有待审核的问答。"),
     "review_line": (
@@ -141,8 +156,31 @@ WORDS: dict[str, tuple[str, str]] = {
     "saved": ("Saved.", "已保存。"),
     "delete": ("Delete", "删除"),
     "delete_sure": ("The bot will no longer quote it.", "删除后机器人不再引用。"),
+    "delete_answer_sure": ("The bot will no longer give it.", "删除后机器人不再使用这条答案。"),
     "delete_yes": ("Delete for good", "确认删除"),
     "deleted": ("Deleted.", "已删除。"),
+    # knowledge: files
+    "sources_none": ("No file has been taken in yet.", "还没有导入过文件。"),
+    "sources_line": (
+        "What each file brought. Taking one out forgets all of it; what another file brought too stays.",
+        "每个文件带来的内容。移除后其内容全部撤下；其他文件也带来的内容保留。",
+    ),
+    "source_name": ("File", "文件"),
+    "source_answers": ("Answers", "标准问答"),
+    "source_waiting": ("Mined, not approved", "挖掘而未通过"),
+    "source_by_hand": ("Touched by hand", "经人工改动"),
+    "source_documents": ("Documents", "文档"),
+    "source_dialogues": ("Past dialogues", "历史对话"),
+    "source_choose": ("Which file", "选择文件"),
+    "source_forget": ("Take out", "移除"),
+    "source_keep": ("Keep the answers that people changed or approved", "保留经人工修改或通过的问答"),
+    "source_sure": ("What goes: {goes}.", "将移除：{goes}。"),
+    "source_nothing": ("nothing", "无"),
+    "source_kept": (
+        "What stays, by another file or by people's hands: {n}.",
+        "因其他文件或人工改动而保留：{n}。",
+    ),
+    "source_forgotten": ("{name} is taken out.", "已移除 {name}。"),
     # knowledge: documents, hit test
     "documents_none": ("No documents yet: upload some.", "还没有文档，请先上传。"),
     "document_facts": (

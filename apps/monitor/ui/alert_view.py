@@ -9,7 +9,7 @@ import streamlit as st
 from apps.monitor.alert_records import OPEN, Alert, AlertView, Evidence, Severity, State, Transition
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
-from apps.monitor.ui.shared import company_line, length_words, mood_badge, say, series_name
+from apps.monitor.ui.shared import company_line, length_words, mood_badge, rule_name, say, series_name
 from apps.page_parts import date_forms, language, moment, percent, plain, say_later, shorten
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def alert_title(watch: "MonitorService", one: Alert) -> str:
     """One line for an expander: severity, what about, state."""
     colour, icon = SEVERITIES[one.severity]
     what = plain(shorten(series_name(watch, one.key), 48))
-    when = moment(one.fired_at or one.since)
+    over = one.state is State.RESOLVED  # such alerts stand in the order of their end, so that is what they show
+    when = say("alert_ended", time=moment(one.since)) if over else moment(one.fired_at or one.since)
     state = f":{STATES[one.state]}[{say(f'state_{one.state}')}]"
-    return f":{colour}[{icon}] **{what}**  ·  {plain(one.rule)}  ·  {when}  ·  {state}"
+    return f":{colour}[{icon}] **{what}**  ·  {plain(rule_name(one.rule))}  ·  {when}  ·  {state}"
 
 
 def alert_line(watch: "MonitorService", one: Alert) -> None:
@@ -82,7 +83,10 @@ def _cause(seen: Evidence) -> str:
 def alert_body(watch: "MonitorService", view: AlertView) -> None:
     """Why, the numbers, what happened around it, the texts, what can be done, notes and history."""
     one = view.alert
-    facts = [say("alert_since", time=moment(one.since)), say("alert_rule", rule=one.rule, version=one.rule_version)]
+    facts = [
+        say("alert_since", time=moment(one.since)),
+        say("alert_rule", rule=rule_name(one.rule), version=one.rule_version),
+    ]
     facts += [f"{say('alert_owner')}: {one.owner}"] if one.owner else []
     facts += [say("alert_model", model=one.model)] if one.model else []
     again = one.episode - 1

@@ -19,6 +19,7 @@ from apps.monitor.ui.shared import (
     company_choice,
     head,
     one_sentence,
+    rule_name,
     say,
     series_name,
     service,
@@ -151,7 +152,7 @@ def _silences(watch: "MonitorService") -> None:
 
 def _covered(watch: "MonitorService", one: Silence) -> str:
     what = series_name(watch, SeriesKey(one.company, one.topic, one.source))
-    return f"{one.rule} · {what}" if one.rule else what
+    return f"{rule_name(one.rule)} · {what}" if one.rule else what
 
 
 def _new_silence(watch: "MonitorService") -> None:

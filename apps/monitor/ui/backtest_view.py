@@ -13,7 +13,7 @@ from apps.monitor.alert_records import BacktestReport, Incident, Transition
 from apps.monitor.starting import read_incidents
 from apps.monitor.ui.alert_view import reason
 from apps.monitor.ui.rule_words import DRAFT
-from apps.monitor.ui.shared import company_name, one_sentence, say, series_name, topic_name
+from apps.monitor.ui.shared import company_name, one_sentence, rule_name, say, series_name, topic_name
 from apps.page_parts import Job, moment, percent, plain, say_later, watch_job
 from core.events import OnEvent
 
@@ -205,7 +205,7 @@ def _firings(watch: "MonitorService", report: BacktestReport) -> None:
 def _firing(watch: "MonitorService", one: Transition, false: bool) -> dict[str, str]:
     return {
         say("history_time"): moment(one.at),
-        say("section_rules"): one.rule,
+        say("section_rules"): rule_name(one.rule),
         say("mover_what"): series_name(watch, one.key),
         say("alert_why"): reason(one.evidence) if one.evidence else "",
         " ": say("act_false_alarm") if false else "",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.monitor.alert_records import OPEN, Alert, Severity
-from apps.monitor.records import HeatCell, Mover, SeriesKey
-from apps.monitor.source_records import Health
+from apps.monitor.records import HeatCell, Mover, Point, SeriesKey
+from apps.monitor.source_records import Health, SourceHealth
 from apps.monitor.ui import charts
 from apps.monitor.ui.alert_view import alert_line
 from apps.monitor.ui.periods import STEPS, Period, end_of, total
@@ -24,7 +24,9 @@ from apps.monitor.ui.shared import (
     company_name,
     dark,
     head,
+    length_words,
     one_sentence,
+    rule_name,
     say,
     series_name,
     service,
@@ -96,8 +98,20 @@ def _figures(watch: "MonitorService", period: Period) -> int:
         shown = "–" if share is None else percent(share)
         st.metric(say("figure_negative"), shown, _points(share, before.negative_share), "inverse", **stretch)
         st.metric(say("figure_firing"), len(watch.alerts(open_only=True, limit=1000)), **stretch)
-        st.metric(say("figure_sources"), f"{heard} / {len(sources)}" if sources else "–", **stretch)
+        all_told = f"{heard} / {len(sources)}" if sources else "–"
+        st.metric(say("figure_sources"), all_told, _quiet(points, sources, period), "off",
+                  help=say("figure_sources_help"), **stretch)  # fmt: skip
     return now.stories
+
+
+def _quiet(points: Sequence[Point], sources: Sequence[SourceHealth], period: Period) -> str | None:
+    """For how long nothing has come from anybody, where the trend ends grey; each source may still be well."""
+    last = max((one.state.last_item_at for one in sources if one.state.last_item_at), default=None)
+    if (
+        last is None or last > period.until or not any(one.unknown for one in points[-2:])
+    ):  # the window that goes on is not over yet
+        return None
+    return say("figure_sources_quiet", length=length_words(period.until - last))
 
 
 def _more(now: int, before: int) -> str | None:
@@ -182,7 +196,10 @@ def _trend(watch: "MonitorService", period: Period) -> None:
             st.info(say("trend_none"), icon=":material/hourglass_empty:")
             return
         fired = watch.firings(period.since, period.until, company, topic)
-        marks = [charts.Mark(one.at, f"{moment(one.at)} · {series_name(watch, one.key)} · {one.rule}") for one in fired]
+        marks = [
+            charts.Mark(one.at, f"{moment(one.at)} · {series_name(watch, one.key)} · {rule_name(one.rule)}")
+            for one in fired
+        ]
         st.altair_chart(charts.volume(points, period.step, marks, _words()), key="volume")
         st.caption(say("trend_share"))
         st.altair_chart(charts.share(points, period.step, _words()), key="share")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from apps.monitor.alert_records import Severity
 from apps.monitor.rules import COUNTS, MEASURES, SENSITIVITY, Kind, Rule
-from apps.monitor.ui.shared import company_name, length_words, say, topic_name
+from apps.monitor.ui.shared import company_name, length_words, rule_name, say, topic_name
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -39,7 +39,7 @@ def _limits(watch: "MonitorService", rule: Rule) -> list[str]:
         ("rule_only", [topic_name(one) for one in rule.topics]),
         ("rule_only", rule.sources),
         ("rule_except", [company_name(watch, one) for one in rule.except_companies]),
-        ("rule_inhibited", rule.inhibited_by),
+        ("rule_inhibited", [rule_name(one) for one in rule.inhibited_by]),
         ("rule_channels", rule.channels),
     )
     return [say(key, names=" / ".join(names)) for key, names in named if names]

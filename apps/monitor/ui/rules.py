@@ -10,7 +10,7 @@ from apps.monitor.rules import Rule, parse_rules
 from apps.monitor.ui.alert_view import SEVERITIES
 from apps.monitor.ui.backtest_view import backtest, compare
 from apps.monitor.ui.rule_words import DRAFT, form, sentence
-from apps.monitor.ui.shared import head, one_sentence, say, service
+from apps.monitor.ui.shared import head, one_sentence, rule_name, say, service
 from apps.page_parts import choose, moment, plain, say_later
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def _rule(watch: "MonitorService", rule: Rule) -> None:
     colour, icon = SEVERITIES[rule.severity]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(say(f"severity_{rule.severity}"), icon=icon, color=colour)  # type: ignore[arg-type]
-        st.markdown(f"**{plain(rule.name)}**", width="content")
+        st.markdown(f"**{plain(rule_name(rule.name))}**", width="content")
+        if rule_name(rule.name) != rule.name:
+            st.caption(plain(rule.name), width="content")  # as the TOML, silences and other rules call it
         st.caption(say(f"kind_{rule.kind}"), width="content")
         if not rule.enabled:
             st.badge(say("rule_off"), color="gray")

@@ -113,6 +113,12 @@ def series_name(watch: "MonitorService", key: SeriesKey) -> str:
     return " · ".join(part for part in (*parts, key.source) if part) or say("everything")
 
 
+def rule_name(name: str) -> str:
+    """A rule by its name; those that ship have one in Chinese too, beside the one that their TOML gives them."""
+    key = f"rule_name_{name}"
+    return say(key) if language() == "zh" and has_words(key) else name
+
+
 def mood_badge(reading: Reading) -> None:
     """The mood of a text with its probability; "not sure" stands before it when the model abstained."""
     if reading.abstained:

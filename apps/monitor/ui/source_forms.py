@@ -6,6 +6,9 @@ from zoneinfo import available_timezones
 import streamlit as st
 
 from apps.monitor.intake_records import IngestReport, Preview
+from apps.monitor.layouts import Layout, columns_from
+from apps.monitor.row_columns import NAMES
+from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import has_words, late_words, one_sentence, say
@@ -37,13 +40,26 @@ def new_source(watch: "MonitorService") -> None:
             every = second.number_input(say("source_every"), 1, 86_400, 300, key="source-every")
             silent = third.number_input(say("source_silent"), 0, 60 * 24 * 30, 0, key="source-silent",
                                         help=say("form_after_help"))  # fmt: skip
+            columns, dates = _layout_fields("source")
             pressed = st.form_submit_button(say("save"), type="primary", icon=":material/save:")
         with one_sentence():
             if pressed:
                 watch.save_source(Source(
                     name.strip(), kind, "" if kind is SourceKind.PUSH else address.strip(), zone or "UTC",
-                    every_s=float(every), silent_after_s=float(silent) * 60 or None))  # fmt: skip
+                    every_s=float(every), silent_after_s=float(silent) * 60 or None,
+                    columns=columns_from(columns), dates=dates))  # fmt: skip
                 say_later(say("source_added"))
+
+
+def _layout_fields(key: str) -> tuple[str, DateOrder]:
+    """Two fields of a form: names of columns, and what dates in numbers begin with."""
+    left, right = st.columns([2, 1])
+    columns = left.text_input(say("source_columns"), key=f"{key}-columns", placeholder="title=headline, text=body",
+                              help=say("source_columns_help", fields=", ".join(NAMES)))  # fmt: skip
+    orders = {one.value: say(f"date_order_{one}") for one in DateOrder}
+    dates = right.selectbox(say("source_dates"), list(orders), key=f"{key}-dates", help=say("source_dates_help"),
+                            format_func=orders.__getitem__)  # fmt: skip
+    return columns, DateOrder(dates or "")
 
 
 def take_in(watch: "MonitorService") -> None:
@@ -58,6 +74,7 @@ def take_in(watch: "MonitorService") -> None:
         with st.form("take-in", border=False):
             file = st.file_uploader(say("upload_file"), ["jsonl", "csv", "tsv", "json"], help=say("upload_help"))
             name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
+            columns, dates = _layout_fields("take-in")
             with st.container(horizontal=True):
                 go = st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:")
                 look = st.form_submit_button(say("upload_look"), icon=":material/visibility:")
@@ -65,17 +82,19 @@ def take_in(watch: "MonitorService") -> None:
             if go or look:
                 st.warning(say("upload_none"))
         elif go or look:
-            _act(watch, str(file.name), file.getvalue(), name.strip() or "upload", look)
+            with one_sentence():
+                layout = Layout(columns_from(columns), dates)
+                _act(watch, str(file.name), file.getvalue(), name.strip() or "upload", layout, look)
 
 
-def _act(watch: "MonitorService", file: str, content: bytes, source: str, look: bool) -> None:
+def _act(watch: "MonitorService", file: str, content: bytes, source: str, layout: Layout, look: bool) -> None:
     """Takes the file in behind the page, or shows what it would be taken for."""
     if look:
-        with one_sentence():
-            _preview(watch.preview_rows(whole(file, content), source))
+        _preview(watch.preview_rows(whole(file, content), source, layout=layout))
         return
     st.session_state[JOB] = Job(
-        lambda listen: watch.ingest_rows(whole(file, content), source=source, on_event=listen), say("unexpected")
+        lambda listen: watch.ingest_rows(whole(file, content), source=source, on_event=listen, layout=layout),
+        say("unexpected"),
     )
     st.rerun()
 
@@ -85,12 +104,17 @@ def _preview(seen: Preview) -> None:
     st.info(say("preview", n=seen.report.added, m=seen.report.dropped), icon=":material/visibility:")
     columns = (say("history_time"), say("source"), say("preview_title"), say("preview_text"))
     rows = [
-        (moment(one.published_at) if one.published_at else "–", one.source, shorten(one.title), shorten(one.text))
+        (moment(one.published_at) if one.published_at else "–", one.source, *map(_or_none, (one.title, one.text)))
         for one in seen.items
     ]
     if rows:
         st.dataframe([dict(zip(columns, row, strict=True)) for row in rows], hide_index=True)
     _details(seen.report)
+
+
+def _or_none(text: str) -> str:
+    """A text in a cell; one that is empty is said to be."""
+    return shorten(text) or say("preview_none")
 
 
 def _show(job: Job[IngestReport]) -> None:
@@ -111,6 +135,8 @@ def _details(report: IngestReport) -> None:
     if taken or report.unused:
         used, unused = ", ".join(taken) or "–", ", ".join(report.unused) or "–"
         st.caption(plain(say("report_columns", used=used, unused=unused)))
+    for order in report.date_orders:
+        st.caption(say("report_dates", order=say(f"date_order_{order}")))
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
     if report.problems:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import Delivery
-from apps.monitor.source_records import Health, SourceHealth
+from apps.monitor.source_records import Health, SourceHealth, doubted_dates
 from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import LIVE_S, clock_line, head, late_words, length_words, one_sentence, say, service
 from apps.monitor.ui.source_forms import new_source, take_in
@@ -79,6 +79,8 @@ def _line(watch: "MonitorService", one: SourceHealth) -> str:
 def _source(one: SourceHealth) -> None:
     source, state = one.source, one.state
     st.markdown(plain(_health(one)))
+    if doubted := doubted_dates(source, state):
+        st.warning(say("source_two_ways", n=doubted), icon=":material/event_busy:")
     if source.address:
         st.caption(plain(str(without_password(source.address))))
     counts = {name: state.counts.get(name, 0) for name in COUNTS}

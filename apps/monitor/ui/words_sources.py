@@ -18,6 +18,27 @@ SOURCES: dict[str, tuple[str, str]] = {
     "source_zone": ("Time zone of its dates", "其日期所用时区"),
     "source_every": ("Look every (seconds)", "轮询间隔（秒）"),
     "source_silent": ("Silent after (minutes)", "静默判定（分钟）"),
+    "source_columns": ("Columns (ours=yours, …)", "列名对应（本方字段=对方列名）"),
+    "source_columns_help": (
+        "Only where the names are not known: title=headline, text=body, published_at=when, source=site, url=link. "
+        "Fields: {fields}.",
+        "仅当列名无法识别时填写：title=headline, text=body, published_at=when, source=site, url=link。"
+        "可用字段：{fields}。",
+    ),
+    "source_dates": ("Dates such as 03/04/2026", "日期写法（如 03/04/2026）"),
+    "source_dates_help": (
+        "Where some date of the file has a number over 12, that tells; else say it here. Dates that may be read two "
+        "ways are never guessed.",
+        "文件中只要有大于 12 的数字即可判定；否则请在此指明。有两种读法的日期不会猜测。",
+    ),
+    "date_order_": ("as the file's other dates tell", "由文件中其他日期判定"),
+    "date_order_day-first": ("day first", "日在前"),
+    "date_order_month-first": ("month first", "月在前"),
+    "source_two_ways": (
+        "{n} dates may begin with their day or their month and were not used: say which comes first (add the source "
+        "again under its name, with its dates).",
+        "{n} 个日期可能日在前，也可能月在前，未采用：请指明写法（用同一名称再次添加该来源，并选择日期写法）。",
+    ),
     "source_added": ("Added: it is looked at from now on.", "已添加，立即开始接收。"),
     "source_pause": ("Pause", "暂停"),
     "source_resume": ("Resume", "恢复"),
@@ -75,9 +96,11 @@ SOURCES: dict[str, tuple[str, str]] = {
         "Nothing was stored. Rows that could be taken in: {n}, that could not: {m}. The first ones:",
         "未存储任何内容。可收录 {n} 行，不可收录 {m} 行；前几条：",
     ),
+    "preview_none": ("(none)", "（无）"),
     "preview_title": ("Title", "标题"),
     "preview_text": ("Text", "正文"),
     "report_columns": ("Columns taken: {used}. Not used: {unused}.", "采用的列：{used}。未采用：{unused}。"),
+    "report_dates": ("Dates such as 03/04/2026 are read: {order}.", "形如 03/04/2026 的日期按“{order}”读取。"),
     "upload_none": ("Choose a file first.", "请先选择文件。"),
     "report_added": ("Added", "新增"),
     "report_duplicates": ("Doubles", "重复"),
@@ -107,6 +130,10 @@ SOURCES: dict[str, tuple[str, str]] = {
     "date_unreadable": (
         "cannot be read; write 2026-03-01T08:30:00+08:00",
         "无法识别，请写成 2026-03-01T08:30:00+08:00",
+    ),
+    "date_two_ways": (
+        "may begin with its day or its month; say which under Dates",
+        "可能日在前，也可能月在前；请在“日期写法”中指明",
     ),
     "date_ahead": ("lies in the future", "晚于当前时间"),
     "date_old": ("lies too far back (monitor.intake.oldest_days)", "过于久远（见 monitor.intake.oldest_days）"),

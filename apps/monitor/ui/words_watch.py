@@ -17,7 +17,13 @@ WATCH: dict[str, tuple[str, str]] = {
     "figure_stories": ("Stories", "事件"),
     "figure_negative": ("Negative share", "负面占比"),
     "figure_firing": ("Open alerts", "未结告警"),
-    "figure_sources": ("Sources heard", "正常来源"),
+    "figure_sources": ("Sources heard now", "当前正常来源"),
+    "figure_sources_help": (
+        "Those whose last item is no older than their own usual pauses, nights and weekends included. When nothing "
+        "comes from any of them for unusually long, that is said here and drawn grey in the trend.",
+        "最近一条内容未超过其自身往常间隔（含夜间与周末）的来源。若所有来源都异常地久没有内容，会在此注明，走势中以灰色表示。",
+    ),
+    "figure_sources_quiet": ("nothing for {length}", "已有 {length}没有任何内容"),
     "figure_stories_help": (
         "Reposts of one article count once; the reach counts each.",
         "同一篇文章的转载只算一个事件，传播量则逐条累计。",
@@ -44,14 +50,16 @@ WATCH: dict[str, tuple[str, str]] = {
     "trend_share": ("negative share, 95 % band", "负面占比（95% 区间）"),
     "trend_alerts": ("Marks above the bars are alerts.", "柱上方的标记为告警。"),
     "trend_unknown": (
-        "Grey stretches: no source was heard, so nothing is known.",
-        "灰色区间：没有来源在线，情况未知。",
+        "Grey stretches: nothing came from any source for far longer than the stream as a whole is used to, so what "
+        "happened is not known.",
+        "灰色区间：所有来源都没有内容，时长远超整体的往常间隔，情况未知。",
     ),
     "trend_none": ("No stories of this kind in the period.", "该时段没有此类事件。"),
     "movers": ("Movers", "异动"),
     "movers_line": (
-        "What changed most against the same length of time before.",
-        "与之前同样长的时段相比，变化最大的。",
+        "How far the net mood (from −1, all negative, to +1, all positive) moved against the same length of time "
+        "before, the largest move first.",
+        "净情绪（−1 全为负面，+1 全为正面）与之前同样长的时段相比的升降，幅度最大的在前。",
     ),
     "movers_none": ("Nothing moved much.", "没有明显变化。"),
     "movers_now": ("Movers are told for the present only.", "异动仅针对当前时刻。"),
@@ -102,6 +110,7 @@ WATCH: dict[str, tuple[str, str]] = {
     "alerts_none": ("No alert here. That is good, as long as the sources are heard.", "没有告警。前提是来源都正常。"),
     "alerts_back": ("All alerts", "全部告警"),
     "alerts_lately": ("The latest that are over:", "最近已结束的告警："),
+    "alert_ended": ("ended {time}", "结束于 {time}"),
     "alert_since": ("since {time}", "始于 {time}"),
     "alert_why": ("Why now", "为何告警"),
     "seen_count": ("{stories} stories in {window}", "{window}内 {stories} 个事件"),

@@ -17,6 +17,7 @@ from apps.chatbot.records import (
     Document,
     Evidence,
     EvidenceKind,
+    Forgotten,
     Handover,
     IngestReport,
     Message,
@@ -26,6 +27,7 @@ from apps.chatbot.records import (
     Reason,
     Role,
     RowProblem,
+    Source,
     Status,
 )  # fmt: skip
 from core.errors import DataError, NotFoundError
@@ -59,6 +61,10 @@ class FakeService:
         default_factory=lambda: {one.id: one for one in (RETURNS, WARRANTY, MINED, ZH)}
     )
     documents_: dict[str, Document] = field(default_factory=lambda: {"d1": MANUAL})
+    sources_: list[Source] = field(
+        default_factory=lambda: [Source("a_b.csv", answers=3, by_hand=1), Source("kettle.md", documents=1)]
+    )
+    outgrown_: dict[str, tuple[int, int]] = field(default_factory=dict)
     said: dict[str, list[Message]] = field(default_factory=dict)
     talks: dict[str, Conversation] = field(default_factory=dict)
     open_: dict[str, Handover] = field(default_factory=dict)
@@ -170,6 +176,25 @@ class FakeService:
 
     def delete_document(self, id: str) -> None:
         del self.documents_[id]
+
+    def status(self) -> dict[str, dict[str, int]]:
+        return {"knowledge": {"answers": len(self.answers_), "documents": len(self.documents_)}}
+
+    def outgrown(self) -> dict[str, tuple[int, int]]:
+        return dict(self.outgrown_)
+
+    def sources(self) -> list[Source]:
+        return list(self.sources_)
+
+    def forgettable(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        (one,) = (one for one in self.sources_ if one.name == source)
+        kept = one.by_hand if keep_by_hand else 0
+        return Forgotten(replace(one, answers=one.answers - kept, by_hand=one.by_hand - kept), kept)
+
+    def forget(self, source: str, keep_by_hand: bool = False) -> Forgotten:
+        told = self.forgettable(source, keep_by_hand)
+        self.sources_ = [one for one in self.sources_ if one.name != source]
+        return told
 
     def passages(self, id: str) -> list[Passage]:
         return [PASSAGE]

@@ -22,6 +22,12 @@ def test_an_empty_chat_greets_and_suggests_questions_of_the_visitors_language(op
     assert not english.exception and not chinese.exception
 
 
+def test_where_nothing_is_known_yet_the_chat_says_what_to_do(open_page, bot):
+    assert "Nothing is known yet" not in shown(open_page("chat"))
+    bot.answers_, bot.documents_ = {}, {}
+    assert "Nothing is known yet" in shown(open_page("chat")) and "知识库还是空的" in shown(open_page("chat", "zh"))
+
+
 def test_a_question_is_answered_with_its_decision_and_its_source(open_page, bot):
     page = open_page("chat")
     page.chat_input(key="ask").set_value("how full may the kettle be").run()

@@ -33,7 +33,7 @@ def test_uploaded_files_are_ingested_and_every_bad_row_is_listed(open_page, bot)
     finish_upload(page)
     assert bot.ingested == ["faq.csv"]
     assert {one.label: one.value for one in page.metric} == {
-        "Added": "2", "Updated": "1", "Unchanged": "0", "Rows not taken": "1"}  # fmt: skip
+        "Added": "2", "Updated": "1", "Unchanged": "0", "Merged into another": "0", "Rows not taken": "1"}  # fmt: skip
     assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", "the answer is empty"]
 
 
@@ -44,7 +44,7 @@ def test_what_concerns_a_whole_file_stands_on_no_line(open_page, language, where
     assert job.wait(30)
     page = open_page("knowledge", language, **{JOB: job})
     assert page.dataframe[0].value.iloc[0].tolist() == ["torn.pdf", where, "It is no PDF."]
-    assert page.metric[3].value == "0"  # a file, not a row
+    assert page.metric[4].value == "0"  # a file, not a row
 
 
 def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
@@ -54,6 +54,32 @@ def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
     for language, told in (("en", "The row has no answer."), ("zh", "这一行没有答案。")):
         page = open_page("knowledge", language, **{JOB: job})
         assert page.dataframe[0].value.iloc[0].tolist() == ["faq.csv", "3", told]
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"), [("en", "2, 3, 4, 5, 6, … (8 in all)"), ("zh", "2、3、4、5、6……（共 8 行）")]
+)
+def test_rows_with_the_same_reason_are_one_row_and_merged_ones_are_listed_apart(open_page, language, lines):
+    bad = tuple(RowProblem("faq.csv", line, "No answer.") for line in range(2, 10))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 12, "The two are one."),))
+    job = Job(lambda listen: report, "")
+    assert job.wait(30)
+    page = open_page("knowledge", language, **{JOB: job})
+    assert [one.value for one in page.metric] == ["1", "0", "0", "1", "8"]
+    assert page.dataframe[0].value.values.tolist() == [["faq.csv", lines, "No answer."]]
+    assert page.dataframe[1].value.values.tolist() == [["faq.csv", "12", "The two are one."]]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Thresholds for English were fitted on 40"), ("zh", "英文的阈值")]
+)
+def test_after_an_upload_the_page_says_when_thresholds_are_outgrown(open_page, bot, language, told):
+    job = Job(lambda listen: IngestReport(50), "")
+    assert job.wait(30)
+    assert not open_page("knowledge", language, **{JOB: job}).warning
+    bot.outgrown_ = {"en": (40, 90)}
+    (warning,) = open_page("knowledge", language, **{JOB: job}).warning
+    assert told in warning.value and "90" in warning.value
 
 
 def test_what_was_chosen_for_an_upload_stays_chosen_after_it(open_page, bot, monkeypatch):
@@ -116,6 +142,13 @@ def test_an_approved_answer_is_edited_with_validity(open_page, bot):
     assert bot.answers_["a1"].valid_until == date(2027, 1, 31) and not page.exception
 
 
+def test_an_answer_is_deleted_only_after_a_second_click(open_page, bot):
+    page = open_page("knowledge", knowledge_section="answers", **{"answer-a1": True})
+    assert "no longer give it" in texts(page) and "a1" in bot.answers_
+    page.button(key="delete-a1").click().run()
+    assert "a1" not in bot.answers_ and not page.exception
+
+
 def test_a_validity_that_ends_before_it_begins_is_one_sentence(open_page, bot):
     page = open_page("knowledge", knowledge_section="answers", **{"answer-a1": True})
     page.date_input(key="edit-a1-from").set_value(date(2027, 2, 1))
@@ -139,6 +172,25 @@ def test_documents_open_to_their_passages_and_can_be_deleted(open_page, bot):
     assert "Never above MAX" in texts(page)
     page.button(key="delete-d1").click().run()
     assert bot.documents_ == {} and "No documents yet" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "What goes: Answers: 3 · Touched by hand: 1"), ("zh", "将移除：标准问答: 3")]
+)
+def test_a_file_is_taken_out_after_the_page_said_what_goes(open_page, bot, language, told):
+    page = open_page("knowledge", language, knowledge_section="sources", **{"source-forgetting-a_b.csv": True})
+    assert page.dataframe[0].value.iloc[0].tolist() == ["a_b.csv", 3, 0, 1, 0, 0]
+    assert told in texts(page) and len(bot.sources()) == 2
+    page.checkbox(key="source-keep").check().run()
+    assert told not in texts(page)  # the one that was changed by hand stays
+    page.button(key="source-forget").click().run()
+    assert [one.name for one in bot.sources()] == ["kettle.md"] and not page.exception
+    assert not [one for one in page.button if one.key == "source-forget"]  # a second click takes nothing more
+
+
+def test_where_no_file_was_taken_in_the_page_says_so(open_page, bot):
+    bot.sources_ = []
+    assert "No file has been taken in" in texts(open_page("knowledge", knowledge_section="sources"))
 
 
 def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):

@@ -9,6 +9,7 @@ import pytest
 from apps.monitor.alert_records import Evidence, MessageKind, State, Why
 from apps.monitor.notices import notice
 from apps.monitor.records import SeriesKey
+from apps.page_parts import moment
 from core.errors import ConflictError
 from tests.monitor.fake_rows import NOW
 from tests.monitor.ui.looking import press, texts
@@ -82,6 +83,13 @@ def test_companies_have_their_chinese_names_on_chinese_pages(open_page):
     shown = texts(open_page("alerts", "zh"))
     assert "奥德摩银行" in shown
     assert "Aldermoor Bank" not in shown
+
+
+def test_one_that_is_over_shows_when_it_ended_and_its_rule_in_the_visitors_language(open_page, fake):
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW - HOUR, since=NOW)
+    ended = moment(NOW)
+    assert f"negative-surge  ·  ended {ended}" in open_page("alerts").expander[0].label.replace("\\", "")
+    assert f"负面激增  ·  结束于 {ended}" in open_page("alerts", "zh").expander[0].label.replace("\\", "")
 
 
 def test_the_resolved_one_is_under_all(open_page):

@@ -1,6 +1,7 @@
 """The overview page, looked at and clicked through."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -31,8 +32,17 @@ def test_the_figures_are_those_of_the_stream_at_its_own_clock(open_page):
     assert shown["Stories"] == "4"
     assert shown["Negative share"] == "50%"
     assert shown["Open alerts"] == "1"
-    assert shown["Sources heard"] == "1 / 3"
+    assert shown["Sources heard now"] == "1 / 3"
     assert "Stream time 2026-03-10" in texts(page)
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "nothing for 5 minutes"), ("zh", "已有 5 分钟没有任何内容")])
+def test_a_trend_that_ends_grey_is_told_beside_the_sources_heard(open_page, fake, monkeypatch, language, told):
+    assert not open_page("overview", language).metric[3].delta
+    series = fake.series
+    monkeypatch.setattr(fake, "series", lambda *a, **k: [replace(one, unknown=True) for one in series(*a, **k)])
+    page = open_page("overview", language)
+    assert (page.metric[3].value, page.metric[3].delta) == ("1 / 3", told)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The sources page: health, adding, pausing, a file taken in, channels and messages."""
 
+from dataclasses import replace
+
 import pytest
 
-from apps.monitor.source_records import SourceKind
+from apps.monitor.row_dates import DateOrder
+from apps.monitor.source_records import SourceKind, SourceState, doubted_dates
 from apps.monitor.ui.source_forms import JOB
 from tests.monitor.ui.looking import press, texts
 
@@ -148,23 +151,49 @@ def test_a_date_that_cannot_be_used_is_listed_by_line_with_the_value_found(open_
 
 
 @pytest.mark.parametrize(
-    ("language", "press_on", "why"),
+    ("language", "press_on", "why", "none"),
     [
-        ("en", "Look first, store nothing", "The row has neither title nor text."),
-        ("zh", "先预览，不存储", "这一行既没有标题也没有正文。"),
+        ("en", "Look first, store nothing", "The row has neither title nor text.", "(none)"),
+        ("zh", "先预览，不存储", "这一行既没有标题也没有正文。", "（无）"),
     ],
 )
-def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, language, press_on, why):
+def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, language, press_on, why, none):
     before = len(fake.rows)
     page = open_page("sources", language)
     page.file_uploader[0].upload("shop.csv", b"sku,title\n1,Copper kettle\n2,\n", "text/csv")
     page = press(page, press_on)
-    assert page.dataframe[0].value.iloc[0].tolist() == ["–", "upload", "Copper kettle", ""]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["–", "upload", "Copper kettle", none]
     assert page.dataframe[1].value.iloc[0].tolist() == ["shop.csv:3", why]
     assert "sku" in texts(page)
     assert JOB not in page.session_state
     assert len(fake.rows) == before
     assert not page.exception
+
+
+def test_a_file_with_columns_and_dates_of_its_own_is_taken_in_as_the_form_says(open_page, fake):
+    page = open_page("sources")
+    page.file_uploader[0].upload("shop.csv", b"heading,when\nAlba Bank falls,03/04/2026\n", "text/csv")
+    page.text_input(key="take-in-columns").set_value("title=heading, published_at=when")
+    page.selectbox(key="take-in-dates").set_value("day-first")
+    page = press(page, "Look first, store nothing")
+    assert "title ← heading" in texts(page)
+    assert "Dates such as 03/04/2026 are read: day first." in texts(page)
+    page.text_input(key="take-in-columns").set_value("heading")
+    page = press(page, "Look first, store nothing")
+    assert "Columns are written ours" in page.error[0].value
+
+
+def test_a_source_is_added_with_its_columns_and_one_with_doubtful_dates_says_what_to_do(open_page, fake):
+    page = open_page("sources")
+    page.segmented_control(key="source-kind").set_value(SourceKind.FOLDER).run()
+    page.text_input(key="source-name").set_value("notes")
+    page.text_input(key="source-address").set_value("/srv/notes")
+    page.text_input(key="source-columns").set_value("text=body of it")
+    press(page, "Save")
+    made = fake.places["notes"]
+    assert (made.columns, made.dates) == ({"text": "body of it"}, "")
+    assert doubted_dates(made, SourceState(counts={"two_ways": 3})) == 3
+    assert doubted_dates(replace(made, dates=DateOrder.DAY_FIRST), SourceState(counts={"two_ways": 3})) == 0
 
 
 @pytest.mark.parametrize(
