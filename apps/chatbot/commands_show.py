@@ -44,6 +44,9 @@ def _end(text: str, shown: str, decision: Decision | None, conversation_id: str)
     for one in decision.evidence:
         if decision.outcome is Outcome.ANSWER or f"[{one.number}]" in text:
             terminal.say(f"  [{one.number}] {one.title}", style="cyan")
+    if decision.outcome is Outcome.ANSWER:
+        for other in decision.candidates:
+            terminal.say(f"  or did you mean: {other.question}", style="dim")
     how = f"  {decision.outcome.value} · {decision.reason.value} · {decision.confidence:.0%} · {conversation_id}"
     terminal.say(how, style="dim")
 

@@ -81,7 +81,8 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
     best = signals.answers[0] if signals.answers else None
     if best is not None and (best.exact or signals.answer_probability >= thresholds.answer):
         confidence = 1.0 if best.exact else signals.answer_probability
-        return _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, confidence, [best])
+        answered = _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, confidence, [best])
+        return answered if best.exact else replace(answered, candidates=_as_candidates(_offered(signals)[1:]))
     likely = signals.answer_probability >= thresholds.clarify
     worth = signals.passage_probability * (1.0 if signals.judged else COMPOSED_RIGHT)
     told = signals.passage_probability >= thresholds.compose and worth >= signals.answer_probability
@@ -119,18 +120,19 @@ def _hand_over(signals: Signals, reason: Reason) -> Decision:
 
 
 def _with(signals: Signals, outcome: Outcome, reason: Reason, confidence: float, matches: Sequence[Match]) -> Decision:
-    candidates: tuple[Candidate, ...] = ()
-    if outcome is Outcome.CLARIFY:
-        candidates = tuple(Candidate(match.evidence.id, match.evidence.title) for match in matches)
     return Decision(
         outcome=outcome,
         reason=reason,
         confidence=round(min(1.0, max(0.0, confidence)), 4),
         intent=signals.intent,
         intent_probability=round(signals.intent_probability, 4),
-        candidates=candidates,
+        candidates=_as_candidates(matches) if outcome is Outcome.CLARIFY else (),
         evidence=_numbered(match.evidence for match in matches) if outcome is not Outcome.CLARIFY else (),
     )
+
+
+def _as_candidates(matches: Iterable[Match]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(match.evidence.id, match.evidence.title) for match in matches)
 
 
 def _numbered(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

@@ -24,7 +24,8 @@ _COMPLAINT = re.compile(
     r"formal complaint|lodge a complaint|file a complaint|make a complaint|data protection|gdpr|pdpa|"
     r"furious|outrageous|fed up|personal data|unacceptable|disgusting|ridiculous|"
     r"scam(?:med)?|fraud|cheated|rip[- ]?off|(?:worst|terrible|awful|horrible) (?:service|shop)|"
-    r"(?:service|support|shop|staff)\b[^.?!]{0,12}\b(?:terrible|awful|horrible|useless|pathetic|appalling|rude|the worst)|"
+    r"(?:service|support|shop|staff)\b[^.?!]{0,12}\b"
+    r"(?:terrible|awful|horrible|useless|pathetic|appalling|rude|the worst)|"
     r"(?:nobody|no one) (?:answers|answered|replies|replied|helps|helped|cares))\b"
     r"|投诉|律师|起诉|法院|报警|消协|消费者协会|曝光|骗子|诈骗|欺诈|太过分|忍无可忍|受够了|气死|垃圾(?:服务|店)|个人(?:信息|资料|数据)"
     r"|差劲|(?:服务|客服|你们)[^。？！]{0,4}(?:太差|真差|很差|好差|太烂|真烂)|没(?:有)?人(?:理|管|回复|搭理)|态度[^。？！]{0,3}(?:差|恶劣)|太让人失望|数据保护|泄露|赔偿|维权",

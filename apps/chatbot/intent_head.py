@@ -20,7 +20,8 @@ Numbers: TypeAlias = npt.NDArray[np.int64]
 
 SHARPNESSES = (1.0, 2.0, 4.0, 8.0)  # 2 was best with 10 rows per label (HWU64, Banking77), 4 with 130 (Banking77)
 RIDGES = (0.1, 0.3, 1.0)
-TUNING_ROWS = 3000  # sharpness and ridge are chosen on at most so many rows; 12 fits take half a minute on one core
+# Sharpness and ridge are chosen on so many rows, twelve fits: all of a few, a third of more, within these bounds.
+TUNING_ROWS = (800, 3000)
 MOST_ROWS = 16_000  # the kernel matrix of so many rows takes 1 GB
 PREDICT_ROWS = 512  # rows scored at a time, so that a long list does not fill the memory
 
@@ -66,7 +67,8 @@ def fit(
     """
     if len(labels) < 2 or any(len(part) != len(labels) for part in vectors):
         raise DataError(f"Intents need at least two rows and as many vectors as labels, got {len(labels)} labels.")
-    rows = np.random.default_rng(seed).permutation(len(labels))[:TUNING_ROWS]
+    fewest, most = TUNING_ROWS
+    rows = np.random.default_rng(seed).permutation(len(labels))[: min(most, max(fewest, len(labels) // 3))]
     few = None if groups is None else groups[rows]
     sharpness, ridge = _tuned([part[rows] for part in vectors], labels[rows], label_count, few)
     coefficients, unseen = solve(kernel(vectors, vectors, sharpness), targets(labels, label_count), ridge, groups)

@@ -294,7 +294,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done with a turn and why; ``confidence`` is the calibrated probability that the outcome is right."""
+    """What is done with a turn and why; ``confidence`` is the calibrated probability that the outcome is right.
+
+    ``candidates`` are the questions asked back about; beside an approved answer, what else may have been meant.
+    """
 
     outcome: Outcome
     reason: Reason

@@ -1,4 +1,4 @@
-"""Greetings, thanks, goodbyes and "are you a bot?", known by their words alone, and the slots a customer's message fills."""
+"""Small talk, known by its words alone: greetings, thanks, goodbyes, "are you a bot?"; and slots a message fills."""
 
 import re
 

@@ -87,7 +87,7 @@ def fit_language(
         bool(found.answers) and found.answers[0].evidence.id in accepted(one)
         for (one, _), found in zip(asked, signals, strict=True)
     ]
-    answer_rows = [rows.of_answers(found.answers, found.follows) for found in signals]
+    answer_rows = [rows.of_answers(found) for found in signals]
     passages = [found.passages for found in signals[: len(own)]]
     right_passage = [_holds(one, found, holds) for one, found in zip(own, passages, strict=True)]
     passage_rows = [rows.of_passages(found) for found in passages]
@@ -109,7 +109,7 @@ class _Rows:
     """How matches become rows of features, with and without a judge."""
 
     prefix: str
-    of_answers: Callable[[Sequence[Match], bool], list[float]]
+    of_answers: Callable[[Signals], list[float]]
     of_passages: Callable[[Sequence[Match]], list[float]]
     answer_names: tuple[str, ...]
     passage_names: tuple[str, ...]

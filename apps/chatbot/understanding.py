@@ -163,15 +163,10 @@ def _telling(question: str) -> float:
 
 def _weighed(known: Signals, answers: Sequence[Match], passages: Sequence[Match], tuning: Tuning) -> Signals:
     """The signals by search scores alone."""
-    answer = tuning.answer.probability(calibration.answer_features(answers, known.follows)) if answers else 0.0
+    signals = replace(known, answers=tuple(answers), passages=tuple(passages))
+    answer = tuning.answer.probability(calibration.answer_features(signals)) if answers else 0.0
     passage = tuning.passage.probability(calibration.passage_features(passages)) if passages else 0.0
-    return replace(
-        known,
-        answers=tuple(answers),
-        passages=tuple(passages),
-        answer_probability=answer,
-        passage_probability=passage,
-    )
+    return replace(signals, answer_probability=answer, passage_probability=passage)
 
 
 def _judged(
@@ -190,17 +185,10 @@ def _judged(
     order = sorted(range(len(judged)), key=lambda place: -(judged[place].judged or 0.0))
     best_answers = [judged[place] for place in order if place < len(answers)]
     evidence = [judged[place] for place in order][:most]
-    answer = (
-        tuning.answer.probability(calibration.judged_answer_features(best_answers, known.follows)) if answers else 0.0
-    )
-    return replace(
-        known,
-        judged=True,
-        answers=tuple(best_answers),
-        passages=tuple(evidence),
-        answer_probability=answer,
-        passage_probability=tuning.passage.probability(calibration.judged_evidence_features(evidence)),
-    )
+    signals = replace(known, judged=True, answers=tuple(best_answers), passages=tuple(evidence))
+    answer = tuning.answer.probability(calibration.judged_answer_features(signals)) if answers else 0.0
+    told = tuning.passage.probability(calibration.judged_evidence_features(evidence))
+    return replace(signals, answer_probability=answer, passage_probability=told)
 
 
 def _pairing(asked: Asked, match: Match) -> Pairing:

@@ -1,5 +1,6 @@
 """Probabilities and thresholds with a stated error rate."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from apps.chatbot import calibration, tuning
 from apps.chatbot.calibration import fit, refit_threshold, risk_coverage_curve
+from apps.chatbot.decision import Match, Signals
+from apps.chatbot.records import Evidence, EvidenceKind
 from apps.chatbot.service import SAMPLE
 from apps.chatbot.settings import load_settings
 from core.errors import DataError
@@ -41,6 +44,18 @@ def test_a_fit_keeps_its_promise_on_fresh_questions():
     fitted = fit(features[:300].tolist(), right[:300].tolist(), ("a", "b"), error_rate=0.1)
     given = np.array([fitted.calibrator.probability(row) >= fitted.threshold for row in features[300:]])
     assert given.mean() > 0.3 and (~right[300:][given]).mean() < 0.18
+
+
+def test_a_passage_that_holds_the_questions_words_speaks_against_an_approved_answer():
+    def answer(id_, score):
+        return Match(Evidence(id_, EvidenceKind.ANSWER, 1, "Cups?", "We engrave cups.", score), 0.5, 0.5)
+
+    passage = Match(Evidence("p", EvidenceKind.PASSAGE, 1, "Guide", "Glass is not engraved.", 0.9), 0.5, 0.8)
+    alone = Signals(answers=(answer("a", 0.75), answer("b", 0.5)))
+    beside = replace(alone, passages=(replace(passage, overlap=0.3), passage), follows=True)
+    assert calibration.answer_features(alone) == [0.75, 0.25, 0.0, 0.0]
+    assert calibration.answer_features(beside) == [0.75, 0.25, 1.0, 0.8]
+    assert calibration.answer_features(Signals()) == [0.0] * len(calibration.ANSWER_FEATURES)
 
 
 def test_too_few_labels_are_refused_in_one_sentence():

@@ -108,6 +108,17 @@ def test_the_very_words_of_an_approved_question_get_its_answer_whatever_the_scor
     assert answer.decision.reason is Reason.APPROVED_MATCH and tokens == "Express delivery costs S$9.90."
 
 
+def test_an_answer_that_is_not_certain_tells_what_else_may_have_been_meant():
+    answer, tokens, _ = turn(desk([EXPRESS, STANDARD], thresholds=SURE), "delivery price?")
+    assert answer.decision.outcome is Outcome.ANSWER and tokens == "Express delivery costs S$9.90."
+    assert [one.id for one in answer.decision.candidates] == ["a2"]
+
+
+def test_beside_an_answer_to_an_approved_questions_very_words_nothing_else_is_offered():
+    answer, _, _ = turn(desk([EXPRESS, STANDARD]), "how much is EXPRESS delivery")
+    assert answer.decision.outcome is Outcome.ANSWER and answer.decision.candidates == ()
+
+
 def test_a_probable_match_below_the_threshold_asks_back_with_the_candidates():
     answer, tokens, _ = turn(
         desk([EXPRESS, STANDARD], thresholds=Thresholds(answer=1.01, clarify=0.1)), "delivery price?"

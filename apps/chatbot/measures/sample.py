@@ -50,7 +50,7 @@ class Asked:
     def helped(self) -> bool:
         """Right, or one click away: asked back with an accepted answer among the candidates."""
         assert self.message.decision is not None
-        offered = {one.id for one in self.message.decision.candidates}
+        offered = {one.id for one in self.message.decision.candidates if self.outcome is Outcome.CLARIFY}
         return self.right or bool(offered & set(accepted(self.question)))
 
 

@@ -103,9 +103,12 @@ def offers(decision: Decision) -> bool:
 
 
 def draw_candidates(decision: Decision, key: str, pick: Pick) -> None:
-    """The questions offered when asking back; a click asks that one, and so does its number typed."""
-    for number, one in enumerate(decision.candidates if offers(decision) else (), start=1):
-        label = plain(f"{number}. {one.question}")
+    """The questions to choose from, a click asks that one: those offered when asking back, which are numbered because
+    typing the number asks, too; or what else may have been meant beside an answer that was not certain."""
+    if decision.candidates and not offers(decision):
+        st.caption(say("or_meant"))
+    for number, one in enumerate(decision.candidates, start=1):
+        label = plain(f"{number}. {one.question}" if offers(decision) else one.question)
         if st.button(label, key=f"{key}-{one.id}", icon=":material/subdirectory_arrow_right:"):
             pick(one.question)
 

@@ -60,6 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "feedback_unclear": ("Hard to understand", "看不懂"),
     "feedback_comment": ("In your words (optional)", "补充说明（可不填）"),
     "feedback_thanks": ("Thank you, noted.", "谢谢，已记录。"),
+    "or_meant": ("Not what you meant? Perhaps this:", "不是您想问的？也许是："),
     # decisions
     "outcome_answer": ("Approved answer", "标准答案"),
     "outcome_compose": ("From documents", "依据资料"),

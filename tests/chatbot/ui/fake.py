@@ -108,6 +108,10 @@ class FakeService:
         if "hm" in text:
             offered = (Candidate("a1", RETURNS.question), Candidate("a2", WARRANTY.question))
             return Decision(Outcome.CLARIFY, Reason.SEVERAL_CANDIDATES, 0.5, candidates=offered), "Did you mean:"
+        if text == "is it guaranteed":
+            other = (Candidate("a1", RETURNS.question),)
+            decision = Decision(Outcome.ANSWER, Reason.APPROVED_MATCH, 0.8, candidates=other, evidence=(SOURCE,))
+            return decision, "For two years."
         return Decision(Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, 0.87, evidence=(SOURCE,)), "Never above MAX. [1]"
 
     def pending(self, id: str) -> View:

@@ -96,6 +96,16 @@ def test_candidates_are_buttons_that_ask(open_page, bot):
     assert bot.said["c0"][-2].text == "Is there a warranty?"
 
 
+def test_beside_an_uncertain_answer_stands_what_else_may_have_been_meant(open_page, bot):
+    page = open_page("chat")
+    page.chat_input(key="ask").set_value("is it guaranteed").run()
+    assert "Not what you meant?" in shown(page)
+    other = next(one for one in page.button if str(one.key).endswith("-a1"))
+    assert not other.label.startswith("1")  # a number typed would be no choice here
+    other.click().run()
+    assert bot.said["c0"][-2].text == other.label.replace("\\", "")
+
+
 def test_a_thumb_down_asks_why_and_both_are_kept(open_page, bot):
     page = open_page("chat")
     page.chat_input(key="ask").set_value("how full may the kettle be").run()
