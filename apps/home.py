@@ -12,6 +12,7 @@ import streamlit as st
 
 from apps import APPS
 
+ICON = Path(__file__).parent / "leaf.svg"  # Streamlit would ask an outside server for a symbol of its own
 LANGUAGE_KEY = "ui_language"  # every leaf's pages read the language of the interface here
 LANGUAGES = {"en": "English", "zh": "中文"}
 WORDS = {
@@ -26,7 +27,7 @@ WORDS = {
 
 def main() -> None:
     """Draw the shell, then the page that was chosen."""
-    st.set_page_config(page_title="Trifolium", page_icon=":material/psychiatry:", layout="wide")
+    st.set_page_config(page_title="Trifolium", page_icon=str(ICON), layout="wide")
     language = _choose_language()
     st.html(f"<style>{look(language)}</style>")
     leaves = {name: import_module(f"apps.{name}.ui") for name in APPS}

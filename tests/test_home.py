@@ -26,6 +26,10 @@ def test_the_start_page_shows_every_leaf_in_the_visitors_language(language, name
     assert len(page.subheader) == len(APPS) and name in page.subheader[0].value
 
 
+def test_the_pages_sign_is_a_file_of_our_own_so_that_no_outside_server_is_asked():
+    assert home.ICON.is_file() and home.ICON.read_text(encoding="utf-8").startswith("<svg")
+
+
 def test_the_language_of_the_interface_is_switched_on_every_page():
     page = start(ui_language="en")
     page.segmented_control(key="ui_language").set_value("zh").run()

@@ -42,6 +42,7 @@ from apps.chatbot.understanding import Asked, Depth, Tuning, understand
 from core.errors import DataError
 from core.events import Log, OnEvent, Progress, ignore
 from core.json_files import read_json, write_json
+from core.models.device import one_blas_thread
 from core.text import language as language_of
 
 FIT_ANEW = "the cautious defaults hold until you fit them anew on your own questions (trifolium chatbot fit)."
@@ -283,8 +284,9 @@ class KnowledgeCases:
     def _learn(self) -> None:
         approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
         rejected = self.settings.chatbot.deciding.rejected_share
-        self._intents = learn_intents(approved, self._knowledge, rejected)
-        self._library.learn(approved)
+        with one_blas_thread():  # two wait for each other for most of a minute where both cores have other work
+            self._intents = learn_intents(approved, self._knowledge, rejected)
+            self._library.learn(approved)
 
     def outgrown(self) -> dict[str, tuple[int, int]]:
         """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""

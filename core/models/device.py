@@ -97,8 +97,10 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 
 @lru_cache(maxsize=1)
 def _blas() -> Any:
+    import scipy.linalg  # brings a library of its own, which is found only once it is loaded
     from threadpoolctl import ThreadpoolController
 
+    assert scipy.linalg
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -72,8 +72,11 @@ def origin(entry: FeedEntry) -> str:
 
 
 def why(watch: "MonitorService", entry: FeedEntry) -> None:
-    """The text with the words that moved the verdict, and the three probabilities."""
+    """The text with the words that moved the verdict, and the three probabilities; of a person's verdict only that."""
     reading = entry.reading
+    if entry.corrected:
+        st.markdown(f"**{say('why_corrected', mood=say(f'mood_{reading.sentiment.label}'))}**")
+        return
     with st.spinner(say("working")):
         words = _explained(watch, entry)
     st.markdown(f"**{say('why', mood=say(f'mood_{reading.sentiment.label}'))}**")

@@ -36,8 +36,9 @@ SHARED: dict[str, tuple[str, str]] = {
     ),
     "sample_line": (
         "Sample stream: invented companies, dates moved by {days} days so that the last item is recent. Add your own "
-        "sources on the page Sources; it then takes their place.",
-        "示例信息流：公司均为虚构，日期整体平移了 {days} 天，使最后一条是最近的。可在“来源与通知”页接入您自己的来源。",
+        "sources on the page Sources, and take these out there when you no longer want them.",
+        "示例信息流：公司均为虚构，日期整体平移了 {days} 天，使最后一条是最近的。"
+        "可在“来源与通知”页接入您自己的来源，不再需要示例时也在那里移除。",
     ),
     "sample_plain": (
         "Sample stream about invented companies. Add your own sources on the page Sources.",

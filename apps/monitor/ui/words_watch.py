@@ -86,6 +86,10 @@ WATCH: dict[str, tuple[str, str]] = {
         "颜色越深，该词越支持结论；灰色的词则相反。",
     ),
     "why_none": ("No single word stands out.", "没有特别突出的词。"),
+    "why_corrected": (
+        "A person set this to {mood}; no model has reasons for it.",
+        "由人工定为{mood}，没有模型给出的依据。",
+    ),
     "read_by": ("Read by {model}", "模型：{model}"),
     "open_original": ("Original", "原文"),
     "correct_line": (

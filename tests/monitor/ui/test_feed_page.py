@@ -1,5 +1,7 @@
 """The feed page: filters, why, and the correction of an item."""
 
+from dataclasses import replace
+
 import pytest
 
 from apps.monitor.records import Label
@@ -78,6 +80,13 @@ def test_a_correction_without_a_change_is_not_sent(open_page, fake):
     press(page, "Save the correction")
     assert fake.corrected == []
     assert "Change something first" in texts(page)
+
+
+def test_what_a_person_set_is_not_told_as_a_models_verdict(open_page, fake):
+    fake.rows = [replace(entry("n1", "Aldermoor misses a payment", "negative", "credit", "", 0), corrected=True)]
+    shown = texts(open_page("feed", **{"why-n1": True}))
+    assert "A person set this to negative" in shown and "corrected by a person" in shown
+    assert "Why negative" not in shown and "Read by" not in shown
 
 
 def test_another_company_can_be_named(open_page, fake):
