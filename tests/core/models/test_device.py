@@ -157,11 +157,3 @@ def test_small_products_run_on_one_thread_and_the_others_come_back():
         with device.one_blas_thread():
             assert threads() == {1}
         assert threads() == {2}
-
-
-def test_one_blas_thread_holds_for_every_library_that_multiplies():
-    from threadpoolctl import threadpool_info
-
-    with device.one_blas_thread():
-        inside = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
-    assert len(inside) >= 1 and set(inside) == {1}
