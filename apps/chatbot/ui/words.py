@@ -251,8 +251,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "还没有拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
     ),
     "thresholds_line": (
-        "How sure the bot must be before it answers, fitted on labelled questions to the error rate you chose.",
-        "机器人作答前必须达到的把握，按您选定的错误率在标注问题上拟合。",
+        "How sure the bot must be before it acts, fitted on labelled questions: approved answers to the error rate in "
+        "the settings; composing and asking back, which cost less when they are wrong, to rates of their own.",
+        "机器人需要多大把握才会行动，在标注问题上拟合：标准答案按设置中的错误率；"
+        "依据资料作答和反问出错代价较小，各用自己的错误率。",
     ),
     "language_column": ("Language", "语言"),
     "kind_column": ("Decides on", "对象"),
