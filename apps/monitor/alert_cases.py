@@ -20,7 +20,7 @@ from apps.monitor.alert_records import (
 from apps.monitor.backtest import backtest, is_firing
 from apps.monitor.cases import Cases, utc_now
 from apps.monitor.records import Span
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import parse_rules, rules_to_use
 from apps.monitor.starting import SAMPLE, SAMPLE_LEASE, read_incidents
 from core.errors import NotFoundError
 from core.events import OnEvent, Progress, ignore
@@ -143,7 +143,7 @@ class AlertCases(Cases):
 
     def save_rules(self, toml: str, by: str, note: str = "") -> RuleSet:
         """A new version in force from now on; ``DataError`` names the rule and key that is wrong."""
-        parse_rules(toml)
+        rules_to_use(toml)
         with self._store.writing() as work:
             return work.alerts.add_rule_set(toml, by, note, utc_now())
 
@@ -164,7 +164,7 @@ class AlertCases(Cases):
         on_event: OnEvent = ignore,
     ) -> BacktestReport:
         """Rules (None: those in force) over stored history; call it twice to compare two sets."""
-        rules = parse_rules(self.rules().toml if toml is None else toml)
+        rules = parse_rules(self.rules().toml) if toml is None else rules_to_use(toml)
         with self._store.reading() as work:
             until = until or (work.items.latest()[1] or utc_now()) + Span.MINUTE.length
             since = since or until - timedelta(days=30)

@@ -11,7 +11,7 @@ from apps.monitor.alert_records import Alert, Severity
 from apps.monitor.commands_show import show_entry, show_status
 from apps.monitor.commands_sources import forget, sources
 from apps.monitor.records import Label
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import rules_to_use
 from apps.monitor.wire_alerts import AlertJson, AlertWhole, RulesJson, SilenceJson
 from apps.monitor.wire_records import EntryJson, as_json
 from core.errors import DataError
@@ -243,7 +243,8 @@ def rules(
     if save is not None and not save.is_file():
         raise DataError(f"There is no file '{save}'.")
     wanted = save.read_text(encoding="utf-8") if save is not None else ""
-    parse_rules(wanted)  # a wrong file is told at once, before anything is opened
+    if save is not None:
+        rules_to_use(wanted)  # a wrong file is told at once, before anything is opened
     with _opened(ctx) as service:
         if save is not None:
             service.save_rules(wanted, by, note)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from apps.monitor.http_service import Service
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import rules_to_use
 from apps.monitor.wire import NewBacktest, NewRules, RulesDraft, Who
 from apps.monitor.wire_alerts import BacktestJson, IncidentJson, RuleJson, RulesJson
 
@@ -27,7 +27,7 @@ def save(body: NewRules, service: Service) -> Any:
 @router.post("/rules/check", response_model=list[RuleJson])
 def check(body: RulesDraft) -> Any:
     """Whether a draft is sound, and the rules in it; nothing is saved."""
-    return parse_rules(body.toml)
+    return rules_to_use(body.toml)
 
 
 @router.get("/rules/versions", response_model=list[RulesJson])

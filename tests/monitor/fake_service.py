@@ -49,7 +49,7 @@ from apps.monitor.records import (
 )
 from apps.monitor.row_problems import NO_TEXT
 from apps.monitor.rows import NamedRow, RowRules, counted
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import rules_to_use
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
 from core.events import Progress, ignore
@@ -337,7 +337,7 @@ class FakeMonitor:
         return self.versions[::-1]
 
     def save_rules(self, toml: str, by: str, note: str = "") -> RuleSet:
-        parse_rules(toml)
+        rules_to_use(toml)
         self.versions.append(RuleSet(len(self.versions) + 1, toml, NOW, by, note))
         return self.versions[-1]
 
@@ -368,7 +368,7 @@ class FakeMonitor:
         incidents: Sequence[Incident] = (),
         on_event: Any = ignore,
     ) -> BacktestReport:
-        parse_rules(toml or self.rules().toml)
+        rules_to_use(self.rules().toml if toml is None else toml)
         on_event(Progress("replaying", 1, 1))
         fired = tuple(one for one in self.audit if one.after is State.FIRING)
         found = tuple(

@@ -310,6 +310,15 @@ def test_the_desk_from_acknowledging_to_a_false_alarm(run, fake, capsys):
     assert run("rules", "--versions") == 0
 
 
+def test_a_rule_file_without_a_rule_is_neither_saved_nor_run_over_the_past(run, fake, capsys, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    for line in (("rules", "--save", str(empty), "--by", "Mei"), ("backtest", "--rules", str(empty))):
+        assert run(*line) == 2
+        assert "The rules hold no rule: got an empty text" in " ".join(capsys.readouterr().err.split())
+    assert fake.rules().version == 1
+
+
 def test_rules_are_replaced_only_by_sound_ones_and_under_a_name(run, fake, capsys, tmp_path):
     path = tmp_path / "rules.toml"
     path.write_text('[[rule]]\nname = "calm"\nkind = "silence"\n', encoding="utf-8")

@@ -189,6 +189,12 @@ def test_rules_are_checked_saved_as_versions_and_brought_back(client, fake):
     assert "poem" in message(answer)
     assert fake.rules().version == 1
     assert "poem" in message(client.post(f"{AT}/rules/check", json={"toml": wrong["toml"]}))
+    for refused in (
+        client.put(f"{AT}/rules", json={"toml": "# off\n", "by": "Mei"}),
+        client.post(f"{AT}/rules/check", json={"toml": "# off\n"}),
+        client.post(f"{AT}/backtest", json={"toml": ""}),
+    ):
+        assert (refused.status_code, "hold no rule" in message(refused)) == (422, True)
     sound = '[[rule]]\nname = "calm"\nkind = "surge"\nseverity = "low"\n'
     (rule,) = client.post(f"{AT}/rules/check", json={"toml": sound}).json()
     assert rule == {"name": "calm", "kind": "surge", "severity": "low", "enabled": True}

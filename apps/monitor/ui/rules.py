@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import RuleSet
-from apps.monitor.rules import Rule, parse_rules
+from apps.monitor.rules import Rule, parse_rules, rules_to_use
 from apps.monitor.ui.alert_view import SEVERITIES
 from apps.monitor.ui.backtest_view import backtest, compare
 from apps.monitor.ui.rule_words import DRAFT, form, sentence
@@ -86,7 +86,7 @@ def _edit(watch: "MonitorService") -> None:
         saved = st.button(say("edit_save_use"), type="primary", icon=":material/save:")
     with one_sentence():
         if checked:
-            st.success(say("edit_sound", n=len(parse_rules(text))), icon=":material/check_circle:")
+            st.success(say("edit_sound", n=len(rules_to_use(text))), icon=":material/check_circle:")
         if saved:
             made = watch.save_rules(text, (by or "").strip() or say("nobody"), (note or "").strip())
             say_later(say("edit_used", version=made.version))

@@ -115,6 +115,15 @@ def test_what_is_wrong_in_a_draft_is_one_sentence_and_nothing_is_saved(open_page
     assert not page.exception
 
 
+@pytest.mark.parametrize("button", ["Check", "Save and use"])
+def test_a_draft_without_a_rule_is_neither_sound_nor_saved(open_page, fake, button):
+    page = open_page("rules", rules_section="edit")
+    page.text_area(key="rules-draft").set_value("# nothing\n")
+    page = press(page, button)
+    assert "hold no rule" in page.error[0].value
+    assert fake.rules().version == 1
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_form_writes_a_sound_rule_of_every_kind(open_page, kind):
     page = open_page("rules", rules_section="edit", **{"form-kind": kind})
