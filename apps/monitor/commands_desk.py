@@ -69,7 +69,7 @@ def feed(
 
     query = FeedQuery(company, topic, source, sentiment or "", "", search, uncertain=uncertain)
     with _opened(ctx) as service:
-        service.check_names(company, topic)
+        service.check_names(company, topic, source)
         found = service.feed(query, limit)
     if as_json_:
         terminal.say_json([as_json(EntryJson, one) for one in found])
@@ -248,6 +248,8 @@ def rules(
     with _opened(ctx) as service:
         if save is not None:
             service.save_rules(wanted, by, note)
+            for doubt in service.rule_doubts(wanted):
+                terminal.warn(doubt)
         elif use is not None:
             service.use_rules(use, by)
         found = service.rule_versions() if versions else [service.rules()]

@@ -118,6 +118,12 @@ class RulesJson(RecordJson):
     note: str
 
 
+class SavedRulesJson(RulesJson):
+    """The same when just saved; ``doubts`` name companies and sources in them of which nothing has come yet."""
+
+    doubts: list[str]
+
+
 class IncidentJson(RecordJson):
     """Something that truly happened."""
 

@@ -166,6 +166,8 @@ def test_silencing_covers_the_alerts_own_series_for_the_hours_chosen(open_page, 
     assert (made.company, made.rule, made.by, made.reason) == ("aldermoor", "negative-surge", "Mei", "known")
     assert made.until == NOW + timedelta(hours=12)
     page = open_page("alerts", alerts_section="silences")
+    assert r"company Aldermoor Bank · rule negative\-surge" in texts(page)
+    assert r"公司 奥德摩银行 · 规则 负面激增" in texts(open_page("alerts", "zh", alerts_section="silences"))
     press(page, "End now")
     assert fake.silences() == []
     assert "Nothing is silenced" in texts(page)
