@@ -123,7 +123,7 @@ def show_open(service: Any) -> None:
 
 
 def _alert_row(one: Alert) -> list[object]:
-    since = f"{one.since.astimezone():%Y-%m-%d %H:%M}"
+    since = f"{one.began.astimezone():%Y-%m-%d %H:%M}"
     return [one.id, one.severity.value, one.state.value, str(one.key), one.rule, since, one.owner or "–"]
 
 

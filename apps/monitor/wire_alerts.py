@@ -146,7 +146,7 @@ class FoundJson(RecordJson):
 
 
 class BacktestJson(RecordJson):
-    """Rules run over history: every firing, what was found, missed and false."""
+    """Rules run over history: every firing, what was found, missed and false; ``outside`` incidents are not counted."""
 
     start: datetime
     end: datetime
@@ -157,6 +157,7 @@ class BacktestJson(RecordJson):
     false_alarms_per_week: float
     false_alarms_per_company_month: float
     incidents: list[FoundJson]
+    outside: int
     firings: list[TransitionJson]
     false_alarms: list[TransitionJson]
 

@@ -386,13 +386,23 @@ class FakeMonitor:
         rules_to_use(self.rules().toml if toml is None else toml)
         on_event(Progress("replaying", 1, 1))
         fired = tuple(one for one in self.audit if one.after is State.FIRING)
+        since, until = since or NOW - timedelta(days=14), until or NOW
+        inside = [one for one in incidents if since < one.end and one.start < until]
         found = tuple(
             Found(one, "a1", "negative-surge", NOW, 1800.0) if one.company == "aldermoor" else Found(one)
-            for one in incidents
+            for one in inside
         )
-        end = until or NOW
         return BacktestReport(
-            since or NOW - timedelta(days=14), end, len(self.rows), len(self.rows), fired, found, fired[1:], 2, fired
+            since,
+            until,
+            len(self.rows),
+            len(self.rows),
+            fired,
+            found,
+            fired[1:],
+            2,
+            len(incidents) - len(inside),
+            fired,
         )
 
     def sources(self) -> list[SourceHealth]:

@@ -213,6 +213,9 @@ def test_a_backtest_tells_what_was_found_missed_and_false(client):
     incident = {"id": "i", "company": "aldermoor", "start": "2026-03-10T08:00:00Z", "end": "2026-03-10T10:00:00Z"}
     assert client.post(f"{AT}/backtest", json={"incidents": [incident]}).json()["recall"] == 1.0
     assert client.post(f"{AT}/backtest", json={"incidents": []}).json()["recall"] is None
+    old = incident | {"start": "2025-03-10T08:00:00Z", "end": "2025-03-10T10:00:00Z"}
+    outside = client.post(f"{AT}/backtest", json={"incidents": [incident, old]}).json()
+    assert (outside["recall"], outside["outside"], len(outside["incidents"])) == (1.0, 1, 1)
     backwards = incident | {"end": "2026-03-10T07:00:00Z"}
     answer = client.post(f"{AT}/backtest", json={"incidents": [backwards]})
     assert answer.status_code == 422

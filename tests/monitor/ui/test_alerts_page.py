@@ -92,6 +92,12 @@ def test_one_that_is_over_shows_when_it_ended_and_its_rule_in_the_visitors_langu
     assert f"负面激增  ·  结束于 {ended}" in open_page("alerts", "zh").expander[0].label.replace("\\", "")
 
 
+def test_one_that_is_over_says_since_when_it_had_fired(open_page, fake):
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW - 5 * HOUR, since=NOW)
+    shown = texts(open_page("alerts", **OPEN)).replace("\\", "")
+    assert f"since {moment(NOW - 5 * HOUR)}" in shown and f"since {moment(NOW)}" not in shown
+
+
 def test_the_resolved_one_is_under_all(open_page):
     assert "鹤川集团" not in texts(open_page("alerts"))
     assert "鹤川集团" in texts(open_page("alerts", alerts_section="all"))
