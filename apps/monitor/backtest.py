@@ -84,7 +84,8 @@ def backtest(
 
     Only what happens in [since, until) is reported, incidents too. An alert finds an incident when it is raised on its
     company (or, for rules without company, its topic) between its start and its end; any other alert about companies or
-    topics in that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as either.
+    topics in that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as
+    either.
     """
     bench, lines, companies, items, stories = Bench(rules, model=model), [], set(), 0, set()
     for step in steps(_until(history, until), lambda one: one.item.received_at):

@@ -260,7 +260,9 @@ def show_backtest(reports: Mapping[str, BacktestReport], json_wanted: bool) -> N
             )
             for each in one.incidents
         ]
-        terminal.table(("incident", "company", "topic", "what", "found after"), rows, title=name, empty="none known")
+        terminal.table(
+            ("incident", "company", "topic", "what", "found after"), rows, title=name, empty="none known in these days"
+        )
 
 
 def _figures(one: BacktestReport) -> dict[str, str]:

@@ -286,7 +286,8 @@ def test_backtest_of_two_rule_files_stands_side_by_side(run, fake, capsys, tmp_p
     assert "incidents found 1 of 1" in lines and "incidents outside these days 1" in lines
 
 
-def test_an_alert_that_is_over_is_listed_with_the_time_at_which_it_first_fired(run, fake, capsys):
+def test_an_alert_that_is_over_is_listed_with_the_time_at_which_it_first_fired(run, fake, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")  # a narrow terminal breaks the line
     fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW - timedelta(hours=5), since=NOW)
     assert run("alerts", "--all") == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("a1")]
