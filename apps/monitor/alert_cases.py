@@ -18,15 +18,16 @@ from apps.monitor.alert_records import (
     Transition,
 )
 from apps.monitor.backtest import backtest, is_firing
-from apps.monitor.cases import Cases, utc_now
+from apps.monitor.cases import utc_now
+from apps.monitor.name_cases import NameCases
 from apps.monitor.records import Span
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import parse_rules, rules_to_use
 from apps.monitor.starting import SAMPLE, SAMPLE_LEASE, read_incidents
 from core.errors import NotFoundError
 from core.events import OnEvent, Progress, ignore
 
 
-class AlertCases(Cases):
+class AlertCases(NameCases):
     """What is done with alerts and the rules behind them."""
 
     # Alerts
@@ -91,7 +92,11 @@ class AlertCases(Cases):
         source: str = "",
         start: datetime | None = None,
     ) -> Silence:
-        """Mutes what matches until then; it begins at ``start`` (now when none is given)."""
+        """Mutes what matches until then; it begins at ``start`` (now when none is given).
+
+        ``NotFoundError`` with the nearest known one for a name that mutes nothing.
+        """
+        self.check_names(company, topic, source, rule)
         made = Silence(uuid4().hex, start or self.clock(), until, by, reason, rule, company, topic, source)
         with self._store.writing() as work:
             work.alerts.put_silence(made)
@@ -143,7 +148,7 @@ class AlertCases(Cases):
 
     def save_rules(self, toml: str, by: str, note: str = "") -> RuleSet:
         """A new version in force from now on; ``DataError`` names the rule and key that is wrong."""
-        parse_rules(toml)
+        self.check_rules(toml)
         with self._store.writing() as work:
             return work.alerts.add_rule_set(toml, by, note, utc_now())
 
@@ -164,7 +169,7 @@ class AlertCases(Cases):
         on_event: OnEvent = ignore,
     ) -> BacktestReport:
         """Rules (None: those in force) over stored history; call it twice to compare two sets."""
-        rules = parse_rules(self.rules().toml if toml is None else toml)
+        rules = parse_rules(self.rules().toml) if toml is None else rules_to_use(toml)
         with self._store.reading() as work:
             until = until or (work.items.latest()[1] or utc_now()) + Span.MINUTE.length
             since = since or until - timedelta(days=30)

@@ -128,6 +128,12 @@ class Alert:
     def is_open(self) -> bool:
         return self.state in OPEN
 
+    @property
+    def began(self) -> datetime:
+        """When this episode first fired; of one that is pending or normal, since when it is that."""
+        stands = self.before or self.state if self.state is State.NO_DATA else self.state
+        return self.since if stands in (State.PENDING, State.NORMAL) else self.fired_at or self.since
+
 
 @dataclass(frozen=True)
 class Transition:
@@ -291,6 +297,10 @@ class Incident:
         if self.end <= self.start:
             raise DataError(f"Incident '{self.id}' must end after it begins.")
 
+    def touches(self, since: datetime, until: datetime) -> bool:
+        """Whether any of it lies in [since, until)."""
+        return self.end > since and self.start < until
+
 
 @dataclass(frozen=True)
 class Found:
@@ -308,6 +318,7 @@ class BacktestReport:
     """A rule set run over history: every firing, and with incidents given what was found, missed and false.
 
     ``firings`` are the transitions to FIRING in order of time; ``false_alarms`` those that match no incident.
+    ``incidents`` are those that touch the period; ``outside`` counts the others, which are neither found nor missed.
     ``recall`` and ``median_delay_s`` are None without incidents or findings.
     """
 
@@ -319,6 +330,7 @@ class BacktestReport:
     incidents: tuple[Found, ...] = ()
     false_alarms: tuple[Transition, ...] = ()
     companies: int = 0
+    outside: int = 0
     transitions: tuple[Transition, ...] = field(default=(), repr=False)
 
     @property

@@ -82,9 +82,10 @@ def backtest(
 ) -> BacktestReport:
     """The rules over ``history`` (in order of receipt, beginning early enough to learn from before ``since``).
 
-    Only what happens in [since, until) is reported. An alert finds an incident when it is raised on its company (or,
-    for rules without company, its topic) between its start and its end; any other alert about companies or topics in
-    that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as either.
+    Only what happens in [since, until) is reported, incidents too. An alert finds an incident when it is raised on its
+    company (or, for rules without company, its topic) between its start and its end; any other alert about companies or
+    topics in that time is a false alarm. Alerts about silent sources and new companies are listed and not counted as
+    either.
     """
     bench, lines, companies, items, stories = Bench(rules, model=model), [], set(), 0, set()
     for step in steps(_until(history, until), lambda one: one.item.received_at):
@@ -100,10 +101,11 @@ def backtest(
         companies |= {mention.company for one in step.batch for mention in one.reading.companies}
     firings = tuple(line for line in lines if is_firing(line))
     judged = [line for line in firings if _about_news(line, rules)]
-    matched = [_found(one, judged) for one in incidents]
-    false = tuple(line for line in judged if incidents and not any(finds(line, one) for one in incidents))
+    inside = [one for one in incidents if one.touches(since, until)]
+    matched = [_found(one, judged) for one in inside]
+    false = tuple(line for line in judged if inside and not any(finds(line, one) for one in incidents))
     report = BacktestReport(since, until, items, len(stories), firings, tuple(matched), false, len(companies))
-    return replace(report, transitions=tuple(lines))
+    return replace(report, outside=len(incidents) - len(inside), transitions=tuple(lines))
 
 
 def is_firing(line: Transition) -> bool:

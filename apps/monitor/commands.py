@@ -284,7 +284,7 @@ def series(
 
     span = Span.MINUTE if hours <= 2 else Span.HOUR if hours <= 24 * 7 else Span.DAY
     with opened(ctx) as service:
-        service.check_names(company, topic)
+        service.check_names(company, topic, source)
         until = service.clock()
         show_series(service.series(company, topic, source, span, until - timedelta(hours=hours), until), as_json)
 

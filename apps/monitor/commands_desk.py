@@ -11,7 +11,7 @@ from apps.monitor.alert_records import Alert, Severity
 from apps.monitor.commands_show import show_entry, show_status
 from apps.monitor.commands_sources import forget, sources
 from apps.monitor.records import Label
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import rules_to_use
 from apps.monitor.wire_alerts import AlertJson, AlertWhole, RulesJson, SilenceJson
 from apps.monitor.wire_records import EntryJson, as_json
 from core.errors import DataError
@@ -69,7 +69,7 @@ def feed(
 
     query = FeedQuery(company, topic, source, sentiment or "", "", search, uncertain=uncertain)
     with _opened(ctx) as service:
-        service.check_names(company, topic)
+        service.check_names(company, topic, source)
         found = service.feed(query, limit)
     if as_json_:
         terminal.say_json([as_json(EntryJson, one) for one in found])
@@ -123,7 +123,7 @@ def show_open(service: Any) -> None:
 
 
 def _alert_row(one: Alert) -> list[object]:
-    since = f"{one.since.astimezone():%Y-%m-%d %H:%M}"
+    since = f"{one.began.astimezone():%Y-%m-%d %H:%M}"
     return [one.id, one.severity.value, one.state.value, str(one.key), one.rule, since, one.owner or "–"]
 
 
@@ -243,10 +243,13 @@ def rules(
     if save is not None and not save.is_file():
         raise DataError(f"There is no file '{save}'.")
     wanted = save.read_text(encoding="utf-8") if save is not None else ""
-    parse_rules(wanted)  # a wrong file is told at once, before anything is opened
+    if save is not None:
+        rules_to_use(wanted)  # a wrong file is told at once, before anything is opened
     with _opened(ctx) as service:
         if save is not None:
             service.save_rules(wanted, by, note)
+            for doubt in service.rule_doubts(wanted):
+                terminal.warn(doubt)
         elif use is not None:
             service.use_rules(use, by)
         found = service.rule_versions() if versions else [service.rules()]

@@ -260,7 +260,9 @@ def show_backtest(reports: Mapping[str, BacktestReport], json_wanted: bool) -> N
             )
             for each in one.incidents
         ]
-        terminal.table(("incident", "company", "topic", "what", "found after"), rows, title=name, empty="none known")
+        terminal.table(
+            ("incident", "company", "topic", "what", "found after"), rows, title=name, empty="none known in these days"
+        )
 
 
 def _figures(one: BacktestReport) -> dict[str, str]:
@@ -270,8 +272,9 @@ def _figures(one: BacktestReport) -> dict[str, str]:
         "from": f"{one.start.astimezone():%Y-%m-%d %H:%M}",
         "to": f"{one.end.astimezone():%Y-%m-%d %H:%M}",
         "stories": str(one.stories),
-        "alerts": str(len(one.firings)),
+        "times fired": str(len(one.firings)),
         "incidents found": f"{found} of {len(one.incidents)}" if known else "–",
+        "incidents outside these days": str(one.outside),
         "false alarms a week": f"{one.false_alarms_per_week:.2f}" if known else "–",
         "false alarms per company and month": f"{one.false_alarms_per_company_month:.2f}" if known else "–",
         "median delay": _found(one.median_delay_s) if known else "–",

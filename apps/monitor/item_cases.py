@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from apps.monitor import acts, learning, overview
-from apps.monitor.cases import Cases, utc_now
-from apps.monitor.companies import Company, followed
+from apps.monitor.cases import utc_now
 from apps.monitor.forgetting import Forgotten, forget_some, settle
 from apps.monitor.intake_records import IngestReport, Preview
 from apps.monitor.layouts import Layout, check_dates, take_file
+from apps.monitor.name_cases import NameCases
 from apps.monitor.records import (
     Correction,
     DriftRow,
@@ -27,7 +26,6 @@ from apps.monitor.records import (
 )
 from apps.monitor.rows import NamedRow, RowRules, Taken, counted, item_from_row, take_rows
 from apps.monitor.sources import rules_of
-from apps.monitor.starting import SAMPLE
 from core.errors import DataError, NotFoundError, known_names
 from core.events import OnEvent, Progress, ignore
 
@@ -38,10 +36,9 @@ SHOWN: Mapping[Span, timedelta] = {
 }
 MOST_WINDOWS = 20_000  # in one answer
 PREVIEWED = 3  # items shown before a file is taken in
-EVERY = 1_000_000  # companies or topics, when none may be overlooked
 
 
-class ItemCases(Cases):
+class ItemCases(NameCases):
     """What is done with news itself."""
 
     # Items
@@ -155,18 +152,6 @@ class ItemCases(Cases):
         with self._store.reading() as work:
             return overview.series(work.counts, SeriesKey(company, topic, source), span, since, until)
 
-    def check_names(self, company: str = "", topic: str = "") -> None:
-        """``NotFoundError`` with the nearest known one for a company or topic of which nothing here has heard."""
-        with self._store.reading() as work:
-            named = {kind: work.items.tag_values(kind, EVERY) for kind in ("company", "topic")}
-        asked = (
-            ("company", company, {*named["company"], *self._companies()}),
-            ("topic", topic, {*named["topic"], *self.topics()}),
-        )
-        for kind, name, known in asked:
-            if name and name not in known:
-                raise NotFoundError(f"There is no {kind} '{name}'; {known_names(name, known)}.")
-
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         """Companies × topics over a period, most stories first; topic "" is the company as a whole."""
         return overview.heat(self._sums(since, until))
@@ -186,26 +171,6 @@ class ItemCases(Cases):
         """Companies found in items, the most frequent first."""
         with self._store.reading() as work:
             return work.items.tag_values("company")
-
-    def company_names(self, language: str = "en") -> dict[str, str]:
-        """Names to show of the companies in the gazetteer, by id; in Chinese the first Chinese one, if there is one."""
-        return {id: company.name_in(language) for id, company in self._companies().items()}
-
-    def _companies(self) -> dict[str, Company]:
-        path = self.settings.monitor.reading.gazetteer or SAMPLE / "companies.csv"
-        if not path.is_file():
-            return {}
-        written = path.stat().st_mtime_ns
-        if self._names is None or self._names[0] != (path, written):
-            found = followed(path, self.settings.monitor.reading.well_known)
-            self._names = ((path, written), {one.id: one for one in found})
-        return self._names[1]
-
-    _names: tuple[tuple[Path, int], dict[str, Company]] | None = None  # of the file as it was last read
-
-    def topics(self) -> list[str]:
-        """Topics of the settings."""
-        return list(self.settings.monitor.reading.topics)
 
     # Forgetting
 

@@ -34,6 +34,7 @@ def alerts(
     offset: int = Query(0, ge=0),
 ) -> Any:
     """Alerts; ``open_only`` leaves out what is resolved, pending or normal."""
+    service.check_names(company)
     return service.alerts(state, severity or "", company, open_only, limit, offset)
 
 

@@ -66,6 +66,7 @@ def feed(
     offset: int = Query(0, ge=0),
 ) -> Any:
     """Items with their readings, newest first; with ``uncertain`` those the model was least sure of."""
+    service.check_names(company, topic, source)
     query = FeedQuery(company, topic, source, sentiment or "", language or "", search, since, until, uncertain)
     return service.feed(query, limit=limit, offset=offset)
 
@@ -124,7 +125,7 @@ def series(
     until: AwareDatetime | None = None,
 ) -> Any:
     """A series window by window, empty ones too; every field left out means all. Counts are of stories."""
-    service.check_names(company, topic)
+    service.check_names(company, topic, source)
     if since is not None and ((until or service.clock()) - since) / span.length > MOST_WINDOWS:
         raise DataError(f"One answer has at most {MOST_WINDOWS} windows: ask for a shorter time or a longer span.")
     return service.series(company, topic, source, span, since, until)

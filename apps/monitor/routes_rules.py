@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from apps.monitor.http_service import Service
-from apps.monitor.rules import parse_rules
 from apps.monitor.wire import NewBacktest, NewRules, RulesDraft, Who
-from apps.monitor.wire_alerts import BacktestJson, IncidentJson, RuleJson, RulesJson
+from apps.monitor.wire_alerts import BacktestJson, IncidentJson, RuleJson, RulesJson, SavedRulesJson
+from apps.monitor.wire_records import as_json
 
 router = APIRouter(tags=["rules"])
 
@@ -18,16 +18,17 @@ def rules(service: Service) -> Any:
     return service.rules()
 
 
-@router.put("/rules", response_model=RulesJson)
+@router.put("/rules", response_model=SavedRulesJson)
 def save(body: NewRules, service: Service) -> Any:
-    """A new version, checked, in force at once; what is wrong is said by rule and key."""
-    return service.save_rules(body.toml, body.by, body.note)
+    """A new version, checked, in force at once; what is wrong is said by rule and key, doubtful names in ``doubts``."""
+    saved = service.save_rules(body.toml, body.by, body.note)
+    return as_json(RulesJson, saved) | {"doubts": service.rule_doubts(body.toml)}
 
 
 @router.post("/rules/check", response_model=list[RuleJson])
-def check(body: RulesDraft) -> Any:
+def check(body: RulesDraft, service: Service) -> Any:
     """Whether a draft is sound, and the rules in it; nothing is saved."""
-    return parse_rules(body.toml)
+    return service.check_rules(body.toml)
 
 
 @router.get("/rules/versions", response_model=list[RulesJson])

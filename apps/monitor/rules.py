@@ -142,6 +142,17 @@ def parse_rules(toml: str, version: int = 0) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
+def rules_to_use(toml: str) -> tuple[Rule, ...]:
+    """``parse_rules`` of a text that somebody brings; ``DataError`` when no rule is in it, which would alert nobody."""
+    rules = parse_rules(toml)
+    if not rules:
+        found = f"got {len(toml)} characters without a [[rule]] table" if toml.strip() else "got an empty text"
+        raise DataError(
+            f"The rules hold no rule: {found}; write at least one, with enabled = false in each to switch alerts off."
+        )
+    return rules
+
+
 def _unsound(toml: str) -> list[str]:
     """What is wrong with each table, by its line in the whole: TOML itself is read no further than its first fault."""
     lines, found = toml.split("\n"), list[str]()

@@ -13,7 +13,7 @@ from apps.monitor.replay import read_dated
 from apps.monitor.row_columns import check_fields
 from apps.monitor.row_dates import DateOrder, parse_moment
 from apps.monitor.rows import RowRules, Taken
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import rules_to_use
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.store import Store
@@ -41,7 +41,7 @@ def set_up(store: Store, settings: MonitorSettings) -> None:
         for source in sources:
             work.sources.put(source)
         if rules is not None and work.alerts.rule_set() is None:
-            parse_rules(rules)
+            rules_to_use(rules)
             work.alerts.add_rule_set(rules, "settings", "first rules", datetime.now(UTC))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, or_, select
+from sqlalchemy import and_, bindparam, case, delete, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -76,6 +76,12 @@ class StoredCounts:
             span, since, until = parts[number] if number < len(parts) else NOTHING
             wanted |= {f"span{number}": SPANS[span], f"since{number}": seconds(since), f"until{number}": seconds(until)}
         return [_point(row) for row in self._session.execute(_PIECES, wanted)]
+
+    def names(self, kind: str) -> list[str]:
+        """The companies, topics or sources of which anything is counted; ``kind`` says which."""
+        column = getattr(SeriesRow, kind)
+        counted = exists().where(WindowRow.series == SeriesRow.id)
+        return list(self._session.scalars(select(column).where(column != "", counted).distinct()))
 
     def first(self, key: SeriesKey) -> datetime | None:
         """The start of the series' first hour that is kept, None when it has none."""

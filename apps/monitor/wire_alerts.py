@@ -118,6 +118,12 @@ class RulesJson(RecordJson):
     note: str
 
 
+class SavedRulesJson(RulesJson):
+    """The same when just saved; ``doubts`` name companies and sources in them of which nothing has come yet."""
+
+    doubts: list[str]
+
+
 class IncidentJson(RecordJson):
     """Something that truly happened."""
 
@@ -140,7 +146,7 @@ class FoundJson(RecordJson):
 
 
 class BacktestJson(RecordJson):
-    """Rules run over history: every firing, what was found, missed and false."""
+    """Rules run over history: every firing, what was found, missed and false; ``outside`` incidents are not counted."""
 
     start: datetime
     end: datetime
@@ -151,6 +157,7 @@ class BacktestJson(RecordJson):
     false_alarms_per_week: float
     false_alarms_per_company_month: float
     incidents: list[FoundJson]
+    outside: int
     firings: list[TransitionJson]
     false_alarms: list[TransitionJson]
 

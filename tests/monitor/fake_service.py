@@ -49,11 +49,11 @@ from apps.monitor.records import (
 )
 from apps.monitor.row_problems import NO_TEXT
 from apps.monitor.rows import NamedRow, RowRules, counted
-from apps.monitor.rules import parse_rules
+from apps.monitor.rules import Rule, parse_rules, rules_to_use
 from apps.monitor.source_records import Source, SourceHealth, SourceKind, SourceState, health
 from core.errors import BusyError, ConflictError, DataError, NotFoundError, RemoteError, known_names
 from core.events import Progress, ignore
-from core.reasons import reason, reason_of
+from core.reasons import Reason, reason, reason_of
 from tests.monitor.fake_rows import MOODS, NOW, TOML, count, entries, entry
 
 
@@ -233,10 +233,24 @@ class FakeMonitor:
             start += span.length
         return made
 
-    def check_names(self, company: str = "", topic: str = "") -> None:
-        for kind, name, known in (("company", company, self.companies()), ("topic", topic, self.topics())):
-            if name and name not in known:
-                raise NotFoundError(f"There is no {kind} '{name}'; {known_names(name, known)}.")
+    def check_names(self, company: str = "", topic: str = "", source: str = "", rule: str = "") -> None:
+        rules = [one.name for one in parse_rules(self.rules().toml)]
+        known = (self.companies(), self.topics(), self._sources(), rules)
+        for kind, name, names in zip(
+            ("company", "topic", "source", "rule"), (company, topic, source, rule), known, strict=True
+        ):
+            if name and name not in names:
+                raise NotFoundError(f"There is no {kind} '{name}'; {known_names(name, names)}.")
+
+    def _sources(self) -> list[str]:
+        return [*self.places, *(one.item.source for one in self.rows)]
+
+    def check_rules(self, toml: str) -> tuple[Rule, ...]:
+        return rules_to_use(toml)
+
+    def rule_doubts(self, toml: str) -> list[Reason]:
+        named = [one for rule in parse_rules(toml) for one in rule.companies if one not in self.companies()]
+        return [Reason(f"Nothing has come of {one}.", f"{one} 尚未出现。") for one in named]
 
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         groups: dict[tuple[str, str], list[FeedEntry]] = {}
@@ -307,6 +321,7 @@ class FakeMonitor:
         self, by: str, until: datetime, reason: str = "", rule: str = "", company: str = "", topic: str = "", source: str = "",
         start: datetime | None = None,
     ) -> Silence:  # fmt: skip
+        self.check_names(company, topic, source, rule)
         made = Silence(f"s{len(self.muted) + 1}", start or NOW, until, by, reason, rule, company, topic, source)
         self.muted.append(made)
         for one in list(self.held.values()):
@@ -337,7 +352,7 @@ class FakeMonitor:
         return self.versions[::-1]
 
     def save_rules(self, toml: str, by: str, note: str = "") -> RuleSet:
-        parse_rules(toml)
+        self.check_rules(toml)
         self.versions.append(RuleSet(len(self.versions) + 1, toml, NOW, by, note))
         return self.versions[-1]
 
@@ -368,16 +383,26 @@ class FakeMonitor:
         incidents: Sequence[Incident] = (),
         on_event: Any = ignore,
     ) -> BacktestReport:
-        parse_rules(toml or self.rules().toml)
+        rules_to_use(self.rules().toml if toml is None else toml)
         on_event(Progress("replaying", 1, 1))
         fired = tuple(one for one in self.audit if one.after is State.FIRING)
+        since, until = since or NOW - timedelta(days=14), until or NOW
+        inside = [one for one in incidents if since < one.end and one.start < until]
         found = tuple(
             Found(one, "a1", "negative-surge", NOW, 1800.0) if one.company == "aldermoor" else Found(one)
-            for one in incidents
+            for one in inside
         )
-        end = until or NOW
         return BacktestReport(
-            since or NOW - timedelta(days=14), end, len(self.rows), len(self.rows), fired, found, fired[1:], 2, fired
+            since,
+            until,
+            len(self.rows),
+            len(self.rows),
+            fired,
+            found,
+            fired[1:],
+            2,
+            len(incidents) - len(inside),
+            fired,
         )
 
     def sources(self) -> list[SourceHealth]:

@@ -44,6 +44,34 @@ def test_a_condition_that_holds_fires_at_once_and_is_told_once():
     assert (alert.episode, alert.fired_at) == (1, NOW)
 
 
+def test_an_alert_began_when_its_episode_first_fired_whatever_became_of_it_since():
+    patient = replace(RULE, holds_for=10 * MINUTE)
+    events = [
+        (0, seen(True)),
+        (10, seen(True)),
+        (20, seen(False)),
+        (90, seen(False)),
+        (200, seen(True)),
+        (230, seen(True)),
+    ]
+    began = []
+    for number in range(1, len(events) + 1):
+        alert, _, _ = walk(*events[:number], rule=patient)
+        began.append((alert.state, alert.began))
+    assert began == [
+        (State.PENDING, NOW),
+        (State.FIRING, NOW + 10 * MINUTE),
+        (State.RECOVERING, NOW + 10 * MINUTE),
+        (State.RESOLVED, NOW + 10 * MINUTE),
+        (State.PENDING, NOW + 200 * MINUTE),
+        (State.FIRING, NOW + 230 * MINUTE),
+    ]
+    lost, _, _ = walk(*events[:2], (15, Seen(None)), rule=patient)
+    assert (lost.state, lost.began) == (State.NO_DATA, NOW + 10 * MINUTE)
+    waiting, _, _ = walk(*events[:5], (205, Seen(None)), rule=patient)
+    assert (waiting.state, waiting.began) == (State.NO_DATA, NOW + 205 * MINUTE)
+
+
 def test_a_rule_with_for_waits_in_pending_and_forgets_what_did_not_last():
     patient = replace(RULE, holds_for=10 * MINUTE)
     alert, states, messages = walk((0, seen(True)), (9, seen(True)), (9.5, seen(False)), rule=patient)

@@ -141,6 +141,17 @@ def test_incidents_are_found_missed_and_invented_ones_counted(stored):
     assert report.median_delay_s == found.delay_s
 
 
+def test_incidents_outside_the_days_replayed_are_neither_found_nor_missed(stored):
+    outside = [Incident("old", "alba", START - DAY, START - HOUR), Incident("new", "alba", NOW, NOW + HOUR)]
+    across = Incident("across", "cora", START - HOUR, START + HOUR)
+    rule = f"[[rule]]{RULES.split('[[rule]]')[1]}"
+    report = stored.backtest(rule, START, NOW, [*outside, across, INCIDENT])
+    assert ([one.incident.id for one in report.incidents], report.outside) == (["across", "i1"], 2)
+    assert (report.recall, report.missed, report.false_alarms) == (0.5, (across,), ())
+    none = stored.backtest(rule, START, NOW, outside)
+    assert (none.recall, none.outside, none.false_alarms) == (None, 2, ())
+
+
 def test_two_rule_sets_can_be_compared_on_one_history(stored):
     eager = '[[rule]]\nname = "any"\nkind = "threshold"\nvalue = 1\nkeep_firing_for = "1h"\n'
     calm = '[[rule]]\nname = "many"\nkind = "threshold"\nvalue = 6\n'

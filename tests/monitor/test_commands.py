@@ -7,12 +7,14 @@ import subprocess
 import sys
 import types
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from apps.monitor.alert_records import State, Why
 from apps.monitor.records import Sentiment
-from tests.monitor.fake_rows import entry
+from tests.monitor.fake_rows import NOW, entry
 from tests.monitor.fake_service import FakeMonitor
 
 ROOT = Path(__file__).parents[2]
@@ -278,7 +280,18 @@ def test_backtest_of_two_rule_files_stands_side_by_side(run, fake, capsys, tmp_p
     assert "missed" in shown
     assert run("backtest", "--json") == 0
     report = json.loads(capsys.readouterr().out)["in force"]
-    assert (report["recall"], report["median_delay_s"]) == (0.5, 1800.0)
+    assert (report["recall"], report["median_delay_s"], report["outside"]) == (0.5, 1800.0, 0)
+    assert run("backtest", "--days", "0.5") == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "incidents found 1 of 1" in lines and "incidents outside these days 1" in lines
+
+
+def test_an_alert_that_is_over_is_listed_with_the_time_at_which_it_first_fired(run, fake, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")  # a narrow terminal breaks the line
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW - timedelta(hours=5), since=NOW)
+    assert run("alerts", "--all") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("a1")]
+    assert f"{(NOW - timedelta(hours=5)).astimezone():%Y-%m-%d %H:%M}" in line
 
 
 def test_the_desk_from_acknowledging_to_a_false_alarm(run, fake, capsys):
@@ -308,6 +321,15 @@ def test_the_desk_from_acknowledging_to_a_false_alarm(run, fake, capsys):
         assert run(*line) == 0
         assert run(*line, "--json") == 0, line
     assert run("rules", "--versions") == 0
+
+
+def test_a_rule_file_without_a_rule_is_neither_saved_nor_run_over_the_past(run, fake, capsys, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    for line in (("rules", "--save", str(empty), "--by", "Mei"), ("backtest", "--rules", str(empty))):
+        assert run(*line) == 2
+        assert "The rules hold no rule: got an empty text" in " ".join(capsys.readouterr().err.split())
+    assert fake.rules().version == 1
 
 
 def test_rules_are_replaced_only_by_sound_ones_and_under_a_name(run, fake, capsys, tmp_path):

@@ -135,6 +135,69 @@ def test_a_company_or_topic_nobody_knows_is_named_with_the_nearest_known_one(ser
     assert client.get(f"{AT}/series", params={"company": "alba"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("company", "albba", "There is no company 'albba'; the nearest known is 'alba'"),
+        ("topic", "creditt", "There is no topic 'creditt'; the nearest known is 'credit'"),
+        ("source", "wier", "There is no source 'wier'; the nearest known is 'wire'"),
+        ("rule", "three-bed", "There is no rule 'three-bed'; the nearest known is 'three-bad'"),
+    ],
+)
+def test_a_silence_of_a_name_nobody_knows_is_refused_by_every_door(service, client, run, capsys, kind, name, said):
+    client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports"), "source": "wire"})
+    until = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    answer = client.post(f"{AT}/silences", json={"by": "Mei", "until": until, kind: name})
+    assert (answer.status_code, said in answer.text) == (404, True)
+    assert run("silence", "--by", "Mei", f"--{kind}", name) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert service.silences() == []
+
+
+def test_an_unknown_rule_typed_on_the_page_is_told_beside_the_form(service):
+    shown = page("alerts", alerts_section="silences")
+    shown.text_input(key="silence-rule").set_value("three-bed")
+    next(one for one in shown.button if one.label == "Silence").click().run()
+    assert "There is no rule 'three\\-bed'; the nearest known is 'three\\-bad'" in shown.error[0].value
+    assert service.silences() == []
+
+
+def test_a_source_nobody_knows_is_named_with_the_nearest_known_one(service, client, run, capsys):
+    client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports"), "source": "City Paper"})
+    said = "There is no source 'City Papr'; the nearest known is 'City Paper'"
+    for path in ("items", "series"):
+        answer = client.get(f"{AT}/{path}", params={"source": "City Papr"})
+        assert (answer.status_code, said in answer.text) == (404, True)
+        assert client.get(f"{AT}/{path}", params={"source": "City Paper"}).status_code == 200
+    for command in ("feed", "series"):
+        assert run(command, "--source", "City Papr") == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+    for path in ("items", "alerts"):
+        assert "the nearest known is 'alba'" in client.get(f"{AT}/{path}", params={"company": "albba"}).text
+
+
+def test_rules_name_known_topics_and_are_told_of_companies_and_sources_unheard_of(
+    service, client, run, capsys, tmp_path
+):
+    client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports"), "source": "wire"})
+    wrong = f'{RULES}topics = ["creditt"]\n'
+    for answer in (client.put(f"{AT}/rules", json={"toml": wrong, "by": "Mei"}),
+                   client.post(f"{AT}/rules/check", json={"toml": wrong})):  # fmt: skip
+        assert answer.status_code == 422
+        assert "topic 'creditt', which is not told apart here; the nearest known is 'credit'" in answer.text
+    assert service.rules().version == 1
+    doubtful = f'{RULES}companies = ["alba", "albba"]\nsources = ["wier", "wire"]\n'
+    doubts = client.put(f"{AT}/rules", json={"toml": doubtful, "by": "Mei"}).json()["doubts"]
+    assert ["'albba'" in doubts[0], "'wier'" in doubts[1], len(doubts)] == [True, True, 2]
+    path = tmp_path / "rules.toml"
+    path.write_text(doubtful, encoding="utf-8")
+    assert run("rules", "--save", str(path), "--by", "Mei") == 0
+    assert "of which nothing has come yet" in " ".join(capsys.readouterr().err.split())
+    shown = page("rules", rules_section="edit")
+    next(one for one in shown.button if one.label == "Check").click().run()
+    assert len([one for one in shown.warning if "nothing has come yet" in one.value]) == 2
+
+
 def test_a_correction_made_on_the_page_changes_what_http_says(service, client):
     client.post(f"{AT}/items", json={"items": rows("Alba Bank fined over missing reports")})
     shown = page("feed", **{"why-i0": True})

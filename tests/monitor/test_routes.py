@@ -189,6 +189,12 @@ def test_rules_are_checked_saved_as_versions_and_brought_back(client, fake):
     assert "poem" in message(answer)
     assert fake.rules().version == 1
     assert "poem" in message(client.post(f"{AT}/rules/check", json={"toml": wrong["toml"]}))
+    for refused in (
+        client.put(f"{AT}/rules", json={"toml": "# off\n", "by": "Mei"}),
+        client.post(f"{AT}/rules/check", json={"toml": "# off\n"}),
+        client.post(f"{AT}/backtest", json={"toml": ""}),
+    ):
+        assert (refused.status_code, "hold no rule" in message(refused)) == (422, True)
     sound = '[[rule]]\nname = "calm"\nkind = "surge"\nseverity = "low"\n'
     (rule,) = client.post(f"{AT}/rules/check", json={"toml": sound}).json()
     assert rule == {"name": "calm", "kind": "surge", "severity": "low", "enabled": True}
@@ -207,6 +213,9 @@ def test_a_backtest_tells_what_was_found_missed_and_false(client):
     incident = {"id": "i", "company": "aldermoor", "start": "2026-03-10T08:00:00Z", "end": "2026-03-10T10:00:00Z"}
     assert client.post(f"{AT}/backtest", json={"incidents": [incident]}).json()["recall"] == 1.0
     assert client.post(f"{AT}/backtest", json={"incidents": []}).json()["recall"] is None
+    old = incident | {"start": "2025-03-10T08:00:00Z", "end": "2025-03-10T10:00:00Z"}
+    outside = client.post(f"{AT}/backtest", json={"incidents": [incident, old]}).json()
+    assert (outside["recall"], outside["outside"], len(outside["incidents"])) == (1.0, 1, 1)
     backwards = incident | {"end": "2026-03-10T07:00:00Z"}
     answer = client.post(f"{AT}/backtest", json={"incidents": [backwards]})
     assert answer.status_code == 422

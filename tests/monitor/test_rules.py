@@ -6,7 +6,7 @@ import pytest
 
 from apps.monitor.alert_records import Severity
 from apps.monitor.records import SeriesKey
-from apps.monitor.rules import Kind, duration, parse_rules
+from apps.monitor.rules import Kind, duration, parse_rules, rules_to_use
 from core.errors import DataError
 
 WHOLE = """
@@ -122,8 +122,13 @@ def test_two_names_given_twice_and_one_that_is_not_there_are_told_together():
         assert str(error.value).count(said) == 1
 
 
-def test_no_rules_are_a_rule_set_too():
+def test_no_rules_are_a_rule_set_too_that_nobody_can_bring():
     assert parse_rules("") == ()
+    for text, said in (("", "got an empty text"), ("# nothing\n", "got 10 characters without a")):
+        with pytest.raises(DataError, match=f"The rules hold no rule: {said}.*enabled = false"):
+            rules_to_use(text)
+    (off,) = rules_to_use('[[rule]]\nname = "r"\nkind = "surge"\nenabled = false\n')
+    assert not off.enabled
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1h30m", 5400), ("2D", 172800), ("1w", 604800), ("0m", 0)])

@@ -85,6 +85,7 @@ def test_alerts_and_items_asked_for_by_id_come_in_that_order_and_unknown_ones_no
 
 
 def test_a_silence_begins_ends_by_itself_or_by_hand(service):
+    service.ingest([good("g")], now=NOW)  # a company that nobody has heard of cannot be silenced
     made = service.silence("ada", NOW + DAY, "results day", company="alba", start=NOW - HOUR)
     assert raised(service).state is State.SILENCED
     service.tick(NOW + 10 * MINUTE)
@@ -96,6 +97,19 @@ def test_a_silence_begins_ends_by_itself_or_by_hand(service):
     assert service.silences() == [] and service.silences(active_only=False) == [ended]
     with pytest.raises(DataError, match="must end after it begins"):
         service.silence("ada", NOW, start=NOW)
+
+
+def test_what_is_wrong_or_doubtful_in_rules_is_told_in_both_languages(service):
+    with pytest.raises(DataError) as error:
+        service.save_rules(f'{RULE}topics = ["creditt"]\n', "ada")
+    assert "限定的主题“creditt”不在可识别的主题之列；最接近的是“credit”" in error.value.args[0].chinese
+    service.ingest([good("g")], now=NOW)
+    (doubt,) = service.rule_doubts(f'{RULE}companies = ["alba", "albba"]\nsources = ["wire"]\n')
+    assert doubt.startswith("Rule 'bad' names company 'albba', of which nothing has come yet: check the spelling; the")
+    assert "提到的公司“albba”尚未出现过，请检查拼写；最接近的是“alba”" in doubt.chinese
+    with pytest.raises(NotFoundError) as unknown:
+        service.silence("ada", NOW + DAY, rule="bed")
+    assert "没有名为“bed”的规则；最接近的是“bad”" in unknown.value.args[0].chinese
 
 
 def test_rules_have_versions_and_an_old_one_can_be_used_again(service):

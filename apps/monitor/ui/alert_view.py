@@ -42,7 +42,7 @@ def alert_title(watch: "MonitorService", one: Alert) -> str:
     colour, icon = SEVERITIES[one.severity]
     what = plain(shorten(series_name(watch, one.key), 48))
     over = one.state is State.RESOLVED  # such alerts stand in the order of their end, so that is what they show
-    when = say("alert_ended", time=moment(one.since)) if over else moment(one.fired_at or one.since)
+    when = say("alert_ended", time=moment(one.since)) if over else moment(one.began)
     state = f":{STATES[one.state]}[{say(f'state_{one.state}')}]"
     return f":{colour}[{icon}] **{what}**  ·  {plain(rule_name(one.rule))}  ·  {when}  ·  {state}"
 
@@ -54,7 +54,7 @@ def alert_line(watch: "MonitorService", one: Alert) -> None:
         st.badge(say(f"severity_{one.severity}"), icon=icon, color=colour)  # type: ignore[arg-type]
         st.markdown(f"**{plain(series_name(watch, one.key))}**", width="content")
         st.badge(say(f"state_{one.state}"), color=STATES[one.state])  # type: ignore[arg-type]
-        st.caption(say("alert_since", time=moment(one.since)), width="content")
+        st.caption(say("alert_since", time=moment(one.began)), width="content")
     if one.evidence and one.evidence.why:
         st.markdown(plain(reason(one.evidence)))
 
@@ -84,7 +84,7 @@ def alert_body(watch: "MonitorService", view: AlertView) -> None:
     """Why, the numbers, what happened around it, the texts, what can be done, notes and history."""
     one = view.alert
     facts = [
-        say("alert_since", time=moment(one.since)),
+        say("alert_since", time=moment(one.began)),
         say("alert_rule", rule=rule_name(one.rule), version=one.rule_version),
     ]
     facts += [f"{say('alert_owner')}: {one.owner}"] if one.owner else []

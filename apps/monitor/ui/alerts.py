@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import Severity, Silence
-from apps.monitor.records import SeriesKey
 from apps.monitor.ui.alert_view import SILENCES_H, alert_body, alert_title
 from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import (
     LIVE_S,
     clock_line,
     company_choice,
+    company_name,
     head,
     one_sentence,
     rule_name,
     say,
-    series_name,
     service,
     topic_choice,
+    topic_name,
 )
 from apps.page_parts import choose, moment, plain, say_later
 
@@ -151,8 +151,15 @@ def _silences(watch: "MonitorService") -> None:
 
 
 def _covered(watch: "MonitorService", one: Silence) -> str:
-    what = series_name(watch, SeriesKey(one.company, one.topic, one.source))
-    return f"{rule_name(one.rule)} · {what}" if one.rule else what
+    """What a silence mutes, each part with its kind: a rule and a company may share a name."""
+    named = {
+        "company": company_name(watch, one.company) if one.company else "",
+        "topic": topic_name(one.topic) if one.topic else "",
+        "source": one.source,
+        "rule": rule_name(one.rule),
+    }
+    parts = [say(f"silenced_{kind}", name=name) for kind, name in named.items() if name]
+    return " · ".join(parts) or say("everything")
 
 
 def _new_silence(watch: "MonitorService") -> None:

@@ -120,10 +120,9 @@ def _read(content: bytes) -> Sequence[Incident]:
 def _start(key: str, watch: "MonitorService", sets: Sequence[RuleChoice], days: int, known: Sequence[Incident]) -> None:
     until = watch.clock()
     since = until - timedelta(days=days)
-    within = [one for one in known if one.end > since and one.start < until]
 
     def work(listen: OnEvent) -> list[Tried]:
-        return [Tried(one, watch.backtest(one.toml, since, until, within, listen)) for one in sets]
+        return [Tried(one, watch.backtest(one.toml, since, until, known, listen)) for one in sets]
 
     st.session_state[key] = Job(work, say("unexpected"))
     st.rerun()
@@ -154,6 +153,8 @@ def _report(watch: "MonitorService", tried: Tried) -> None:
     with st.container(horizontal=True):
         for label, value in _figures(report)[:SHOWN_FIGURES]:
             st.metric(label, value, border=True)
+    if report.outside:
+        st.caption(say("backtest_outside", n=report.outside))
     if report.incidents:
         _incidents(watch, report)
     else:
@@ -173,6 +174,7 @@ def _figures(report: BacktestReport) -> list[tuple[str, str]]:
         (say("backtest_delay"), "–" if delay is None else _delay(delay)),
         (say("backtest_alerts"), str(len(report.firings))),
         (say("backtest_recall"), "–" if report.recall is None else percent(report.recall)),
+        (say("figure_outside"), str(report.outside)),
     ]
 
 

@@ -11,7 +11,8 @@ from apps.monitor.ui.alert_view import SEVERITIES
 from apps.monitor.ui.backtest_view import backtest, compare
 from apps.monitor.ui.rule_words import DRAFT, form, sentence
 from apps.monitor.ui.shared import head, one_sentence, rule_name, say, service
-from apps.page_parts import choose, moment, plain, say_later
+from apps.page_parts import choose, language, moment, plain, say_later
+from core.reasons import in_language
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -86,10 +87,13 @@ def _edit(watch: "MonitorService") -> None:
         saved = st.button(say("edit_save_use"), type="primary", icon=":material/save:")
     with one_sentence():
         if checked:
-            st.success(say("edit_sound", n=len(parse_rules(text))), icon=":material/check_circle:")
+            st.success(say("edit_sound", n=len(watch.check_rules(text))), icon=":material/check_circle:")
+            for doubt in watch.rule_doubts(text):
+                st.warning(plain(in_language(doubt, language())), icon=":material/help:")
         if saved:
             made = watch.save_rules(text, (by or "").strip() or say("nobody"), (note or "").strip())
-            say_later(say("edit_used", version=made.version))
+            doubts = [in_language(one, language()) for one in watch.rule_doubts(text)]
+            say_later(" ".join([say("edit_used", version=made.version), *map(plain, doubts)]))
 
 
 def _versions(watch: "MonitorService") -> None:

@@ -92,6 +92,12 @@ def test_one_that_is_over_shows_when_it_ended_and_its_rule_in_the_visitors_langu
     assert f"负面激增  ·  结束于 {ended}" in open_page("alerts", "zh").expander[0].label.replace("\\", "")
 
 
+def test_one_that_is_over_says_since_when_it_had_fired(open_page, fake):
+    fake.act("a1", State.RESOLVED, Why.STAYED_CLEAR, fired_at=NOW - 5 * HOUR, since=NOW)
+    shown = texts(open_page("alerts", **OPEN)).replace("\\", "")
+    assert f"since {moment(NOW - 5 * HOUR)}" in shown and f"since {moment(NOW)}" not in shown
+
+
 def test_the_resolved_one_is_under_all(open_page):
     assert "鹤川集团" not in texts(open_page("alerts"))
     assert "鹤川集团" in texts(open_page("alerts", alerts_section="all"))
@@ -166,6 +172,8 @@ def test_silencing_covers_the_alerts_own_series_for_the_hours_chosen(open_page, 
     assert (made.company, made.rule, made.by, made.reason) == ("aldermoor", "negative-surge", "Mei", "known")
     assert made.until == NOW + timedelta(hours=12)
     page = open_page("alerts", alerts_section="silences")
+    assert r"company Aldermoor Bank · rule negative\-surge" in texts(page)
+    assert r"公司 奥德摩银行 · 规则 负面激增" in texts(open_page("alerts", "zh", alerts_section="silences"))
     press(page, "End now")
     assert fake.silences() == []
     assert "Nothing is silenced" in texts(page)

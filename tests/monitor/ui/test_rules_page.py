@@ -11,7 +11,7 @@ from apps.monitor.rules import Kind, parse_rules
 from apps.monitor.ui.backtest_view import ONE, TWO
 from apps.monitor.ui.rule_words import toml_of
 from apps.page_parts import moment
-from tests.monitor.fake_rows import TOML
+from tests.monitor.fake_rows import NOW, TOML
 from tests.monitor.ui.looking import press, texts
 
 CALM = '[[rule]]\nname = "calm"\nkind = "surge"\nmin_share = 0.4\nfor = "10m"\nseverity = "low"\n'
@@ -115,6 +115,15 @@ def test_what_is_wrong_in_a_draft_is_one_sentence_and_nothing_is_saved(open_page
     assert not page.exception
 
 
+@pytest.mark.parametrize("button", ["Check", "Save and use"])
+def test_a_draft_without_a_rule_is_neither_sound_nor_saved(open_page, fake, button):
+    page = open_page("rules", rules_section="edit")
+    page.text_area(key="rules-draft").set_value("# nothing\n")
+    page = press(page, button)
+    assert "hold no rule" in page.error[0].value
+    assert fake.rules().version == 1
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_form_writes_a_sound_rule_of_every_kind(open_page, kind):
     page = open_page("rules", rules_section="edit", **{"form-kind": kind})
@@ -144,9 +153,21 @@ def test_a_backtest_shows_what_was_found_missed_and_false(open_page):
     assert shown["Incidents found"] == "1 / 2"
     assert shown["Missed"] == "1"
     assert shown["Median delay"] == "30 min"
+    assert shown["Times fired"] == "2"  # not of how many alerts: one may fire again
     table = page.dataframe[0].value
     assert table["Found after"].tolist() == ["30 min", "missed"]
     assert not page.exception
+
+
+def test_a_backtest_tells_how_many_incidents_lie_outside_its_days(open_page, fake):
+    fake.known.append(replace(fake.known[0], id="old", start=NOW - timedelta(days=90), end=NOW - timedelta(days=89)))
+    page = open_page("rules", rules_section="backtest")
+    page = finish(press(page, "Run"), ONE)
+    assert {one.label: one.value for one in page.metric}["Incidents found"] == "1 / 2"
+    assert "Incidents outside these days, which are not counted: 1." in texts(page)
+    page = open_page("rules", rules_section="compare")
+    page = finish(press(page, "Compare"), TWO)
+    assert page.dataframe[0].value.set_index("Figure").loc["Incidents outside these days"].tolist() == ["1", "1"]
 
 
 def test_incidents_of_a_file_take_the_place_of_those_known(open_page):
