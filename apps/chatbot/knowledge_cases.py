@@ -284,7 +284,7 @@ class KnowledgeCases:
     def _learn(self) -> None:
         approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
         rejected = self.settings.chatbot.deciding.rejected_share
-        with one_blas_thread():  # two wait for each other for most of a minute where both cores have other work
+        with one_blas_thread():  # two wait for each other where both cores have other work, many times as long
             self._intents = learn_intents(approved, self._knowledge, rejected)
             self._library.learn(approved)
 
