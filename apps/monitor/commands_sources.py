@@ -35,6 +35,7 @@ def forget(
     ctx: typer.Context,
     source: Annotated[str, typer.Option(help="Whose items; `monitor sources` lists the names.")],
     since: Annotated[str, typer.Option(help="Only what was received since then (2026-03-01T08:30:00+08:00).")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json_: Json = False,
 ) -> None:
@@ -48,6 +49,9 @@ def forget(
     with opened(ctx, sample=False) as service, terminal.progress(quiet=as_json_) as on_event:
         found = service.forgettable(source, start)
         told = f"{found.items} items of '{source}' ({found.corrected} corrected by hand)"
+        if dry_run:
+            terminal.say_json(as_json(ForgottenJson, found)) if as_json_ else terminal.say(f"{told} would go")
+            return
         if not yes and not terminal.agreed(f"{told} will be deleted and no longer counted. Go on?"):
             terminal.warn("Nothing was deleted.")
             raise typer.Exit(terminal.FAILURE)

@@ -1,6 +1,6 @@
 """Use-cases of items: ingest, classify, feed, stories, trends, corrections, drift."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -179,9 +179,7 @@ class ItemCases(NameCases):
         with self._store.reading() as work:
             found = Forgotten(*work.removal.count(source, since))
             if not found.items:
-                names = work.removal.names()
-                late = f" received since {since.isoformat()}" if since is not None and source in names else ""
-                raise NotFoundError(f"There is no item of a source '{source}'{late}; {known_names(source, names)}.")
+                raise NotFoundError(_nothing_of(source, since, work.removal.names()))
         return found
 
     def forget(self, source: str, since: datetime | None = None, on_event: OnEvent = ignore) -> Forgotten:
@@ -236,3 +234,9 @@ class ItemCases(NameCases):
         with self._store.reading() as work:
             then = work.items.shares(now - 5 * length, now - length)
             return learning.drift(then, work.items.shares(now - length, now + Span.DAY.length))
+
+
+def _nothing_of(source: str, since: datetime | None, names: Collection[str]) -> str:
+    if since is not None and source in names:
+        return f"There is no item of source '{source}' received since {since.isoformat()}: choose an earlier moment."
+    return f"There is no item of a source '{source}'; {known_names(source, names)}."

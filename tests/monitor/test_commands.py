@@ -191,6 +191,14 @@ def test_forget_says_what_goes_and_asks(run, fake, capsys, monkeypatch):
     assert "n3" not in {one.item.id for one in fake.rows}
 
 
+def test_forget_only_says_what_would_go_when_asked_to(run, fake, capsys):
+    assert run("forget", "--source", "wire", "--dry-run") == 0
+    assert "5 items of 'wire' (0 corrected by hand) would go" in capsys.readouterr().out
+    assert run("forget", "--source", "wire", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"items": 5, "corrected": 0}
+    assert len([one for one in fake.rows if one.item.source == "wire"]) == 5
+
+
 def test_forget_without_asking_since_a_moment(run, fake, capsys):
     assert run("forget", "--source", "wire", "--yes", "--json", "--since", "2026-03-10T09:30:00+00:00") == 0
     assert json.loads(capsys.readouterr().out) == {"items": 2, "corrected": 0}
