@@ -1,5 +1,6 @@
 """The files that knowledge came from, in a terminal: what each brought, and taking one out again."""
 
+from dataclasses import astuple
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,6 @@ from apps import terminal
 from apps.chatbot.records import Forgotten, as_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-COLUMNS = ("name", "answers", "waiting", "by_hand", "documents", "dialogues")
 NOUNS = {  # one, several
     "answers": ("answer", "answers"),
     "waiting": ("mined answer not approved", "mined answers not approved"),
@@ -30,7 +30,7 @@ def sources(ctx: typer.Context, as_json_: Json = False) -> None:
     if as_json_:
         terminal.say_json(as_json(found))
         return
-    rows = [[getattr(one, name) for name in COLUMNS] for one in found]
+    rows = [list(astuple(one)) for one in found]
     headings = ("file", "answers", "mined, not approved", "touched by hand", "documents", "dialogues")
     terminal.table(headings, rows, empty="no file has been taken in")
 

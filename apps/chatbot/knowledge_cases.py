@@ -42,7 +42,6 @@ from apps.chatbot.understanding import Asked, Depth, Tuning, understand
 from core.errors import DataError
 from core.events import Log, OnEvent, Progress, ignore
 from core.json_files import read_json, write_json
-from core.models.device import one_blas_thread
 from core.text import language as language_of
 
 FIT_ANEW = "the cautious defaults hold until you fit them anew on your own questions (trifolium chatbot fit)."
@@ -209,7 +208,8 @@ class KnowledgeCases:
     def thresholds(self) -> list[ThresholdSet]:
         """The newest fitted thresholds that hold, per language and kind: the knowledge has not outgrown them since."""
         known = self._store.approved_by_language()
-        return [one for one in self._store_sets() if not one.outgrown(known.get(one.language, 0))]
+        sets = self._store_sets()
+        return [one for one in sets if one.readable and not one.outgrown(known.get(one.language, 0))]
 
     def fit_thresholds(
         self,
@@ -284,9 +284,8 @@ class KnowledgeCases:
     def _learn(self) -> None:
         approved = self._store.answers(Status.APPROVED, None, 1_000_000, 0)
         rejected = self.settings.chatbot.deciding.rejected_share
-        with one_blas_thread():  # two wait for each other where both cores have other work, many times as long
-            self._intents = learn_intents(approved, self._knowledge, rejected)
-            self._library.learn(approved)
+        self._intents = learn_intents(approved, self._knowledge, rejected)
+        self._library.learn(approved)
 
     def outgrown(self) -> dict[str, tuple[int, int]]:
         """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""

@@ -14,6 +14,7 @@ from apps.chatbot.decision import Match
 from apps.chatbot.intents import IntentModel
 from apps.chatbot.knowledge import Hit, Knowledge, answer_entries
 from apps.chatbot.records import ApprovedAnswer, Evidence, EvidenceKind, Kind, LabelledQuestion, Passage
+from core.models.device import one_blas_thread
 from core.retrieval.blending import QUESTIONS
 from core.retrieval.search import Search, SearchOptions
 from core.text import fold, lexical_tokens
@@ -112,7 +113,8 @@ def learn_intents(answers: Sequence[ApprovedAnswer], knowledge: Knowledge, rejec
     if len({intent for _, intent, _, _ in rows}) < 2:
         return None
     texts, labels, languages, groups = zip(*rows, strict=True)
-    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders), rejected, groups)
+    with one_blas_thread():  # two wait for each other where both cores have other work, many times as long
+        return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders), rejected, groups)
 
 
 def learn_answers(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> IntentModel | None:
@@ -126,7 +128,8 @@ def learn_answers(answers: Sequence[ApprovedAnswer], knowledge: Knowledge) -> In
         return None
     rows = [(text, one.id, one.language) for one in answers for text in (*one.wordings[:wordings], one.answer)]
     texts, labels, languages = zip(*rows, strict=True)
-    return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders))
+    with one_blas_thread():
+        return IntentModel.fit(texts, labels, languages, list(knowledge.cached_embedders))
 
 
 def _ordered(hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, model: IntentModel | None) -> list[Match]:

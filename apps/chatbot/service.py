@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from filelock import FileLock
+
 from apps.chatbot import exporting, handover, wordings
 from apps.chatbot.engine import Engine
 from apps.chatbot.knowledge import Knowledge
@@ -230,11 +232,19 @@ def build(settings: ChatbotSettings, on_event: OnEvent = ignore, answering: bool
 
 
 def open_service(settings: ChatbotSettings, on_event: OnEvent = ignore, answering: bool = True) -> ChatbotService:
-    """``build``, and the sample shop in an empty database when the settings say so."""
+    """``build``, and the sample shop in an empty database when the settings say so.
+
+    Two processes that start at once load it once; a start that was cut off while it loaded is made good by the next.
+    """
     service = build(settings, on_event, answering)
-    if settings.chatbot.load_sample and not any(service.status()["knowledge"].values()):
-        on_event(Log("Learning the sample shop, once …"))
-        load_sample(service, on_event=lambda event: None if isinstance(event, Log) else on_event(event))
+    if settings.chatbot.load_sample:
+        begun = settings.home / "chatbot-sample-begun"
+        with FileLock(settings.home / "chatbot-start.lock"):
+            if begun.exists() or not any(service.status()["knowledge"].values()):
+                begun.touch()
+                on_event(Log("Learning the sample shop, once …"))
+                load_sample(service, on_event=lambda event: None if isinstance(event, Log) else on_event(event))
+                begun.unlink()
     return service
 
 

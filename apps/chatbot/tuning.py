@@ -54,6 +54,11 @@ class ThresholdSet:
     calibrator: Calibrator
     answers: int = 0  # approved answers of the language when it was fitted; 0 where nobody noted it
 
+    @property
+    def readable(self) -> bool:
+        """Whether it was fitted over the features that are looked at today; an older one is fitted anew."""
+        return self.calibrator.features in FEATURES
+
     def outgrown(self, answers: int) -> bool:
         """Whether the knowledge has become so much larger that the promise no longer holds."""
         return bool(self.answers) and answers > OUTGROWN * self.answers
@@ -150,8 +155,7 @@ def _offered_right(question: LabelledQuestion, matches: Sequence[Match]) -> bool
 def tuning_from(sets: Sequence[ThresholdSet]) -> dict[str, Tuning]:
     """What a turn needs of the newest sets, by language; those over features that are no longer used are left out."""
     found: dict[str, dict[str, ThresholdSet]] = {}
-    current = [one for one in sets if one.calibrator.features in FEATURES]
-    for one in sorted(current, key=lambda one: one.created_at):
+    for one in sorted(filter(lambda one: one.readable, sets), key=lambda one: one.created_at):
         found.setdefault(one.language, {})[one.kind] = one
     return {language: _tuning(kinds) for language, kinds in found.items() if kinds.keys() >= KINDS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from core.errors import AdapterError
 from core.events import Log, OnEvent, ignore
 from core.inference.embedding import Embedder, WaitingEmbedder, load_embedder
 from core.models.adapters import AdapterRegistry
+from core.models.catalog import resolve
 
 ADAPTER = "interest"  # the adapter's name in the registry; what ships was trained on the sample alone
 
@@ -39,11 +41,18 @@ def load_embedders(
 
 
 def waiting_embedders(settings: RecommenderSettings, text_model: str) -> list[Embedder]:
-    """The same encoders for the engine of this text model, each loaded when it has a text to read."""
+    """The same encoders for the engine of this text model, each loaded when it has a text to read.
+
+    One whose vectors' length only its weights tell, such as a hub model, is loaded at once.
+    """
     first, second = settings.models.encoder, settings.models.multilingual_encoder
     folder = _named(AdapterRegistry(settings.home), text_model)
     wanted = [(first, folder)] if first == second else [(first, folder), (second, None)]
-    return [WaitingEmbedder(name, adapter, partial(_loaded, settings, name, adapter)) for name, adapter in wanted]
+    return [_waiting(name, adapter, partial(_loaded, settings, name, adapter)) for name, adapter in wanted]
+
+
+def _waiting(name: str, adapter: Path | None, load: Callable[[], Embedder]) -> Embedder:
+    return WaitingEmbedder(name, adapter, load) if resolve(name).dim else load()
 
 
 def _loaded(settings: RecommenderSettings, name: str, adapter: Path | None) -> Embedder:

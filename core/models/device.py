@@ -10,6 +10,7 @@ import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from core.errors import MissingExtraError, SettingsError
@@ -97,10 +98,9 @@ def one_blas_thread() -> AbstractContextManager[Any]:
 
 @lru_cache(maxsize=1)
 def _blas() -> Any:
-    import scipy.linalg  # brings a library of its own, which is found only once it is loaded
     from threadpoolctl import ThreadpoolController
 
-    assert scipy.linalg
+    import_module("scipy.linalg")  # brings a library of its own, which is found only once it is loaded
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -80,6 +80,26 @@ def test_the_desk_knows_and_takes_in_what_the_bot_does_and_loads_no_model_to_ans
         desk.close()
 
 
+def test_a_sample_whose_loading_was_cut_off_is_loaded_at_the_next_start_and_only_then(tmp_path, monkeypatch):
+    from apps.chatbot import service as cases
+    from apps.chatbot.settings import load_settings
+
+    loads = []
+
+    def cut_off(service, **more):
+        service.ingest_text("Opening hours", "We open at nine.")
+        raise KeyboardInterrupt
+
+    settings = load_settings(None, {"home": str(tmp_path)})
+    monkeypatch.setattr(cases, "load_sample", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        cases.open_service(settings, answering=False)
+    monkeypatch.setattr(cases, "load_sample", lambda service, **more: loads.append(service.status()["knowledge"]))
+    for _ in range(2):
+        cases.open_service(settings, answering=False).close()
+    assert [known["documents"] for known in loads] == [1]
+
+
 def spoken(service, question: str) -> tuple[str, str, str]:
     known = service.start_conversation("en").id
     *_, last = service.answer(known, question)

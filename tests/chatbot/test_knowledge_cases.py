@@ -1,5 +1,6 @@
 """Thresholds hold for the knowledge they were fitted on: what outgrew them is no longer decided by them, and said."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -42,3 +43,16 @@ def test_a_large_file_beside_few_answers_brings_back_the_defaults_of_its_languag
     assert {one.language for one in cases.thresholds()} == {"zh"} and cases.outgrown() == {"en": (2, 7)}
     told = [one.text for one in said if isinstance(one, Log) and "Thresholds" in one.text]
     assert told and told[0].startswith("Thresholds of 'en' were fitted on 2 answers, there are 7 now")
+
+
+def test_thresholds_over_features_of_an_earlier_version_are_not_shown_as_in_use(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path / 'shop.db'}")
+    knowledge = Knowledge(store, [Letters()], tmp_path / "home").load()
+    cases = KnowledgeCases(load_settings(), store, knowledge, SimpleNamespace(loads=False))
+    earlier = calibration.Calibrator(("score", "score_lead"), (1.0, 1.0), 0.0)
+    kept = [
+        replace(one, calibrator=earlier) if one.language == "zh" else one
+        for one in (*fitted("en", 2), *fitted("zh", 2))
+    ]
+    store.save_thresholds([tuning.to_json(one) for one in kept])
+    assert {one.language for one in cases.thresholds()} == {"en"}

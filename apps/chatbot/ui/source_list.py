@@ -11,8 +11,6 @@ from apps.page_parts import plain, say_later
 if TYPE_CHECKING:
     from apps.chatbot.service import ChatbotService
 
-COLUMNS = ("name", "answers", "waiting", "by_hand", "documents", "dialogues")
-
 
 def source_list(bot: "ChatbotService") -> None:
     """A table of the files, and the one to take out."""
@@ -21,7 +19,7 @@ def source_list(bot: "ChatbotService") -> None:
         st.info(say("sources_none"), icon=":material/folder_open:")
         return
     st.caption(say("sources_line"))
-    st.dataframe([{say(f"source_{name}"): getattr(one, name) for name in COLUMNS} for one in found], hide_index=True)
+    st.dataframe([{say(f"source_{name}"): n for name, n in asdict(one).items()} for one in found], hide_index=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(say("source_choose"), [one.name for one in found], key="source-name")
         asking = f"source-forgetting-{name}"  # of one file: when it is gone, the next one's is closed
