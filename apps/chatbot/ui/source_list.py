@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 
 
 def source_list(bot: "ChatbotService") -> None:
-    """A table of the files, and the one to take out."""
+    """The one to take out, above the table: what opens below it would be cut off under a long one."""
     found = bot.sources()
     if not found:
         st.info(say("sources_none"), icon=":material/folder_open:")
         return
     st.caption(say("sources_line"))
-    st.dataframe([{say(f"source_{name}"): n for name, n in asdict(one).items()} for one in found], hide_index=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(say("source_choose"), [one.name for one in found], key="source-name")
         asking = f"source-forgetting-{name}"  # of one file: when it is gone, the next one's is closed
@@ -27,6 +26,7 @@ def source_list(bot: "ChatbotService") -> None:
             if asked.open and name:
                 with one_sentence():
                     _forget(bot, name)
+    st.dataframe([{say(f"source_{name}"): n for name, n in asdict(one).items()} for one in found], hide_index=True)
 
 
 def _forget(bot: "ChatbotService", name: str) -> None:
