@@ -75,12 +75,18 @@ def ask_for_slots(missing: Sequence[str], language: str) -> str:
     return say("slot_missing", language, slots=joined)
 
 
-def clarify(candidates: Sequence[Candidate], language: str) -> str:
-    """The question back, with the candidate questions as a list."""
-    if not candidates:
-        return say("rephrase", language)
-    listed = "\n".join(f"{number}. {one.question}" for number, one in enumerate(candidates, start=1))
-    return f"{say('clarify', language)}\n{listed}"
+def clarify(candidates: Sequence[Candidate], language: str, quoted: tuple[str, int] | None = None) -> str:
+    """The question back, with the candidate questions as a list; before it what was ``quoted`` and its number."""
+    asked = say("clarify" if candidates else "rephrase", language)
+    if quoted is not None:
+        found = f"{say('perhaps', language)}\n{cite(quoted[0], [quoted[1]])}"
+        asked = f"{found}\n{say('else_clarify' if candidates else 'else_rephrase', language)}"
+    return "\n".join([asked, *listed(candidates)])
+
+
+def listed(candidates: Sequence[Candidate]) -> list[str]:
+    """The candidate questions as the numbered lines of a text."""
+    return [f"{number}. {one.question}" for number, one in enumerate(candidates, start=1)]
 
 
 def excerpts(question: str, evidence: Sequence[Evidence]) -> list[Excerpt]:

@@ -139,7 +139,7 @@ def respond(
     elif decision.outcome is Outcome.COMPOSE:
         yield from _composed(turn, decision, signals, limits)
     else:
-        said, decision = _said(decision, language, turn.slots() | dict(slots or {}))
+        said, decision = _said(turn, decision, turn.slots() | dict(slots or {}))
         yield Decided(decision, query)
         yield from _whole(said, decision, clock)
 
@@ -166,7 +166,8 @@ def failures(history: Sequence[Message]) -> int:
     return count
 
 
-def _said(decision: Decision, language: str, slots: Mapping[str, str]) -> tuple[str, Decision]:
+def _said(turn: _Turn, decision: Decision, slots: Mapping[str, str]) -> tuple[str, Decision]:
+    language = turn.language
     if decision.outcome is Outcome.ANSWER:
         answer = decision.evidence[0].text
         missing = reply.missing_slots(answer, slots)
@@ -178,7 +179,8 @@ def _said(decision: Decision, language: str, slots: Mapping[str, str]) -> tuple[
         return wordings.say(decision.reason.value, language), decision
     if decision.reason is Reason.OUT_OF_SCOPE:
         return wordings.say("out_of_scope", language), decision
-    return reply.clarify(decision.candidates, language), decision
+    quoted = reply.quotation(turn.query or turn.text, decision.evidence)
+    return reply.clarify(decision.candidates, language, quoted), decision
 
 
 def _composed(
@@ -206,7 +208,7 @@ def _composed(
     elif composed is not None and composed.refused and sure and _nearest(turn, decision):
         yield from _quoted(turn, decision, composed, begun)
     elif composed is not None and composed.refused:
-        said, refused = _said(after_refusal(decision, signals, limits), turn.language, {})
+        said, refused = _said(turn, after_refusal(decision, signals, limits), {})
         yield Decided(refused, turn.query)
         yield from _whole(said, refused, turn.clock)
     elif composed is not None and not composed.unsupported:

@@ -6,6 +6,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "opener": "Hello! Ask me about orders, delivery, returns, products or your account.",
         "clarify": "Which of these do you mean?",
+        "perhaps": "This may be what you are looking for:",
+        "else_clarify": "If not, which of these do you mean?",
+        "else_rephrase": "If not, could you put it another way, or ask for a person?",
         "rephrase": "I could not find an answer to that. Could you put it another way, or ask for a person?",
         "out_of_scope": "I can only help with questions about this shop and its products. What can I do for you there?",
         "asked_for_person": "I am passing you on to a colleague, who sees our conversation. Please stay here.",
@@ -23,6 +26,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "opener": "您好！订单、配送、退换、商品或账户方面的问题都可以问我。",
         "clarify": "您想问的是下面哪一个？",
+        "perhaps": "下面这段也许就是您要找的：",
+        "else_clarify": "如果不是，您想问的是下面哪一个？",
+        "else_rephrase": "如果不是，您可以换个说法，或者转人工客服。",
         "rephrase": "这个问题我没有找到答案。您可以换个说法，或者转人工客服。",
         "out_of_scope": "我只能回答与本店和商品有关的问题。请问有什么可以帮您？",
         "asked_for_person": "正在为您转接人工客服，同事能看到我们的对话，请稍候。",

@@ -130,6 +130,31 @@ def test_a_probable_match_below_the_threshold_asks_back_with_the_candidates():
     ] and "1. How much is express delivery?" in tokens
 
 
+ASKING = Thresholds(answer=1.01, compose=1.01, clarify=0.1)
+
+
+def test_asking_back_quotes_the_nearest_passage_before_the_questions_offered():
+    answer, tokens, _ = turn(desk([EXPRESS, STANDARD], [KETTLE], thresholds=ASKING), "How much citric acid per litre?")
+    assert answer.decision.outcome is Outcome.CLARIFY
+    assert [one.id for one in answer.decision.evidence] == ["p1"]
+    assert [one.id for one in answer.decision.candidates] == ["a1", "a2"]
+    assert "15 g of citric acid for each litre. [1]\nIf not, which of these do you mean?\n1. How much" in tokens
+
+
+def test_a_passage_that_hardly_answers_is_not_quoted_while_asking_back():
+    far = replace(KETTLE, cosine=0.1, overlap=0.1)
+    answer, tokens, _ = turn(desk([EXPRESS, STANDARD], [far], thresholds=ASKING), "How much citric acid per litre?")
+    assert answer.decision.outcome is Outcome.CLARIFY and answer.decision.evidence == ()
+    assert tokens.startswith("Which of these do you mean?") and "citric" not in tokens
+
+
+def test_a_refusal_of_the_generator_leaves_the_quotation_in_its_own_language():
+    passage = match("p2", "说明书", "每升水用十五克柠檬酸。", kind=EvidenceKind.PASSAGE)
+    at = desk(passages=[passage], generator=Says("没有答案。"), thresholds=UNSURE)
+    _, tokens, _ = turn(at, "除水垢每升水要放多少克柠檬酸？", language="zh")
+    assert tokens == "下面这段也许就是您要找的：\n每升水用十五克柠檬酸。 [1]\n如果不是，您可以换个说法，或者转人工客服。"
+
+
 def test_candidates_that_read_alike_are_offered_once():
     twin = replace(EXPRESS, evidence=replace(EXPRESS.evidence, id="a9", text="For the other card S$12."))
     answer, _, _ = turn(
@@ -377,13 +402,13 @@ def test_the_citation_is_the_passage_that_holds_the_words_whatever_the_generator
 
 
 def test_an_answer_beside_the_point_is_never_shown_and_asks_back_as_a_refusal_does():
-    generator = Says("[1] Descale it monthly. Use 15 g of citric acid for each litre.")
-    at = desk(passages=[KETTLE], generator=generator, thresholds=SURE)
+    generator = Says("[1] Monthly, descale the kettle. Use 15 g of citric acid for each litre.")
+    at = desk(passages=[KETTLE], generator=generator, thresholds=UNSURE)
     to_the_point, _, _ = turn(at, "How do I descale the kettle?")
     assert to_the_point.decision.outcome is Outcome.COMPOSE
-    strict = replace(at, to_the_point=lambda question, text, language: "Descale" not in text)
+    strict = replace(at, to_the_point=lambda question, text, language: "Monthly" not in text)
     answer, tokens, decided = turn(strict, "How do I descale the kettle?")
-    assert answer.decision.outcome is not Outcome.COMPOSE and "Descale" not in tokens
+    assert answer.decision.outcome is not Outcome.COMPOSE and "Monthly" not in tokens
     assert [one.decision.outcome for one in decided] == [answer.decision.outcome]
 
 

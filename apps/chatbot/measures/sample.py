@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.chatbot import reply
 from apps.chatbot.dataset import read_questions
 from apps.chatbot.followup import standalone
 from apps.chatbot.records import Kind, LabelledQuestion, Message, Outcome
@@ -48,10 +49,23 @@ class Asked:
 
     @property
     def helped(self) -> bool:
-        """Right, or one click away: asked back with an accepted answer among the candidates."""
+        """Right, or one click away: asked back with an accepted answer among the candidates, or quoted beside them."""
         assert self.message.decision is not None
         offered = {one.id for one in self.message.decision.candidates if self.outcome is Outcome.CLARIFY}
-        return self.right or bool(offered & set(accepted(self.question)))
+        return self.right or self.quoted_right or bool(offered & set(accepted(self.question)))
+
+    @property
+    def quoted(self) -> bool:
+        """Whether a passage was quoted while asking back."""
+        return self.outcome is Outcome.CLARIFY and bool(_cited(self))
+
+    @property
+    def quoted_right(self) -> bool:
+        """Whether what was quoted holds the gold fact."""
+        assert self.message.decision is not None
+        listed = "\n".join(reply.listed(self.message.decision.candidates))
+        shown = self.message.text.removesuffix(listed)
+        return self.quoted and self.question.answerable and _holds(shown, self.question.answer or "")
 
 
 def _answered_right(one: Asked) -> bool:
@@ -158,6 +172,7 @@ def _promises(language: str, own: Sequence[Asked]) -> dict[str, float]:
     closed = [one for one in own if one.question.kind in (Kind.OUT_OF_SCOPE, Kind.UNANSWERABLE)]
     silent = [one for one in own if one.outcome not in (Outcome.ANSWER, Outcome.COMPOSE)]
     open_ones = [one for one in own if one.question.answerable]
+    quoted = [one for one in own if one.quoted]
     scored = [token_f1(one.message.text, [one.question.answer], language) for one in open_ones if one.question.answer]
     low, high = bootstrap_interval([float(one.right) for one in own], 0)
     return {
@@ -165,6 +180,8 @@ def _promises(language: str, own: Sequence[Asked]) -> dict[str, float]:
         f"sample.{language}.right_low": low,
         f"sample.{language}.right_high": high,
         f"sample.{language}.helped": float(np.mean([one.helped for one in own])),
+        f"sample.{language}.quoted_share": len(quoted) / len(own),
+        f"sample.{language}.quoted_right": float(np.mean([one.quoted_right for one in quoted])) if quoted else 0.0,
         f"sample.{language}.answered_share": len(given) / len(own),
         f"sample.{language}.answered_wrong": 1 - float(np.mean([one.right for one in given])) if given else 0.0,
         f"sample.{language}.template_wrong": 1 - float(np.mean([one.right for one in templates])) if templates else 0.0,

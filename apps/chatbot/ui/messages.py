@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from apps.chatbot import reply
 from apps.chatbot.records import Decision, Evidence, Message, Outcome, Rating, Role
 from apps.chatbot.ui.shared import decision_line, say
 from apps.page_parts import moment, plain, shorten
@@ -34,7 +35,7 @@ def draw_message(message: Message, rate: Rate, offered: bool = False) -> None:
     with bubble(message.role):
         if message.role is Role.AGENT:
             st.caption(f"{say('role_agent')} · {moment(message.created_at)}")
-        st.markdown(with_citations(message.text.split("\n")[0] if offered else message.text))
+        st.markdown(with_citations(_unlisted(message) if offered else message.text))
         if message.role is Role.ASSISTANT and message.decision is not None:
             decision_line(message.decision)
             draw_sources(message.decision, message.text)
@@ -63,6 +64,12 @@ def scroll_to_end(mark: str, near_only: bool = False) -> None:
         }}, 150)</script>""",
         unsafe_allow_javascript=True,
     )
+
+
+def _unlisted(message: Message) -> str:
+    """The text without the list of candidates at its end."""
+    lines = reply.listed(message.decision.candidates) if message.decision else []
+    return message.text.removesuffix("\n".join(["", *lines]))
 
 
 def with_citations(text: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from apps.recommender.measures import baselines, ours, ranked
 from apps.recommender.measures.baselines import Fitted, Ranker
-from apps.recommender.measures.ours import Lesson, Way
+from apps.recommender.measures.dials import chosen_dials
+from apps.recommender.measures.ours import Way
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
 from apps.recommender.ranking import joined_choices
@@ -22,9 +23,6 @@ from core.report import Report, flat
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
 DIAL = Wish().diversity  # as lists are served where nobody says otherwise
-Places: TypeAlias = tuple[int, bool]  # how many of ten, and whether new items are ordered by words
-PLACES: tuple[Places, ...] = ((0, False), *((slots, by_words) for by_words in (False, True) for slots in range(1, 6)))
-MOST_QUOTA_LOSS = 0.01
 
 
 def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEvent, limit: int | None = None) -> Report:
@@ -43,8 +41,9 @@ def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEven
     mine = context.ours(texts, figures, on_event)
     for who, result in mine.items():
         _note(rows, figures, context, who, result.filtered, result.unfiltered)
-    more = varied_figures(*(context.row(mine[who].filtered) for who in ("varied", "no_quota")))
-    figures |= {f"{problem.name}.{key}": value for key, value in more.items()}
+    for who, prefix in (("varied", ""), ("varied_as_served", "served_")):
+        more = varied_figures(*(context.row(mine[name].filtered) for name in (who, "no_quota")))
+        figures |= {f"{problem.name}.{prefix}{key}": value for key, value in more.items()}
     figures[f"{problem.name}.ece10"] = ranked.calibration(mine["ours"].probabilities, mine["ours"].wanted)
     if frozen is not None:
         plain = context.ours(frozen, {}, on_event, bare=True)["no_quota"]
@@ -91,7 +90,7 @@ class _Context:
     def ours(
         self, texts: Texts, figures: dict[str, float], on_event: OnEvent, bare: bool = False
     ) -> Mapping[str, ours.Ranked]:
-        """Ours and the ablations, learnt on the tuning parts; fresh places are chosen there too.
+        """Ours and the ablations, learnt on the tuning parts; the dials are chosen there too.
 
         ``bare`` is ours without fresh places alone, for a comparison of two text models with all else alike.
         """
@@ -102,54 +101,22 @@ class _Context:
         whole = ours.blend_without(choices, ())
         ways = {"no_quota": Way(whole)}
         if not bare:
-            slots, by_words = _fresh_places(lessons, on_event)
+            dials = chosen_dials(lessons, on_event)
+            slots, by_words = dials.slots, dials.by_words
             figures |= {
                 f"{name}.fresh_places": float(slots),
                 f"{name}.fresh_by_words": float(by_words),
-                f"{name}.diversity_dial": DIAL,
+                f"{name}.diversity_dial": dials.diversity,
+                f"{name}.served_diversity_dial": DIAL,
             }
             ways["ours"] = Way(whole, slots, by_words=by_words)
-            ways["varied"] = Way(whole, 0, DIAL)  # one dial at a time: beside "no_quota"
+            ways["varied"] = Way(whole, 0, dials.diversity)  # one dial at a time: beside "no_quota"
+            ways["varied_as_served"] = Way(whole, 0, DIAL)
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
             ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots, by_words=by_words)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
         knowledge.pooling = last.pooling
         return ours.rank(knowledge, ways, self.report.cases)
-
-
-def _fresh_places(lessons: Sequence[Lesson], on_event: OnEvent) -> Places:
-    """Places for fresh items and their order, by which most new targets are found on tuning cases.
-
-    Of those alone that cost no more of NDCG@10 than allowed; of equal ones the fewest places, by score.
-    """
-    rankings, new = _with_places(lessons)
-    gains = {places: float(one.gains().mean()) for places, one in rankings.items()}
-    hits = {places: float(one.hits()[new].mean()) if new.any() else 0.0 for places, one in rankings.items()}
-    for (slots, by_words), gain in gains.items():
-        how = f"tuning, {slots} places for new items by {'words' if by_words else 'score'}"
-        on_event(Log(f"{how}: NDCG@10 {gain:.4f}, HR@10 of items never met {hits[slots, by_words]:.3f}"))
-    allowed = [places for places in PLACES if gains[places] >= (1 - MOST_QUOTA_LOSS) * gains[0, False]]
-    return max(allowed, key=lambda places: hits[places])
-
-
-def _with_places(lessons: Sequence[Lesson]) -> tuple[dict[Places, Ranking], npt.NDArray[np.bool_]]:
-    """The tuning cases ranked with each number of places and order, and which of their targets nobody had met.
-
-    Each half of the people is judged by a blend learnt from the other: where it was learnt, a blend looks surer than
-    it is.
-    """
-    parts: dict[Places, list[Ranking]] = {places: [] for places in PLACES}
-    new = []
-    for half in (0, 1):
-        blend = ours.blend_without(joined_choices([one.of_half(1 - half)[1] for one in lessons]), ())
-        ways = {str(places): Way(blend, places[0], by_words=places[1]) for places in PLACES}
-        for one in lessons:
-            cases = one.of_half(half)[0]
-            found = ours.rank(one.knowledge, ways, cases)
-            for places in PLACES:
-                parts[places].append(found[str(places)].filtered)
-            new.append(one.knowledge.popularity.wanted[[case.target for case in cases]] == 0)
-    return {places: ranked.joined(some) for places, some in parts.items()}, np.concatenate(new)
 
 
 def varied_figures(row: Mapping[str, float], plain: Mapping[str, float]) -> dict[str, float]:

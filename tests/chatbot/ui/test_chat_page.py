@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from apps.chatbot.records import ConversationState, Rating, Reason, Role
 from apps.chatbot.ui.messages import with_citations
+from tests.chatbot.ui.fake import RETURNS, SOURCE, WARRANTY
 
 
 def shown(page) -> str:
@@ -94,6 +95,18 @@ def test_candidates_are_buttons_that_ask(open_page, bot):
     assert offered.label == r"2\. Is there a warranty?"  # its number may be typed instead
     offered.click().run()
     assert bot.said["c0"][-2].text == "Is there a warranty?"
+
+
+def test_what_is_quoted_while_asking_back_stays_above_the_buttons_with_its_source(open_page, bot, monkeypatch):
+    quoted = replace(bot._decide("hm")[0], evidence=(SOURCE,))
+    found = "This may be it:\nNever above MAX. [1]\nIf not, which?"
+    listed = f"{found}\n1. {RETURNS.question}\n2. {WARRANTY.question}"
+    monkeypatch.setattr(bot, "_decide", lambda text: (quoted, listed))
+    page = open_page("chat")
+    page.chat_input(key="ask").set_value("hm").run()
+    last = page.chat_message[-1].markdown[0].value
+    assert "Never above MAX" in last and "If not, which?" in last and "warranty" not in last
+    assert any(str(one.key).endswith("-a2") for one in page.button)
 
 
 def test_beside_an_uncertain_answer_stands_what_else_may_have_been_meant(open_page, bot):
