@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from apps.chatbot import grounding
 from apps.chatbot.grounding import Excerpt, GroundedAnswer, Style
-from apps.chatbot.records import Candidate, Decision, Evidence, EvidenceKind, Message
+from apps.chatbot.records import Candidate, Decision, Evidence, Message
 from apps.chatbot.wordings import say, slot_name
 from core.events import Token
 from core.inference.messages import Finish, GenerationOptions, Generator
@@ -150,17 +150,6 @@ def _holds(text: str, source: Evidence, question: str, share: float) -> bool:
     words = lexical_tokens(text)
     known = set(lexical_tokens(held))
     return not words or sum(word in known for word in words) / len(words) >= share
-
-
-def quotation(question: str, evidence: Sequence[Evidence]) -> tuple[str, int] | None:
-    """The nearest sentence of the first evidence with its number: what is said when no generator can or may."""
-    if not evidence:
-        return None
-    first = evidence[0]
-    if first.kind is EvidenceKind.ANSWER:
-        return first.text, first.number
-    text = grounding.focus(question, [first.text], budget_tokens=80)[0]
-    return (text, first.number) if text else None
 
 
 def cite(text: str, numbers: Sequence[int]) -> str:

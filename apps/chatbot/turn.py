@@ -13,6 +13,7 @@ from datetime import datetime
 from apps.chatbot import grounding, reply, wordings
 from apps.chatbot.decision import Signals, Thresholds, after_refusal, decide
 from apps.chatbot.followup import standalone
+from apps.chatbot.quotation import quotation
 from apps.chatbot.records import Decision, Message, Outcome, Reason, Role, Turn
 from apps.chatbot.reply import Composed, Decided, Stage
 from apps.chatbot.settings import ChatbotSection
@@ -179,7 +180,7 @@ def _said(turn: _Turn, decision: Decision, slots: Mapping[str, str]) -> tuple[st
         return wordings.say(decision.reason.value, language), decision
     if decision.reason is Reason.OUT_OF_SCOPE:
         return wordings.say("out_of_scope", language), decision
-    quoted = reply.quotation(turn.query or turn.text, decision.evidence)
+    quoted = quotation(turn.query or turn.text, decision.evidence)
     return reply.clarify(decision.candidates, language, quoted), decision
 
 
@@ -259,7 +260,7 @@ def _quoted(
 
 def _nearest(turn: _Turn, decision: Decision) -> tuple[str, int] | None:
     """The sentence to quote with its number; None where it is beside the point."""
-    quoted = reply.quotation(turn.text, decision.evidence)
+    quoted = quotation(turn.text, decision.evidence)
     return quoted if quoted is not None and turn.answered_by(quoted[0]) else None
 
 

@@ -152,7 +152,9 @@ def test_a_refusal_of_the_generator_leaves_the_quotation_in_its_own_language():
     passage = match("p2", "说明书", "每升水用十五克柠檬酸。", kind=EvidenceKind.PASSAGE)
     at = desk(passages=[passage], generator=Says("没有答案。"), thresholds=UNSURE)
     _, tokens, _ = turn(at, "除水垢每升水要放多少克柠檬酸？", language="zh")
-    assert tokens == "下面这段也许就是您要找的：\n每升水用十五克柠檬酸。 [1]\n如果不是，您可以换个说法，或者转人工客服。"
+    assert (
+        tokens == "下面这段也许就是您要找的：\n每升水用十五克柠檬酸。 [1]\n如果不是，您可以换个说法，或者转人工客服。"
+    )
 
 
 def test_candidates_that_read_alike_are_offered_once():
