@@ -42,7 +42,7 @@ def _end(text: str, shown: str, decision: Decision | None, conversation_id: str)
     if decision is None:
         return
     for one in decision.evidence:
-        if decision.outcome is Outcome.ANSWER or f"[{one.number}]" in text:
+        if (decision.outcome is Outcome.ANSWER and one.number == 1) or f"[{one.number}]" in text:
             terminal.say(f"  [{one.number}] {one.title}", style="cyan")
     if decision.outcome is Outcome.ANSWER:
         for other in decision.candidates:

@@ -84,6 +84,13 @@ def clarify(candidates: Sequence[Candidate], language: str, quoted: tuple[str, i
     return "\n".join([asked, *listed(candidates)])
 
 
+def beside(answer: str, language: str, quoted: tuple[str, int] | None) -> str:
+    """The approved answer with what a document says besides; one that only says it again is left out."""
+    if quoted is None or quoted[0] in answer or answer in quoted[0]:
+        return answer
+    return f"{answer}\n\n{say('besides', language)}\n{cite(quoted[0], [quoted[1]])}"
+
+
 def listed(candidates: Sequence[Candidate]) -> list[str]:
     """The candidate questions as the numbered lines of a text."""
     return [f"{number}. {one.question}" for number, one in enumerate(candidates, start=1)]

@@ -175,7 +175,8 @@ def _said(turn: _Turn, decision: Decision, slots: Mapping[str, str]) -> tuple[st
         if missing:
             asked = replace(decision, outcome=Outcome.CLARIFY, reason=Reason.SLOT_MISSING)
             return reply.ask_for_slots(missing, language), asked
-        return reply.fill(answer, slots), decision
+        beside = quotation(turn.query or turn.text, decision.evidence[1:])
+        return reply.beside(reply.fill(answer, slots), language, beside), decision
     if decision.outcome is Outcome.HAND_OVER:
         return wordings.say(decision.reason.value, language), decision
     if decision.reason is Reason.OUT_OF_SCOPE:

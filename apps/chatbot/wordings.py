@@ -6,6 +6,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "opener": "Hello! Ask me about orders, delivery, returns, products or your account.",
         "clarify": "Which of these do you mean?",
+        "besides": "Our documents say besides:",
         "perhaps": "This may be what you are looking for:",
         "else_clarify": "If not, which of these do you mean?",
         "else_rephrase": "If not, could you put it another way, or ask for a person?",
@@ -26,6 +27,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "opener": "您好！订单、配送、退换、商品或账户方面的问题都可以问我。",
         "clarify": "您想问的是下面哪一个？",
+        "besides": "我们的资料里还写着：",
         "perhaps": "下面这段也许就是您要找的：",
         "else_clarify": "如果不是，您想问的是下面哪一个？",
         "else_rephrase": "如果不是，您可以换个说法，或者转人工客服。",

@@ -5,7 +5,6 @@ counted in the ``Loaded`` it gives.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,25 +35,14 @@ class Loaded:
 
 
 def finfe(folder: Path | None = None) -> Loaded:
-    """Forum posts with a mood. Texts of eval, and texts with several labels, are taken out of train.
+    """Forum posts with a mood; texts of eval are taken out of train.
 
-    The published split shares 55 % of its evaluation texts with train and rewards memory.
+    The published split shares 55 % of its evaluation texts with train and rewards memory. Posts that repeat, some with
+    another mood, stay: each is a vote, and a linear SVM taught by all of them was right a little more often on held-out
+    posts (0.679) than by texts of one mood, each once (0.676), or by each text's most frequent mood (0.674).
     """
-    place = located_folder("fincuge_zh", folder) / "finfe"
-    train, test = (_rows(place / f"{part}_list.json", 2, _finfe_row) for part in ("train", "eval"))
-    held = {item.group for item in test}
-    apart = [item for item in train if item.group not in held]
-    labels: dict[str, set[Label | None]] = defaultdict(set)
-    for item in apart:
-        labels[item.group].add(item.sentiment)
-    agreed = [item for item in apart if len(labels[item.group]) == 1]
-    once = list({item.group: item for item in agreed}.values())
-    removed = {
-        "in eval": len(train) - len(apart),
-        "several labels": len(apart) - len(agreed),
-        "repeated": len(agreed) - len(once),
-    }
-    return Loaded(once, test, removed)
+    published = finfe_as_published(folder)
+    return _apart(published.train, published.test)
 
 
 def finfe_as_published(folder: Path | None = None) -> Loaded:

@@ -43,7 +43,9 @@ def sentiment(small: bool = False, chinese: bool = False) -> Recipe:
     """One mood per text. Forum posts in Chinese were read better natively, English tweets both ways."""
     if small:
         return Recipe(_asked(SMALL_READS), SMALL)
-    return Recipe(_asked(FORWARD), LARGE) if chinese else Recipe(_asked(BOTH), _attacked(LARGE))
+    if chinese:
+        return Recipe(_asked(FORWARD), replace(LARGE, epochs=2))
+    return Recipe(_asked(BOTH), _attacked(LARGE))
 
 
 def company_sentiment(small: bool = False) -> Recipe:

@@ -148,6 +148,25 @@ def test_a_passage_that_hardly_answers_is_not_quoted_while_asking_back():
     assert tokens.startswith("Which of these do you mean?") and "citric" not in tokens
 
 
+def test_beside_an_answer_that_is_not_certain_stands_what_the_documents_say():
+    answer, tokens, _ = turn(desk([EXPRESS, STANDARD], [KETTLE], thresholds=SURE), "How much citric acid per litre?")
+    assert answer.decision.outcome is Outcome.ANSWER
+    assert [one.id for one in answer.decision.evidence] == ["a1", "p1"]
+    assert tokens.startswith("Express delivery costs S$9.90.\n\nOur documents say besides:\nDescale")
+    assert tokens.endswith("15 g of citric acid for each litre. [2]")
+
+
+def test_beside_a_certain_answer_nothing_is_quoted():
+    answer, tokens, _ = turn(desk([EXPRESS], [KETTLE]), "how much is EXPRESS delivery")
+    assert [one.id for one in answer.decision.evidence] == ["a1"] and tokens == "Express delivery costs S$9.90."
+
+
+def test_a_document_that_only_repeats_the_approved_answer_is_not_quoted():
+    same = match("p3", "Delivery", EXPRESS.evidence.text, kind=EvidenceKind.PASSAGE)
+    _, tokens, _ = turn(desk([EXPRESS, STANDARD], [same], thresholds=SURE), "What is the price of fast shipping?")
+    assert tokens == "Express delivery costs S$9.90."
+
+
 def test_a_refusal_of_the_generator_leaves_the_quotation_in_its_own_language():
     passage = match("p2", "说明书", "每升水用十五克柠檬酸。", kind=EvidenceKind.PASSAGE)
     at = desk(passages=[passage], generator=Says("没有答案。"), thresholds=UNSURE)

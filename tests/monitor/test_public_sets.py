@@ -96,14 +96,16 @@ def zh_folder(place: Path, task: str, train: list[list[object]], test: list[list
     return place
 
 
-def test_forum_posts_of_eval_and_contradictions_leave_train(tmp_path: Path) -> None:
-    train = [["涨停了", 2], ["涨停了！", 2], ["跌惨了", 0], ["跌惨了", 1], ["横盘", 1], ["好消息", 2]]
+def test_forum_posts_of_eval_leave_train_and_repeated_ones_are_votes(tmp_path: Path) -> None:
+    train = [["涨停了", 2], ["涨停了！", 2], ["跌惨了", 0], ["跌惨了", 1], ["好消息", 2]]
     loaded = public_sets_zh.finfe(zh_folder(tmp_path, "finfe", train, [["好消息。", 2]]))  # type: ignore[arg-type]
     assert [(item.text, item.sentiment) for item in loaded.train] == [
+        ("涨停了", Label.POSITIVE),
         ("涨停了！", Label.POSITIVE),
-        ("横盘", Label.NEUTRAL),
+        ("跌惨了", Label.NEGATIVE),
+        ("跌惨了", Label.NEUTRAL),
     ]
-    assert loaded.removed == {"in eval": 1, "several labels": 2, "repeated": 1}
+    assert loaded.removed == {"in eval": 1}
 
 
 def test_topics_are_split_and_junk_ones_left_out(tmp_path: Path) -> None:

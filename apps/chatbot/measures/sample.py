@@ -49,15 +49,15 @@ class Asked:
 
     @property
     def helped(self) -> bool:
-        """Right, or one click away: asked back with an accepted answer among the candidates, or quoted beside them."""
+        """Right, one click away (asked back with an accepted answer among the candidates), or in what was quoted."""
         assert self.message.decision is not None
         offered = {one.id for one in self.message.decision.candidates if self.outcome is Outcome.CLARIFY}
         return self.right or self.quoted_right or bool(offered & set(accepted(self.question)))
 
     @property
     def quoted(self) -> bool:
-        """Whether a passage was quoted while asking back."""
-        return self.outcome is Outcome.CLARIFY and bool(_cited(self))
+        """Whether a passage was quoted while asking back or beside an approved answer."""
+        return self.outcome in (Outcome.CLARIFY, Outcome.ANSWER) and bool(_cited(self))
 
     @property
     def quoted_right(self) -> bool:

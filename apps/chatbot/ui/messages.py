@@ -78,12 +78,13 @@ def with_citations(text: str) -> str:
 
 
 def cited(decision: Decision, text: str) -> Sequence[Evidence]:
-    """The evidence the text cites, all of it when an answer cites none; nothing for no text and for other outcomes."""
+    """The evidence the text cites; of an approved answer that itself, too; all of it when a composed one cites none."""
+    if not text:
+        return []
+    own = decision.evidence[:1] if decision.outcome is Outcome.ANSWER else ()
     numbers = {int(number) for number in re.findall(r"\[(\d{1,2})\]", text)}
-    named = [one for one in decision.evidence if one.number in numbers]
-    if named or not text or decision.outcome not in (Outcome.ANSWER, Outcome.COMPOSE):
-        return named
-    return decision.evidence[:1] if decision.outcome is Outcome.ANSWER else decision.evidence
+    named = [one for one in decision.evidence if one in own or one.number in numbers]
+    return named or (decision.evidence if decision.outcome is Outcome.COMPOSE else [])
 
 
 def draw_sources(decision: Decision, text: str) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from apps.chatbot.records import ConversationState, Rating, Reason, Role
-from apps.chatbot.ui.messages import with_citations
+from apps.chatbot.records import ConversationState, EvidenceKind, Rating, Reason, Role
+from apps.chatbot.ui.messages import cited, with_citations
 from tests.chatbot.ui.fake import RETURNS, SOURCE, WARRANTY
 
 
@@ -107,6 +107,16 @@ def test_what_is_quoted_while_asking_back_stays_above_the_buttons_with_its_sourc
     last = page.chat_message[-1].markdown[0].value
     assert "Never above MAX" in last and "If not, which?" in last and "warranty" not in last
     assert any(str(one.key).endswith("-a2") for one in page.button)
+
+
+def test_an_approved_answer_keeps_its_own_source_beside_what_the_documents_say(open_page, bot, monkeypatch):
+    own = replace(SOURCE, id="a2", kind=EvidenceKind.ANSWER, title=WARRANTY.question)
+    decision = replace(bot._decide("is it guaranteed")[0], evidence=(own, replace(SOURCE, number=2)))
+    monkeypatch.setattr(bot, "_decide", lambda text: (decision, "For two years.\n\nBesides: never above MAX. [2]"))
+    page = open_page("chat")
+    page.chat_input(key="ask").set_value("is it guaranteed").run()
+    assert cited(decision, "For two years. [2]") == [own, replace(SOURCE, number=2)]
+    assert "Besides" in shown(page) and not page.exception
 
 
 def test_beside_an_uncertain_answer_stands_what_else_may_have_been_meant(open_page, bot):
