@@ -50,8 +50,13 @@ def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note:
 def view(work: Work, alert_id: str) -> AlertView:
     """One alert with all that belongs to it."""
     alert = work.alerts.alert(alert_id)
-    ids = alert.evidence.story_ids if alert.evidence else ()
-    return AlertView(alert, tuple(work.alerts.history(alert_id)), tuple(work.items.leads(ids)))
+    return AlertView(alert, tuple(work.alerts.history(alert_id)), tuple(_told(work, alert)))
+
+
+def _told(work: Work, alert: Alert) -> list[FeedEntry]:
+    """The stories of its evidence, each by the item that counted."""
+    seen = alert.evidence
+    return work.items.told(alert.key, seen.stories_since, seen.window_end, seen.story_ids) if seen else []
 
 
 def end_silence(work: Work, silence_id: str, by: str, now: datetime) -> Silence:

@@ -70,7 +70,8 @@ class Evidence:
     over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval. ``measure``
     is what the rule counted, empty in what was written down before it was kept. ``why`` is English; ``cause`` names
     what it says where the numbers alone do not tell it, for doors that speak other languages. Of a silence
-    ``threshold`` is the hours after which it is called.
+    ``threshold`` is the hours after which it is called. ``fired_from`` is where the window began by which an alert
+    that is still up fired: the stories named came since then.
     """
 
     holds: bool
@@ -89,6 +90,12 @@ class Evidence:
     story_ids: tuple[str, ...] = ()
     measure: str = ""
     cause: str = ""
+    fired_from: datetime | None = None
+
+    @property
+    def stories_since(self) -> datetime:
+        """From when on the stories named may be: those that made the alert, and those that came while it was up."""
+        return min(self.fired_from or self.window_start, self.window_start)
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class AlertView:
-    """An alert with its whole history, oldest first, and the first item of each story its evidence names."""
+    """An alert with its whole history, oldest first, and of each story its evidence names the item that counted."""
 
     alert: Alert
     history: tuple[Transition, ...]

@@ -60,13 +60,20 @@ def decide(rule: Rule, alert: Alert, seen: Seen, now: datetime) -> Step:
     if seen.evidence is None:
         return _lost(alert, now)
     if seen.evidence.holds or alert.evidence is None:
-        known = alert.evidence.story_ids if alert.evidence else ()
-        alert = replace(alert, evidence=replace(seen.evidence, story_ids=seen.evidence.story_ids or known))
+        alert = replace(alert, evidence=_going_on(alert, seen.evidence))
     alert = _remember_since(alert, seen.evidence, now)
     state, why = _next(rule, alert, seen, now)
     if state is alert.state:
         return _with_message(rule, Step(alert), seen, now)
     return _with_message(rule, _moved(alert, state, why, now), seen, now)
+
+
+def _going_on(alert: Alert, evidence: Evidence) -> Evidence:
+    """What is seen now; while an alert is up it keeps what it fired by, a new episode has nothing of the last one."""
+    known = alert.evidence
+    if known is None or not (alert.is_open or alert.state is State.NO_DATA):
+        return evidence
+    return replace(evidence, story_ids=evidence.story_ids or known.story_ids, fired_from=known.stories_since)
 
 
 def _lost(alert: Alert, now: datetime) -> Step:

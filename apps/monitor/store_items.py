@@ -81,22 +81,39 @@ class ItemRows:
         found = {row.id: _entry(row, story) for row, story in rows}
         return [found[one] for one in ids if one in found]
 
-    def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int) -> list[str]:
-        """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
-        found = _filtered(
-            FeedQuery(key.company, key.topic, key.source, since=since, until=until), select(ItemRow.story_id)
-        )
-        worst = func.max(_is_negative())
-        ranked = found.group_by(ItemRow.story_id).order_by(worst.desc(), func.count().desc(), ItemRow.story_id)
-        return list(self._session.scalars(ranked.limit(most)))
+    def story_ids(
+        self, key: SeriesKey, since: datetime, until: datetime, most: int, reposts: bool = False
+    ) -> list[str]:
+        """The stories of a series in a stretch of time: negative ones first, then the most told, then the newest.
+
+        A story belongs where the series counts it, at its first item there; with ``reposts`` wherever it is told.
+        """
+        query = FeedQuery(key.company, key.topic, key.source, since=since, until=until)
+        found = _filtered(query, select(ItemRow.story_id))
+        if not reposts:
+            found = found.where(~_told_before(key))
+        worst, newest = func.max(_is_negative()), func.max(ItemRow.moment)
+        ranked = found.group_by(ItemRow.story_id).order_by(worst.desc(), StoryRow.items.desc(), newest.desc())
+        ranked = ranked.join(StoryRow, StoryRow.id == ItemRow.story_id)
+        return list(self._session.scalars(ranked.order_by(ItemRow.story_id).limit(most)))
+
+    def told(self, key: SeriesKey, since: datetime, until: datetime, story_ids: Sequence[str]) -> list[FeedEntry]:
+        """Of each story the first item of the series in a stretch of time, in the order given."""
+        query = FeedQuery(key.company, key.topic, key.source, since=since, until=until)
+        first = _filtered(query, select(func.min(ItemRow.number))).where(ItemRow.story_id.in_(story_ids))
+        return self._of_stories(first.group_by(ItemRow.story_id), story_ids)
 
     def leads(self, story_ids: Sequence[str]) -> list[FeedEntry]:
         """The first item of each story, in the order given."""
         if not story_ids:
             return []
         first = select(func.min(ItemRow.number)).where(ItemRow.story_id.in_(story_ids)).group_by(ItemRow.story_id)
+        return self._of_stories(first, story_ids)
+
+    def _of_stories(self, numbers: Any, story_ids: Sequence[str]) -> list[FeedEntry]:
         query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
-        found = {row[0].story_id: _entry(*row) for row in self._session.execute(query.where(ItemRow.number.in_(first)))}
+        rows = self._session.execute(query.where(ItemRow.number.in_(numbers)))
+        found = {row[0].story_id: _entry(*row) for row in rows}
         return [found[one] for one in story_ids if one in found]
 
     def delays(self, most: int = 2000) -> dict[str, float]:
@@ -183,6 +200,13 @@ def _told_by_another(query: FeedQuery) -> Any:
     )
     others = _filtered(query, select(other.number), other).where(other.story_id == ItemRow.story_id)
     return others.where(or_(other.mended.is_not(None), less_sure)).exists()
+
+
+def _told_before(key: SeriesKey) -> Any:
+    """Whether the series counts the story by an earlier item."""
+    other = aliased(ItemRow)
+    before = _filtered(FeedQuery(key.company, key.topic, key.source), select(other.number), other)
+    return before.where(other.story_id == ItemRow.story_id, other.number < ItemRow.number).exists()
 
 
 def _filtered(query: FeedQuery, chosen: Any, row: Any = ItemRow) -> Any:

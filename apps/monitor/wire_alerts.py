@@ -27,7 +27,11 @@ def without_password(address: object) -> object:
 
 
 class EvidenceJson(RecordJson):
-    """What a rule saw; ``score`` is how far the count lies above the usual, in robust standard deviations."""
+    """What a rule saw; ``score`` is the excess over the usual count in units of the largest usual excess.
+
+    ``story_ids`` are the stories since ``stories_since``: those of the window that fired, and those that came while the
+    alert was up.
+    """
 
     holds: bool
     window_start: datetime
@@ -43,6 +47,7 @@ class EvidenceJson(RecordJson):
     threshold: float | None
     why: str
     story_ids: list[str]
+    stories_since: datetime
 
 
 class AlertJson(RecordJson):

@@ -248,3 +248,34 @@ def test_old_counts_and_texts_are_forgotten_and_the_days_stay(service):
     assert totals(service, since=NOW - 400 * DAY)[1] == 2
     service.prune(NOW + 401 * DAY)
     assert service.feed() == []
+
+
+def test_an_alert_names_the_stories_of_the_window_that_fired_and_those_that_came_while_it_was_up(service):
+    history(service)
+    service.ingest([bad("early", at=NOW - 3 * HOUR)], now=NOW - 3 * HOUR)
+    again = item("early-again", bad("early").title, NOW + MINUTE, source="other")  # told again, not a story of now
+    service.ingest([again], now=NOW + MINUTE)
+    for at in range(8):  # one every twenty minutes: the window of an hour moves on under them
+        service.ingest([bad(f"s{at}", at=NOW + at * 15 * MINUTE)], now=NOW + at * 15 * MINUTE)
+    service.ingest([bad("after", at=NOW + 6 * HOUR)], now=NOW + 6 * HOUR)
+    (alert,) = service.alerts()
+    view, fired = service.alert(alert.id), service.alert(alert.id).history[0].evidence
+    assert alert.state is not State.FIRING
+    assert (fired.window_start, alert.evidence.stories_since) == (alert.evidence.fired_from or fired.window_start,) * 2
+    assert alert.evidence.window_start > fired.window_start
+    assert {one.item.id for one in view.stories} == {f"s{at}" for at in range(8)}
+    assert len(fired.story_ids) == 4
+
+
+def test_a_repost_is_evidence_only_where_reposts_are_counted():
+    service = monitor(
+        rules='[[rule]]\nname = "loud"\nkind = "threshold"\nmeasure = "items"\nvalue = 3\nwindow = "1h"\n'
+    )
+    service.ingest([bad("first", at=NOW - 3 * HOUR)], now=NOW - 3 * HOUR)
+    for at in range(3):
+        copy = item(f"copy{at}", bad("first").title, NOW + at * MINUTE, source=f"paper {at}")
+        service.ingest([copy], now=NOW + at * MINUTE)
+    service.ingest([bad("new", at=NOW + 4 * MINUTE)], now=NOW + 4 * MINUTE)
+    (alert,) = service.alerts()
+    assert [one.item.id for one in service.alert(alert.id).stories] == ["copy0", "new"]
+    service.close()

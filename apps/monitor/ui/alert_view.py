@@ -96,7 +96,7 @@ def alert_body(watch: "MonitorService", view: AlertView) -> None:
         st.markdown(f"**{say('alert_why')}**  \n{plain(reason(one.evidence))}")
         _numbers(one.evidence)
         _around(watch, one, one.evidence)
-    _stories(watch, view.stories)
+    _stories(watch, one.evidence, view.stories)
     act(watch, one)
     history(view.history)
 
@@ -138,10 +138,12 @@ def _around(watch: "MonitorService", one: Alert, seen: Evidence) -> None:
         st.altair_chart(drawn, key=f"around-{one.id}")
 
 
-def _stories(watch: "MonitorService", stories: Sequence[FeedEntry]) -> None:
+def _stories(watch: "MonitorService", seen: Evidence | None, stories: Sequence[FeedEntry]) -> None:
     st.markdown(f"**{say('evidence')}**")
     if not stories:
         st.caption(say("evidence_none"))
+    elif seen is not None and seen.stories_since < seen.window_start:
+        st.caption(say("evidence_since", time=moment(seen.stories_since)))
     for entry in stories[:SHOWN_STORIES]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             mood_badge(entry.reading)

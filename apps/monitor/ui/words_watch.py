@@ -144,6 +144,10 @@ WATCH: dict[str, tuple[str, str]] = {
     "alert_reopened": ("came back {n} times", "已复发 {n} 次"),
     "alert_reopened_once": ("came back once", "已复发 1 次"),
     "evidence": ("What is being said", "相关内容"),
+    "evidence_since": (
+        "Since {time}: the stories of the window that fired, and those that came while the alert was up.",
+        "自 {time} 起：触发告警的时间窗内的事件，以及告警持续期间新增的事件。",
+    ),
     "evidence_none": ("No text is kept with this alert.", "该告警没有保存文本。"),
     "notes_history": ("Notes and history", "备注与历史"),
     "why_holds": ("the condition holds", "条件成立"),
