@@ -8,7 +8,7 @@ from enum import StrEnum
 from apps.monitor import alerts
 from apps.monitor.alert_desk import AlertDesk, by_name
 from apps.monitor.alert_records import Alert, AlertView, Silence
-from apps.monitor.records import FeedEntry, NewsItem, Reading
+from apps.monitor.records import FeedEntry, NewsItem, Reading, Span
 from apps.monitor.store import Work
 from apps.monitor.trends import Deltas, add_voice, joined, negated, voice
 from core.errors import DataError
@@ -28,8 +28,6 @@ _STEPS: dict[Act, Callable[[Alert, str, str, datetime], alerts.Step]] = {
     Act.ACKNOWLEDGE: alerts.acknowledge,
     Act.COMMENT: alerts.comment,
     Act.ASSIGN: alerts.assign,
-    Act.RESOLVE: alerts.close,
-    Act.FALSE_ALARM: lambda alert, by, note, now: alerts.close(alert, by, note, now, false_alarm=True),
 }
 
 
@@ -39,12 +37,24 @@ def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note:
         raise DataError("Say who does this: the audit needs a name.")
     if act in (Act.COMMENT, Act.ASSIGN) and not note.strip():
         raise DataError(f"To {act.value} needs a text, got none.")
-    step = _STEPS[act](work.alerts.alert(alert_id, lock=True), by.strip(), note.strip(), now)
+    step = _step(work, act, work.alerts.alert(alert_id, lock=True), by.strip(), note.strip(), now)
     work.alerts.put_alert(step.alert)
     work.alerts.add_transitions([step.transition] if step.transition else [])
     if step.message is not None:
         desk.queue(work, by_name(desk.rules(work)).get(step.alert.rule), step.alert, step.message, now)
     return step.alert
+
+
+def _step(work: Work, act: Act, alert: Alert, by: str, note: str, now: datetime) -> alerts.Step:
+    if act in _STEPS:
+        return _STEPS[act](alert, by, note, now)
+    return alerts.close(alert, by, note, now, act is Act.FALSE_ALARM, _heard_until(work, now))
+
+
+def _heard_until(work: Work, now: datetime) -> datetime:
+    """Just after the newest text: of an archive that was replayed this lies long before ``now``."""
+    newest = work.items.latest()[0]
+    return now if newest is None else min(now, newest + Span.MINUTE.length)
 
 
 def view(work: Work, alert_id: str) -> AlertView:

@@ -104,9 +104,11 @@ class Alert:
 
     ``since`` is when the state began, ``held_since`` when the condition began to hold, ``clear_since`` when it ceased;
     ``before`` is the state that NO_DATA, SILENCED or RECOVERING interrupts. ``told``: a message of this episode went
-    out; ``messages`` counts the streak that makes repeats rarer, the next is due at ``repeat_at``. ``wait_for_clear``:
-    closed by hand while the condition still holds, so it must clear before it can fire again. ``model`` is the
-    reader's name with its adapter's hash when last evaluated.
+    out; ``messages`` counts the streak that makes repeats rarer, the next is due at ``repeat_at``. ``settled_at``: what
+    had come by then a person has settled by closing it, so that only what comes later can raise it again;
+    ``wait_for_clear``: the condition held when it was closed and must clear first, or hold by newer stories alone.
+    ``fired_at`` is None of a new episode that only waits. ``model`` is the reader's name with its adapter's hash when
+    last evaluated.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Alert:
     messages: int = 0
     repeat_at: datetime | None = None
     wait_for_clear: bool = False
+    settled_at: datetime | None = None
     owner: str = ""
     note: str = ""
     model: str = ""

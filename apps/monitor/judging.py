@@ -75,21 +75,29 @@ class Judge:
         self._counts, self.past = counts, past
 
     def evidence(
-        self, rule: Rule, key: SeriesKey, sources: Sources, now: datetime, ends: Iterable[datetime] = ()
+        self,
+        rule: Rule,
+        key: SeriesKey,
+        sources: Sources,
+        now: datetime,
+        ends: Iterable[datetime] = (),
+        settled_at: datetime | None = None,
     ) -> Evidence | None:
         """What the rule sees on the series; None when nobody can hear it.
 
-        ``ends`` are ends of earlier windows that late items have changed: the gravest window is shown.
+        ``ends`` are ends of earlier windows that late items have changed: the gravest window is shown. What came before
+        ``settled_at`` a person has settled: no window of a rule that more news raises reaches back behind it.
         """
         if rule.kind is Kind.SILENCE:
             return silence(rule, key, sources, now)
         if not sources.hears(key, now):
             return None
-        found = [self._look(rule, key, end) for end in dict.fromkeys((_end(now), *ends))]
+        settled = _ceil(settled_at, Span.MINUTE.length) if settled_at and rule.rises else EPOCH
+        found = [self._look(rule, key, end, settled) for end in dict.fromkeys((_end(now), *ends))]
         return max(found, key=lambda one: (one.holds, one.score or 0.0, one.window_end))
 
-    def _look(self, rule: Rule, key: SeriesKey, end: datetime) -> Evidence:
-        start = end - rule.window
+    def _look(self, rule: Rule, key: SeriesKey, end: datetime, settled: datetime) -> Evidence:
+        start = min(max(end - rule.window, settled), end)
         point = total(finest(self._counts, key, start, end), start)
         if rule.kind is Kind.THRESHOLD:
             return threshold(rule, point, end)
@@ -136,7 +144,7 @@ class Judge:
             since += rule.window
 
     def _new_company(self, rule: Rule, key: SeriesKey, point: Point, end: datetime) -> Evidence:
-        began, start = self._counts.first(SeriesKey()), end - rule.window
+        began, start = self._counts.first(SeriesKey()), point.start
         if began is None or start - began < rule.grace:
             return _evidence(rule, point, end, False, "The stream is too young to know who is new.", cause="too_young")
         before = self._counts.points(key, Span.DAY, start - rule.learning, Span.DAY.floor(start))
@@ -177,7 +185,7 @@ def surge(rule: Rule, point: Point, end: datetime, seen: Judgement) -> Evidence:
         (not rule.confidence or sure >= rule.confidence, f"is read with too little confidence ({sure:.0%})"),
     )
     failed = next((why for good, why in checks if not good), None)
-    count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(rule.window)}"
+    count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(end - point.start)}"
     usual = f"{count} where about {seen.expected:.1f} are usual, {seen.score:.1f} times the largest usual excess"
     said = f"{count} {failed}." if failed else f"{usual}; {point.negative} of {point.judged} are negative."
     return _evidence(rule, point, end, failed is None, said, seen)
@@ -189,7 +197,7 @@ def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
     enough = _support(rule, point) >= (rule.min_stories if rule.measure in ("share", "polarity") else 1)
     value = _value(rule.measure, point)
     reached = value >= bound if rule.above else value <= bound
-    said = f"{_words(rule.measure).capitalize()} {value:.2g} in {hours(rule.window)}; the limit is {bound:g}."
+    said = f"{_words(rule.measure).capitalize()} {value:.2g} in {hours(end - point.start)}; the limit is {bound:g}."
     return _evidence(rule, point, end, reached and enough, said)
 
 
@@ -212,7 +220,7 @@ def _evidence(
 ) -> Evidence:
     return Evidence(
         holds=holds,
-        window_start=end - rule.window,
+        window_start=point.start,
         window_end=end,
         stories=point.stories,
         items=point.items,

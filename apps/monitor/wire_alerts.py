@@ -51,7 +51,11 @@ class EvidenceJson(RecordJson):
 
 
 class AlertJson(RecordJson):
-    """One rule on one series, through all its episodes; owner, note and history stay when it fires again."""
+    """One rule on one series, through all its episodes; owner, note and history stay when it fires again.
+
+    ``since`` is when its state began, ``began`` when this episode fired or, of one that only waits, since when it does;
+    ``fired_at`` is null while it waits.
+    """
 
     id: str
     rule: str
@@ -61,6 +65,7 @@ class AlertJson(RecordJson):
     state: State
     is_open: bool
     since: datetime
+    began: datetime
     fired_at: datetime | None
     resolved_at: datetime | None
     episode: int

@@ -279,3 +279,46 @@ def test_a_repost_is_evidence_only_where_reposts_are_counted():
     (alert,) = service.alerts()
     assert [one.item.id for one in service.alert(alert.id).stories] == ["copy0", "new"]
     service.close()
+
+
+def fired(service):
+    return [line.episode for line in service.transitions(limit=1000) if line.after is State.FIRING]
+
+
+def test_an_alert_closed_by_hand_is_not_raised_again_by_the_same_stories_but_by_newer_ones(service):
+    history(service)
+    service.ingest([bad(f"s{at}", at=NOW + at * MINUTE) for at in range(6)], now=NOW + 6 * MINUTE)
+    (alert,) = service.alerts()
+    assert fired(service) == [1]
+    service.resolve(alert.id, "ada", "known", now=NOW + 7 * MINUTE)
+    for minutes in range(8, 70):  # the window of an hour still holds all of them, then ever fewer
+        service.tick(NOW + minutes * MINUTE)
+    service.ingest([bad("one", at=NOW + 30 * MINUTE, received=NOW + 71 * MINUTE)], now=NOW + 71 * MINUTE)
+    assert fired(service) == [1] and service.alerts(open_only=True) == []
+    new = [bad(f"n{at}", at=NOW + (75 + at) * MINUTE) for at in range(6)]
+    service.ingest(new, now=NOW + 82 * MINUTE)
+    assert fired(service) == [1, 2]
+    assert {one.item.id for one in service.alert(alert.id).stories} == {"one"} | {one.id for one in new}
+    assert [line.by for line in service.alert(alert.id).history].count("ada") == 1
+
+
+def test_a_recovering_alert_closed_by_hand_is_not_raised_again_by_what_is_left_in_the_window(service):
+    history(service)
+    service.ingest([bad(f"s{at}", at=NOW + at * MINUTE) for at in range(5)], now=NOW + 6 * MINUTE)
+    service.tick(NOW + 61 * MINUTE)
+    (alert,) = service.alerts(State.RECOVERING)
+    service.false_alarm(alert.id, "ada", now=NOW + 61 * MINUTE)
+    more = [bad(f"n{at}", at=NOW + 62 * MINUTE) for at in range(2)]  # with those of minutes 3 and 4 four again
+    service.ingest(more, now=NOW + 62 * MINUTE)
+    hour = service.series(company="alba", span=Span.MINUTE, since=NOW + 3 * MINUTE, until=NOW + 63 * MINUTE)
+    assert sum(one.negative for one in hour) == 4
+    assert fired(service) == [1]
+
+
+def test_an_alert_of_a_replayed_archive_is_settled_up_to_the_archives_end(service):
+    history(service)
+    service.ingest([bad(f"s{at}", at=NOW + at * MINUTE) for at in range(5)], now=NOW + 6 * MINUTE)
+    (alert,) = service.alerts()
+    service.resolve(alert.id, "ada", "looked at months later", now=NOW + 200 * DAY)
+    service.ingest([bad(f"n{at}", at=NOW + (10 + at) * MINUTE) for at in range(5)], now=NOW + 16 * MINUTE)
+    assert fired(service) == [1, 2]

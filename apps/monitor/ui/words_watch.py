@@ -179,10 +179,13 @@ WATCH: dict[str, tuple[str, str]] = {
     "done_acknowledge": ("Acknowledged: no repeats while it lasts.", "已确认，持续期间不再重复通知。"),
     "done_note": ("Noted.", "已备注。"),
     "done_silence": ("Silenced: still watched, nobody is notified.", "已静默：继续监测，但不通知。"),
-    "done_resolve": ("Resolved.", "已结案。"),
+    "done_resolve": (
+        "Resolved: only news that comes from now on can raise it again.",
+        "已结案：此后的新内容才可能再次触发。",
+    ),
     "done_false_alarm": (
-        "Noted as a false alarm; it counts when rules are compared.",
-        "已记为误报，规则对比时会计入。",
+        "Noted as a false alarm: only news that comes from now on can raise it again.",
+        "已记为误报：此后的新内容才可能再次触发。",
     ),
     "done_assign": ("Assigned.", "已指派。"),
     "words_needed": ("Write it in the field first.", "请先填写说明。"),
