@@ -67,8 +67,9 @@ class Evidence:
     """What a rule saw when it looked: the numbers, and the sentence that says why.
 
     ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and the excess
-    over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval. ``measure``
-    is what the rule counted, empty in what was written down before it was kept. ``why`` is English; ``cause`` names
+    over it in units of the largest usual excess. ``share`` is of the ``judged`` stories, ``low`` the lower end of its
+    interval, ``share_limit`` what the rule asks of that. ``measure`` is what the rule counted and ``value`` how much of
+    it; both are empty in what was written down before they were kept. ``why`` is English; ``cause`` names
     what it says where the numbers alone do not tell it, for doors that speak other languages. Of a silence
     ``threshold`` is the hours after which it is called. ``fired_from`` is where the window began by which an alert
     that is still up fired: the stories named came since then.
@@ -91,6 +92,9 @@ class Evidence:
     measure: str = ""
     cause: str = ""
     fired_from: datetime | None = None
+    judged: int = 0
+    value: float | None = None
+    share_limit: float | None = None
 
     @property
     def stories_since(self) -> datetime:

@@ -181,14 +181,20 @@ def surge(rule: Rule, point: Point, end: datetime, seen: Judgement) -> Evidence:
     sure = point.confidence_sum / point.negative if point.negative else 0.0
     checks = (
         (seen.score >= rule.sensitivity, f"is not unusual here (about {seen.expected:.1f} are)"),
-        (not rule.min_share or low >= rule.min_share, f"has too small a negative share ({low:.0%} at least)"),
+        (not rule.min_share or low >= rule.min_share, f"has too small a negative share ({_surely(rule, low)})"),
         (not rule.confidence or sure >= rule.confidence, f"is read with too little confidence ({sure:.0%})"),
     )
     failed = next((why for good, why in checks if not good), None)
     count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(end - point.start)}"
     usual = f"{count} where about {seen.expected:.1f} are usual, {seen.score:.1f} times the largest usual excess"
-    said = f"{count} {failed}." if failed else f"{usual}; {point.negative} of {point.judged} are negative."
+    share = f"{point.negative} of {point.judged} are negative" + (f": {_surely(rule, low)}" if rule.min_share else "")
+    said = f"{count} {failed}." if failed else f"{usual}; {share}."
     return _evidence(rule, point, end, failed is None, said, seen)
+
+
+def _surely(rule: Rule, low: float) -> str:
+    """The sure end of the measured share beside what the rule asks of it, so that neither is taken for the other."""
+    return f"surely at least {low:.0%}, the limit is {rule.min_share:.0%}"
 
 
 def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
@@ -197,8 +203,19 @@ def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
     enough = _support(rule, point) >= (rule.min_stories if rule.measure in ("share", "polarity") else 1)
     value = _value(rule.measure, point)
     reached = value >= bound if rule.above else value <= bound
-    said = f"{_words(rule.measure).capitalize()} {value:.2g} in {hours(end - point.start)}; the limit is {bound:g}."
+    said = f"{_reached(rule, point, value)} in {hours(end - point.start)}; the limit is {_number(rule, bound)}."
     return _evidence(rule, point, end, reached and enough, said)
+
+
+def _reached(rule: Rule, point: Point, value: float) -> str:
+    if rule.measure == "share":
+        return f"Negative share {point.negative_share or 0.0:.0%}, surely at least {value:.0%},"
+    return f"{_words(rule.measure).capitalize()} {_number(rule, value)}"
+
+
+def _number(rule: Rule, value: float) -> str:
+    """As it is said: shares in percent, moods to two places, counts whole."""
+    return f"{value:.0%}" if rule.measure == "share" else f"{value:.2f}" if rule.measure == "polarity" else f"{value:g}"
 
 
 def silence(rule: Rule, key: SeriesKey, sources: Sources, now: datetime) -> Evidence:
@@ -234,6 +251,9 @@ def _evidence(
         why=why,
         measure=rule.measure,
         cause=cause,
+        judged=point.judged,
+        value=_value(rule.measure, point),
+        share_limit=rule.min_share or None,
     )
 
 
@@ -252,9 +272,7 @@ def _support(rule: Rule, point: Point) -> int:
 
 
 def _words(measure: str) -> str:
-    return {"negative": "negative stories", "share": "negative share of at least", "polarity": "mean mood"}.get(
-        measure, measure
-    )
+    return {"negative": "negative stories", "polarity": "net mood"}.get(measure, measure)
 
 
 def _end(now: datetime) -> datetime:

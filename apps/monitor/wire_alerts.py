@@ -29,8 +29,10 @@ def without_password(address: object) -> object:
 class EvidenceJson(RecordJson):
     """What a rule saw; ``score`` is the excess over the usual count in units of the largest usual excess.
 
-    ``story_ids`` are the stories since ``stories_since``: those of the window that fired, and those that came while the
-    alert was up.
+    ``value`` is how much there was of what the rule counts, ``low`` the sure lower end of the negative ``share`` of the
+    ``judged`` stories, ``share_limit`` what the rule asks of that end.
+    ``story_ids`` are the stories since ``stories_since``: those of the window that fired, and those that came while
+    the alert was up.
     """
 
     holds: bool
@@ -45,6 +47,9 @@ class EvidenceJson(RecordJson):
     expected: float | None
     score: float | None
     threshold: float | None
+    judged: int
+    value: float | None
+    share_limit: float | None
     why: str
     story_ids: list[str]
     stories_since: datetime

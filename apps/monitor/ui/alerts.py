@@ -113,7 +113,7 @@ def _key(alert_id: str) -> str:
 
 def _lately(watch: "MonitorService", above: Sequence[str]) -> None:
     """With nothing open, the latest that are over: what the monitor has seen. One that is being read stays."""
-    over = [one.id for one in watch.alerts(limit=LATELY) if not one.is_open and one.episode]
+    over = [one.id for one in watch.alerts(limit=LATELY) if not one.is_open and one.fired_at]
     shown = kept_list("alerts-lately", None, over, LATELY, _key)
     ids = [one for one in shown.ids if one not in above]
     if ids and (shown.held or not above):

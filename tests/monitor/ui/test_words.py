@@ -42,7 +42,7 @@ def test_no_string_is_written_twice_or_left_over():
     assert set(own) & set(RUN_WORDS) == {"section_compare"}  # the rules page compares rules, not runs
     made = re.compile(
         r"(page|span|label|cause|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
-        r"|date|done|message|delivery|drift|train|run|report|health|answer|one|so_many|silenced)_"
+        r"|date|done|message|delivery|drift|train|run|report|health|answer|one|so_many|silenced|seen)_"
     )
     files = [*Path(ui.__file__).parent.glob("*.py"), Path(training_page.__file__)]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
