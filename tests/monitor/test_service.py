@@ -289,6 +289,18 @@ def test_no_source_seems_silent_while_the_sample_is_read_in(tmp_path):
     service.close()
 
 
+def test_another_process_says_how_far_the_sample_is_that_this_one_reads_in(tmp_path):
+    address = f"sqlite:///{tmp_path / 'm.db'}"
+    service, other = (monitor(address, **{"intake.batch": 2}) for _ in range(2))
+    player = service.load_sample(sample(tmp_path))
+    next(player)
+    assert other.status()["loading"] == {"running": True, "done": 2, "total": 6, "error": ""}
+    list(player)
+    assert not other.status()["loading"]["running"]
+    service.close()
+    other.close()
+
+
 def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path):
     service = monitor(rules=RULE, **{"intake.batch": 3})
     folder, stop = sample(tmp_path), threading.Event()

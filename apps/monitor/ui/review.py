@@ -9,7 +9,7 @@ import streamlit as st
 from apps.monitor.records import Correction, FeedEntry, NewsItem, Reading
 from apps.monitor.ui import charts
 from apps.monitor.ui.entry_view import correct, origin, safe, said, why, why_key
-from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, say, topic_name
+from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, none_yet, say, topic_name
 from apps.page_parts import moment, plain, say_later, shorten
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def review(watch: "MonitorService") -> None:
     """The least sure first; right or corrected, each answer becomes an example."""
     found = watch.uncertain(OFFERED)
     if not found:
-        st.info(say("review_none"), icon=":material/task_alt:")
+        none_yet(watch, "review_none", ":material/task_alt:")
         return
     st.caption(say("review_line"))
     for entry in found:
