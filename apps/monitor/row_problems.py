@@ -19,9 +19,9 @@ TWO_WAYS: Words = (
     "日期“{value}”可能是日在前，也可能是月在前，这一行无法归入历史：请用 --dates day-first（日在前）"
     "或 --dates month-first（月在前）说明。",
 )
-REACH: Words = (
-    "reach must be a whole number of at least 1, got '{value}'.",
-    "reach（传播量）应是不小于 1 的整数，实际是“{value}”。",
+REACH_LEFT_OUT: Words = (
+    "The item was taken with a reach of {usual}: reach must be a whole number of at least 1, got '{value}'.",
+    "内容已收录，传播量按 {usual} 计：reach（传播量）应是不小于 1 的整数，实际是“{value}”。",
 )
 # how a file is laid out
 NO_FIELD: Words = ("There is no field '{name}' to map; {known}.", "没有可映射的字段“{name}”；{known}。")

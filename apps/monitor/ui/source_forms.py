@@ -1,11 +1,12 @@
 """Adding a source by form, and taking in a file at once, with the report row by row."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 import streamlit as st
 
-from apps.monitor.intake_records import IngestReport, Preview
+from apps.monitor.intake_records import IngestReport, Preview, RowProblem
 from apps.monitor.layouts import Layout, columns_from
 from apps.monitor.row_columns import NAMES
 from apps.monitor.row_dates import DateOrder
@@ -130,7 +131,7 @@ def _show(job: Job[IngestReport]) -> None:
 
 
 def _details(report: IngestReport) -> None:
-    """Which columns were taken for what, the rows not taken, the dates not used."""
+    """Which columns were taken for what, the rows not taken, the dates and reaches not used."""
     taken = [one if names == (one,) else f"{one} ← {', '.join(names)}" for one, names in report.columns.items()]
     if taken or report.unused:
         used, unused = ", ".join(taken) or "–", ", ".join(report.unused) or "–"
@@ -139,12 +140,18 @@ def _details(report: IngestReport) -> None:
         st.caption(say("report_dates", order=say(f"date_order_{order}")))
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
-    if report.problems:
-        told = [(one.row, in_language(one.reason, language())) for one in report.problems[:SHOWN_PROBLEMS]]
-        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)
+    _rows(report.problems)
     if report.undated:
         st.caption(say("report_undated", n=report.undated))
     if report.date_problems:
         columns = (say("problem_row"), say("undated_date"), say("undated_why"))
         doubted = [(one.row, one.value, say(f"date_{one.why}")) for one in report.date_problems]
         st.dataframe([dict(zip(columns, row, strict=True)) for row in doubted[:SHOWN_PROBLEMS]], hide_index=True)
+    _rows(report.reach_problems)
+
+
+def _rows(problems: Sequence[RowProblem]) -> None:
+    """Where rows stand and what is the matter with them, the first ones."""
+    told = [(one.row, in_language(one.reason, language())) for one in problems[:SHOWN_PROBLEMS]]
+    if told:
+        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)
