@@ -224,9 +224,12 @@ class ItemCases(NameCases):
         with self._store.reading() as work:
             return work.items.corrections()
 
-    def uncertain(self, limit: int = 20) -> list[FeedEntry]:
-        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected."""
-        return self.feed(FeedQuery(uncertain=True), limit)
+    def uncertain(self, limit: int = 20, language: str = "") -> list[FeedEntry]:
+        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected.
+
+        ``language`` leaves only those that whoever reviews them can read.
+        """
+        return self.feed(FeedQuery(language=language, uncertain=True), limit)
 
     def drift(self, days: float = 7) -> list[DriftRow]:
         """The last days beside the four times as long before them, the most changed first."""

@@ -97,9 +97,11 @@ def corrections(service: Service) -> Any:
 
 
 @router.get("/uncertain", tags=["learning"], response_model=list[EntryJson])
-def uncertain(service: Service, limit: int = Query(20, ge=1, le=500)) -> Any:
-    """Items nobody has corrected, those the model was least sure of first."""
-    return service.uncertain(limit)
+def uncertain(
+    service: Service, language: Literal["en", "zh"] | None = None, limit: int = Query(20, ge=1, le=500)
+) -> Any:
+    """Items nobody has corrected, those the model was least sure of first; of one language where one is named."""
+    return service.uncertain(limit, language or "")
 
 
 @router.get("/drift", tags=["learning"], response_model=list[DriftJson])

@@ -169,6 +169,16 @@ def test_the_least_sure_are_offered_first_and_corrected_ones_no_more(service):
     assert [one.item.id for one in service.uncertain()] == ["sure1"]
 
 
+def test_who_reads_one_language_is_offered_that_one_in_the_same_order(service):
+    service.ingest(
+        [bad("sure"), item("zh", "海岚银行会见投资者"), item("unsure", "Alba Bank meets investors")], now=NOW
+    )
+    everything = [one.item.id for one in service.uncertain()]
+    english = [one.item.id for one in service.uncertain(language="en")]
+    assert english == [one for one in everything if one != "zh"] == ["unsure", "sure"]
+    assert [one.item.id for one in service.uncertain(language="zh")] == ["zh"]
+
+
 def test_a_story_is_offered_once_for_review_and_no_more_once_one_of_its_items_was_corrected(service):
     title = "Alba Bank meets investors on the harbour front"
     copies = [item(f"copy{number}", title, NOW + number * MINUTE) for number in range(3)]

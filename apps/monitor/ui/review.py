@@ -16,12 +16,22 @@ if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
 OFFERED = 10
+LANGUAGES = ("en", "zh")
 STEADY, CHANGED = 0.1, 0.25  # population stability index, as read in credit scoring
 
 
 def review(watch: "MonitorService") -> None:
     """The least sure first; right or corrected, each answer becomes an example."""
-    found = watch.uncertain(OFFERED)
+    chosen = st.segmented_control(
+        say("language"),
+        ["", *LANGUAGES],
+        default="",
+        required=True,
+        key="review-language",
+        format_func=lambda one: say(f"language_{one or 'all'}"),
+        label_visibility="collapsed",
+    )
+    found = watch.uncertain(OFFERED, str(chosen or ""))
     if not found:
         none_yet(watch, "review_none", ":material/task_alt:")
         return
