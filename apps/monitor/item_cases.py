@@ -154,7 +154,10 @@ class ItemCases(NameCases):
 
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         """Companies × topics over a period, most stories first; topic "" is the company as a whole."""
-        return overview.heat(self._sums(since, until))
+        cells = overview.heat(self._sums(since, until))
+        with self._store.reading() as work:
+            unproven = self.unproven(work, {one.company for one in cells})
+        return [one for one in cells if one.company not in unproven]
 
     def movers(self, hours: float = 24, limit: int = 10) -> list[Mover]:
         """What changed its mood most in the last hours against the same time before."""
@@ -168,9 +171,11 @@ class ItemCases(NameCases):
             return work.counts.sums(span, span.floor(since), until)
 
     def companies(self) -> list[str]:
-        """Companies found in items, the most frequent first."""
+        """Companies found in items, the most frequent first; a common word that one story takes for a name is none."""
         with self._store.reading() as work:
-            return work.items.tag_values("company")
+            found = work.items.tag_values("company")
+            unproven = self.unproven(work, found)
+        return [one for one in found if one not in unproven]
 
     # Forgetting
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy import and_, case, delete, distinct, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from apps.monitor.codec import from_json, to_json
@@ -182,6 +182,16 @@ class ItemRows:
         """Companies or topics found in items, the most frequent first."""
         query = select(TagRow.value).where(TagRow.kind == kind).group_by(TagRow.value)
         return list(self._session.scalars(query.order_by(func.count().desc(), TagRow.value).limit(limit)))
+
+    def story_counts(self, kind: str, values: Sequence[str]) -> dict[str, int]:
+        """How many stories name each of some companies or topics."""
+        stories: Any = func.count(distinct(ItemRow.story_id))
+        named = select(TagRow.value, stories).join(ItemRow, ItemRow.number == TagRow.item).where(TagRow.kind == kind)
+        found: dict[str, int] = {}
+        for at in range(0, len(values), LOOKUP):
+            query = named.where(TagRow.value.in_(values[at : at + LOOKUP])).group_by(TagRow.value)
+            found |= {row[0]: int(row[1]) for row in self._session.execute(query)}
+        return found
 
     def shares(self, since: datetime, until: datetime, most: int = 5000) -> list[tuple[str, str, float, bool, int]]:
         """Language, label, confidence, abstention and length of items received in a stretch of time, for drift."""

@@ -19,6 +19,7 @@ from apps.monitor.store_tables import Base
 from core.errors import ConflictError, DataError, NotFoundError, SettingsError
 from core.migrations import differences
 from core.storage import open_database
+from tests.monitor import lexicon
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
 
 RULE = '[[rule]]\nname = "bad"\nkind = "threshold"\nvalue = 3\nkeep_firing_for = "1h"\nseverity = "high"\n'
@@ -167,6 +168,23 @@ def test_the_least_sure_are_offered_first_and_corrected_ones_no_more(service):
     assert [one.item.id for one in service.uncertain()] == ["unsure2", "sure1"]
     service.correct("unsure2", "ada", sentiment="neutral")
     assert [one.item.id for one in service.uncertain()] == ["sure1"]
+
+
+def test_a_common_word_is_listed_as_a_company_once_two_stories_bear_it(service, monkeypatch):
+    for name in ("Cherry", "Siemens", "Apple Mobile"):
+        monkeypatch.setitem(lexicon.COMPANIES, name, name)
+    copies = [item(f"c{at}", "Cherry fined for the late delivery of keys", NOW + at * MINUTE) for at in range(2)]
+    one_each = [
+        item("s", "Siemens wins a large order for trains"),
+        item("m", "Apple Mobile opens forty shops in Cebu"),
+    ]
+    service.ingest([*copies, *one_each], now=NOW + HOUR)
+    heat = {one.company for one in service.heat(NOW - HOUR, NOW + HOUR)}
+    assert set(service.companies()) == heat == {"Siemens", "Apple Mobile"}
+    service.check_names(company="Cherry")  # whoever asks for it gets what there is
+    service.ingest([item("c3", "Record year for keyboards, says Cherry", NOW + 2 * HOUR)], now=NOW + 2 * HOUR)
+    assert "Cherry" in service.companies()
+    assert "Cherry" in {one.company for one in service.heat(NOW - HOUR, NOW + 3 * HOUR)}
 
 
 def test_who_reads_one_language_is_offered_that_one_in_the_same_order(service):
