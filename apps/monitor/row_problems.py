@@ -29,10 +29,11 @@ NO_MAPPED_COLUMN: Words = (
     "There is no column '{column}' to be taken for {field}; {known}.",
     "没有可用作 {field} 的列“{column}”；{known}。",
 )
+ANY_COLUMN: Words = ("title=COLUMN", "title=列名")
 NO_TEXT_COLUMN: Words = (
-    "None of the columns ({columns}) is known as title or text: say which is, such as title={first} "
+    "None of the columns ({columns}) is known as title or text: say which is, such as {example} "
     "(--column in the terminal, 'Columns' on the Sources page, columns of a source).",
-    "各列（{columns}）中没有已知的标题或正文：请指明是哪一列，例如 title={first}"
+    "各列（{columns}）中没有已知的标题或正文：请指明是哪一列，例如 {example}"
     "（终端用 --column，“来源”页面填“列名对应”，来源设置用 columns）。",
 )
 TWO_WAYS_FILE: Words = (

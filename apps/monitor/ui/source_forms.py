@@ -1,6 +1,7 @@
 """Adding a source by form, and taking in a file at once, with the report row by row."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -74,7 +75,7 @@ def take_in(watch: "MonitorService") -> None:
             _show(job)
         with st.form("take-in", border=False):
             file = st.file_uploader(say("upload_file"), ["jsonl", "csv", "tsv", "json"], help=say("upload_help"))
-            name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
+            name = st.text_input(say("source"), key="take-in-source", max_chars=80, placeholder=say("upload_source"))
             columns, dates = _layout_fields("take-in")
             with st.container(horizontal=True):
                 go = st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:")
@@ -85,7 +86,7 @@ def take_in(watch: "MonitorService") -> None:
         elif go or look:
             with one_sentence():
                 layout = Layout(columns_from(columns), dates)
-                _act(watch, str(file.name), file.getvalue(), name.strip() or "upload", layout, look)
+                _act(watch, str(file.name), file.getvalue(), name.strip() or Path(file.name).stem, layout, look)
 
 
 def _act(watch: "MonitorService", file: str, content: bytes, source: str, layout: Layout, look: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import Delivery
-from apps.monitor.source_records import Health, SourceHealth, doubted_dates
+from apps.monitor.source_records import Health, Source, SourceHealth, SourceKind, doubted_dates
 from apps.monitor.ui.kept_list import kept_list, waiting_line
 from apps.monitor.ui.shared import (
     LIVE_S,
@@ -80,7 +80,8 @@ def _line(watch: "MonitorService", one: SourceHealth) -> str:
     """One line: how it is doing, its name, its kind, since when."""
     colour, icon = COLOURS[one.health]
     state = f":{colour}[{icon} {say(f'source_state_{one.health}')}]"
-    kind = say(f"source_kind_{one.source.kind}")
+    nobody_set_it_up = one.source == Source(one.source.name, SourceKind.PUSH)
+    kind = say("source_kind_brought" if nobody_set_it_up else f"source_kind_{one.source.kind}")
     last = one.state.last_item_at
     when = say("source_ago", ago=length_words(watch.clock() - last)) if last else say("source_never")
     return f"{state}  **{plain(one.source.name)}**  ·  {kind}  ·  {when}"
