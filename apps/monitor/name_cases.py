@@ -63,11 +63,14 @@ class NameCases(Cases):
         ]
 
     def _known(self, kind: str) -> set[str]:
-        """Every name of a kind: those that the settings, files and rules give, and those that items brought."""
+        """Every name of a kind: those that the settings, files and rules give, that items brought, that alerts bear.
+
+        Alerts stay when the items they rest on are taken out again.
+        """
         with self._store.reading() as work:
             if kind == "rule":
                 return {rule.name for rule in self._desk.rules(work)}
-            brought = set(work.counts.names(kind))
+            brought = {*work.counts.names(kind), *work.alerts.names(kind)}
             if kind == "source":
                 return brought | set(work.sources.sources())
         return brought | set(self._companies() if kind == "company" else self.topics())
