@@ -8,7 +8,7 @@ from enum import StrEnum
 from apps.monitor import alerts
 from apps.monitor.alert_desk import AlertDesk, by_name
 from apps.monitor.alert_records import Alert, AlertView, Silence
-from apps.monitor.records import FeedEntry, NewsItem, Reading
+from apps.monitor.records import FeedEntry, NewsItem, Reading, Span
 from apps.monitor.store import Work
 from apps.monitor.trends import Deltas, add_voice, joined, negated, voice
 from core.errors import DataError
@@ -28,8 +28,6 @@ _STEPS: dict[Act, Callable[[Alert, str, str, datetime], alerts.Step]] = {
     Act.ACKNOWLEDGE: alerts.acknowledge,
     Act.COMMENT: alerts.comment,
     Act.ASSIGN: alerts.assign,
-    Act.RESOLVE: alerts.close,
-    Act.FALSE_ALARM: lambda alert, by, note, now: alerts.close(alert, by, note, now, false_alarm=True),
 }
 
 
@@ -39,7 +37,7 @@ def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note:
         raise DataError("Say who does this: the audit needs a name.")
     if act in (Act.COMMENT, Act.ASSIGN) and not note.strip():
         raise DataError(f"To {act.value} needs a text, got none.")
-    step = _STEPS[act](work.alerts.alert(alert_id, lock=True), by.strip(), note.strip(), now)
+    step = _step(work, act, work.alerts.alert(alert_id, lock=True), by.strip(), note.strip(), now)
     work.alerts.put_alert(step.alert)
     work.alerts.add_transitions([step.transition] if step.transition else [])
     if step.message is not None:
@@ -47,11 +45,28 @@ def perform(work: Work, desk: AlertDesk, alert_id: str, act: Act, by: str, note:
     return step.alert
 
 
+def _step(work: Work, act: Act, alert: Alert, by: str, note: str, now: datetime) -> alerts.Step:
+    if act in _STEPS:
+        return _STEPS[act](alert, by, note, now)
+    return alerts.close(alert, by, note, now, act is Act.FALSE_ALARM, _heard_until(work, now))
+
+
+def _heard_until(work: Work, now: datetime) -> datetime:
+    """Just after the newest text: of an archive that was replayed this lies long before ``now``."""
+    newest = work.items.latest()[0]
+    return now if newest is None else min(now, newest + Span.MINUTE.length)
+
+
 def view(work: Work, alert_id: str) -> AlertView:
     """One alert with all that belongs to it."""
     alert = work.alerts.alert(alert_id)
-    ids = alert.evidence.story_ids if alert.evidence else ()
-    return AlertView(alert, tuple(work.alerts.history(alert_id)), tuple(work.items.leads(ids)))
+    return AlertView(alert, tuple(work.alerts.history(alert_id)), tuple(_told(work, alert)))
+
+
+def _told(work: Work, alert: Alert) -> list[FeedEntry]:
+    """The stories of its evidence, each by the item that counted."""
+    seen = alert.evidence
+    return work.items.told(alert.key, seen.stories_since, seen.window_end, seen.story_ids) if seen else []
 
 
 def end_silence(work: Work, silence_id: str, by: str, now: datetime) -> Silence:

@@ -20,6 +20,7 @@ from apps.monitor.watching import Outcome, Touched, Watch, look_at, look_round
 from core.text import content_hash
 
 MOST_NAMED = 10  # stories an alert's evidence names
+REPOSTS_COUNT = ("items", "reach")  # measures that an old story told again adds to; the others count it once
 TOLD = (State.FIRING, State.SILENCED, State.PENDING)  # transitions whose evidence keeps the stories that caused it
 
 
@@ -85,15 +86,12 @@ class AlertDesk:
 
     def adopt(self, work: Work, alerts: Iterable[Alert], lines: Iterable[Transition]) -> None:
         """Keeps what a backtest of the stored history came to, which is what live would have; nobody is told."""
-        stories: dict[str, tuple[str, ...]] = {}
         for line in lines:
             if line.after in TOLD:
-                told, (line,) = _with_stories(work, replace(_of(line), evidence=line.evidence), [line])
-                stories[line.alert_id] = told.evidence.story_ids if told.evidence else ()
+                _, (line,) = _with_stories(work, replace(_of(line), evidence=line.evidence), [line])
             work.alerts.add_transitions([line])
         for alert in alerts:
-            seen, ids = alert.evidence, stories.get(alert.id, ())
-            work.alerts.put_alert(replace(alert, told=False, evidence=replace(seen, story_ids=ids) if seen else None))
+            work.alerts.put_alert(_with_stories(work, replace(alert, told=False))[0])
 
     def _watch(self, work: Work, now: datetime) -> Watch:
         self._heed_forgetting(work)
@@ -104,7 +102,7 @@ class AlertDesk:
     def keep(self, work: Work, outcome: Outcome, now: datetime, quiet: bool = False) -> list[Transition]:
         """Stores what became of an alert and queues its messages."""
         alert, transitions = outcome.alert, list(outcome.transitions)
-        if any(one.after in TOLD for one in transitions) or _grew(alert):
+        if any(one.after in TOLD for one in transitions) or _is_up(alert):
             alert, transitions = _with_stories(work, alert, transitions)
         work.alerts.put_alert(alert)
         numbered = work.alerts.add_transitions(transitions)
@@ -139,21 +137,20 @@ def _of(line: Transition) -> Alert:
     return Alert(line.alert_id, line.rule, line.rule_version, line.severity, line.key, line.after, line.at)
 
 
-def _grew(alert: Alert) -> bool:
-    """Whether an open alert rests on more stories than it names."""
-    seen = alert.evidence
-    return alert.is_open and seen is not None and seen.holds and len(seen.story_ids) < min(seen.stories, MOST_NAMED)
+def _is_up(alert: Alert) -> bool:
+    """Whether an open alert's condition holds, so that its window moves on and stories come to it."""
+    return alert.is_open and alert.clear_since is None
 
 
-def _with_stories(work: Work, alert: Alert, transitions: Sequence[Transition]) -> tuple[Alert, list[Transition]]:
+def _with_stories(work: Work, alert: Alert, transitions: Sequence[Transition] = ()) -> tuple[Alert, list[Transition]]:
     """The evidence with the stories it rests on, as they are now."""
     seen = alert.evidence
     if seen is None:
         return alert, list(transitions)
-    ids = tuple(work.items.story_ids(alert.key, seen.window_start, seen.window_end, MOST_NAMED))
-    seen = replace(seen, story_ids=ids)
-    told = [replace(one, evidence=seen) if one.evidence is not None else one for one in transitions]
-    return replace(alert, evidence=seen), told
+    reposts = seen.measure in REPOSTS_COUNT
+    ids = tuple(work.items.story_ids(alert.key, seen.stories_since, seen.window_end, MOST_NAMED, reposts))
+    told = [replace(one, evidence=replace(one.evidence, story_ids=ids)) if one.evidence else one for one in transitions]
+    return replace(alert, evidence=replace(seen, story_ids=ids)), told
 
 
 def by_name(rules: Sequence[Rule]) -> Mapping[str, Rule]:

@@ -67,10 +67,12 @@ class Evidence:
     """What a rule saw when it looked: the numbers, and the sentence that says why.
 
     ``holds`` is the verdict. ``expected`` … ``score`` are the surge's: the series' own usual count, and the excess
-    over it in units of the largest usual excess. ``low`` is the lower end of the negative share's interval. ``measure``
-    is what the rule counted, empty in what was written down before it was kept. ``why`` is English; ``cause`` names
+    over it in units of the largest usual excess. ``share`` is of the ``judged`` stories, ``low`` the lower end of its
+    interval, ``share_limit`` what the rule asks of that. ``measure`` is what the rule counted and ``value`` how much of
+    it; both are empty in what was written down before they were kept. ``why`` is English; ``cause`` names
     what it says where the numbers alone do not tell it, for doors that speak other languages. Of a silence
-    ``threshold`` is the hours after which it is called.
+    ``threshold`` is the hours after which it is called. ``fired_from`` is where the window began by which an alert
+    that is still up fired: the stories named came since then.
     """
 
     holds: bool
@@ -89,6 +91,15 @@ class Evidence:
     story_ids: tuple[str, ...] = ()
     measure: str = ""
     cause: str = ""
+    fired_from: datetime | None = None
+    judged: int = 0
+    value: float | None = None
+    share_limit: float | None = None
+
+    @property
+    def stories_since(self) -> datetime:
+        """From when on the stories named may be: those that made the alert, and those that came while it was up."""
+        return min(self.fired_from or self.window_start, self.window_start)
 
 
 @dataclass(frozen=True)
@@ -97,9 +108,11 @@ class Alert:
 
     ``since`` is when the state began, ``held_since`` when the condition began to hold, ``clear_since`` when it ceased;
     ``before`` is the state that NO_DATA, SILENCED or RECOVERING interrupts. ``told``: a message of this episode went
-    out; ``messages`` counts the streak that makes repeats rarer, the next is due at ``repeat_at``. ``wait_for_clear``:
-    closed by hand while the condition still holds, so it must clear before it can fire again. ``model`` is the
-    reader's name with its adapter's hash when last evaluated.
+    out; ``messages`` counts the streak that makes repeats rarer, the next is due at ``repeat_at``. ``settled_at``: what
+    had come by then a person has settled by closing it, so that only what comes later can raise it again;
+    ``wait_for_clear``: the condition held when it was closed and must clear first, or hold by newer stories alone.
+    ``fired_at`` is None of a new episode that only waits. ``model`` is the reader's name with its adapter's hash when
+    last evaluated.
     """
 
     id: str
@@ -119,6 +132,7 @@ class Alert:
     messages: int = 0
     repeat_at: datetime | None = None
     wait_for_clear: bool = False
+    settled_at: datetime | None = None
     owner: str = ""
     note: str = ""
     model: str = ""
@@ -161,7 +175,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class AlertView:
-    """An alert with its whole history, oldest first, and the first item of each story its evidence names."""
+    """An alert with its whole history, oldest first, and of each story its evidence names the item that counted."""
 
     alert: Alert
     history: tuple[Transition, ...]

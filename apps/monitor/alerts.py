@@ -60,13 +60,20 @@ def decide(rule: Rule, alert: Alert, seen: Seen, now: datetime) -> Step:
     if seen.evidence is None:
         return _lost(alert, now)
     if seen.evidence.holds or alert.evidence is None:
-        known = alert.evidence.story_ids if alert.evidence else ()
-        alert = replace(alert, evidence=replace(seen.evidence, story_ids=seen.evidence.story_ids or known))
+        alert = replace(alert, evidence=_going_on(alert, seen.evidence))
     alert = _remember_since(alert, seen.evidence, now)
     state, why = _next(rule, alert, seen, now)
     if state is alert.state:
         return _with_message(rule, Step(alert), seen, now)
     return _with_message(rule, _moved(alert, state, why, now), seen, now)
+
+
+def _going_on(alert: Alert, evidence: Evidence) -> Evidence:
+    """What is seen now; while an alert is up it keeps what it fired by, a new episode has nothing of the last one."""
+    known = alert.evidence
+    if known is None or not (alert.is_open or alert.state is State.NO_DATA):
+        return evidence
+    return replace(evidence, story_ids=evidence.story_ids or known.story_ids, fired_from=known.stories_since)
 
 
 def _lost(alert: Alert, now: datetime) -> Step:
@@ -77,8 +84,14 @@ def _lost(alert: Alert, now: datetime) -> Step:
 
 def _remember_since(alert: Alert, evidence: Evidence, now: datetime) -> Alert:
     if evidence.holds:
-        return replace(alert, held_since=alert.held_since or now, clear_since=None)
+        waits = alert.wait_for_clear and not _is_new(alert, evidence)
+        return replace(alert, held_since=alert.held_since or now, clear_since=None, wait_for_clear=waits)
     return replace(alert, held_since=None, clear_since=alert.clear_since or now, wait_for_clear=False)
+
+
+def _is_new(alert: Alert, evidence: Evidence) -> bool:
+    """Whether it rests on nothing but news from after the alert was closed by hand."""
+    return alert.settled_at is not None and evidence.items > 0 and evidence.window_start >= alert.settled_at
 
 
 def _next(rule: Rule, alert: Alert, seen: Seen, now: datetime) -> tuple[State, Why]:
@@ -138,6 +151,8 @@ def _moved(alert: Alert, state: State, why: Why, now: datetime) -> Step:
         alert = replace(alert, episode=alert.episode + 1, fired_at=now, told=False, before=None)
     if state is State.RESOLVED:
         alert = replace(alert, resolved_at=now, before=None)
+    if state is State.PENDING and alert.state is not State.NO_DATA:
+        alert = replace(alert, fired_at=None)
     step = moved(alert, state, why, now)
     return replace(step, alert=replace(step.alert, before=_interrupted(alert, state)))
 
@@ -183,15 +198,20 @@ def acknowledge(alert: Alert, by: str, note: str, now: datetime) -> Step:
     return replace(step, alert=replace(step.alert, before=None))
 
 
-def close(alert: Alert, by: str, note: str, now: datetime, false_alarm: bool = False) -> Step:
-    """Resolved by hand; it fires again only after its condition was gone. ``ConflictError`` when it is not open."""
+def close(
+    alert: Alert, by: str, note: str, now: datetime, false_alarm: bool = False, settled_at: datetime | None = None
+) -> Step:
+    """Resolved by hand: only news from after ``settled_at`` (None: now) can raise it again.
+
+    ``ConflictError`` when it is not open.
+    """
     if alert.state not in (*OPEN, State.PENDING, State.NO_DATA):
         raise ConflictError(f"Only an open alert can be resolved; this one is {alert.state.value}.")
     why = Why.FALSE_ALARM if false_alarm else Why.RESOLVED_BY_HAND
     told = alert.told
     done = replace(
         alert, resolved_at=now, before=None, told=False, note=note or alert.note,
-        wait_for_clear=alert.held_since is not None,
+        held_since=None, wait_for_clear=alert.held_since is not None, settled_at=settled_at or now,
     )  # fmt: skip
     step = moved(done, State.RESOLVED, why, now, by, note)
     return replace(step, message=MessageKind.RESOLVED if told else None)

@@ -122,7 +122,7 @@ def ingest(
     """Take in items as if they had just arrived; rows not taken are listed with the reason.
 
     A file that cannot be read, or of which no row could be taken, costs no other one: it is named, and the exit code is
-    1 (2 when there was nothing else).
+    1; it is 2 when no file could be read. Rows not taken beside rows that were leave it 0.
     """
     from apps.monitor.intake_records import IngestReport
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -59,6 +59,7 @@ def feed(
     topic: str = "",
     source: str = "",
     sentiment: Label | None = None,
+    language: Annotated[Literal["en", "zh"] | None, typer.Option(help="Only texts in it.")] = None,
     search: str = "",
     uncertain: Annotated[bool, typer.Option("--uncertain", help="Those the model was least sure of.")] = False,
     limit: Limit = 20,
@@ -67,7 +68,7 @@ def feed(
     """List items with their readings, newest first."""
     from apps.monitor.records import FeedQuery
 
-    query = FeedQuery(company, topic, source, sentiment or "", "", search, uncertain=uncertain)
+    query = FeedQuery(company, topic, source, sentiment or "", language or "", search, uncertain=uncertain)
     with _opened(ctx) as service:
         service.check_names(company, topic, source)
         found = service.feed(query, limit)

@@ -97,6 +97,7 @@ def _show_details(report: IngestReport) -> None:
             f"  {report.undated} undated: no date that can be used, so they count at the moment they came in", "yellow"
         )
     _show_rows(report.date_problems, len(report.date_problems))
+    _show_rows(report.reach_problems, report.without_reach)
     _show_rows(report.problems, report.dropped)
 
 

@@ -1,4 +1,4 @@
-"""What became of a batch of rows: counts, rows not taken, dates not used; and the steps of a replay.
+"""What became of a batch of rows: counts, rows not taken, dates and reaches not used; and the steps of a replay.
 
 Frozen records; they know no file and no door.
 """
@@ -15,7 +15,7 @@ MOST_PROBLEMS = 100  # kept per batch, so that a broken feed of a million rows f
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row that was not taken: where it stands (file and line, or its number in a request), and one sentence."""
+    """A row that was not taken as it is: where it stands (file and line, or number in a request), and one sentence."""
 
     row: str
     reason: str
@@ -58,11 +58,12 @@ class IngestReport:
     """What became of a batch. ``added`` + ``duplicates`` + ``dropped`` is what came in.
 
     ``reposts`` (of the added: near-duplicates of a known story), ``late`` (their window was over), ``undated``,
-    ``shortened``, ``garbled`` (broken encoding mended) and ``zoneless`` (a date that does not say its zone, read in its
-    source's, which is UTC unless the source names another) are counted among the added; ``counts`` has the dropped by
-    reason (``empty``, ``malformed``). ``date_problems`` names those of the undated that had a date. ``columns`` says
-    which columns of the rows were taken for each field of ours, ``unused`` which for none, ``sources`` to which sources
-    the added belong, ``date_orders`` how dates such as 03/04/2026 were read, where there were any.
+    ``shortened``, ``garbled`` (broken encoding mended), ``zoneless`` (a date that does not say its zone, read in its
+    source's, which is UTC unless the source names another) and ``without_reach`` (one that is no number) are counted
+    among the added; ``counts`` has the dropped by reason (``empty``, ``malformed``). ``date_problems`` names those of
+    the undated that had a date, ``reach_problems`` those whose reach is not used. ``columns`` says which columns of the
+    rows were taken for each field of ours, ``unused`` which for none, ``sources`` to which sources the added belong,
+    ``date_orders`` how dates such as 03/04/2026 were read, where there were any.
     """
 
     added: int = 0
@@ -76,6 +77,8 @@ class IngestReport:
     counts: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[RowProblem, ...] = ()
     date_problems: tuple[DateProblem, ...] = ()
+    without_reach: int = 0
+    reach_problems: tuple[RowProblem, ...] = ()
     transitions: int = 0
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
@@ -87,8 +90,7 @@ class IngestReport:
         return sum(self.counts.values())
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
-        names = ("added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "transitions")
-        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED}
         reasons = {*self.counts, *other.counts}
         fields = {**self.columns, **other.columns}
         counts = {name: self.counts.get(name, 0) + other.counts.get(name, 0) for name in sorted(reasons)}
@@ -97,11 +99,18 @@ class IngestReport:
             counts=counts,
             problems=(*self.problems, *other.problems)[:MOST_PROBLEMS],
             date_problems=(*self.date_problems, *other.date_problems)[:MOST_PROBLEMS],
+            reach_problems=(*self.reach_problems, *other.reach_problems)[:MOST_PROBLEMS],
             columns={one: _once(self.columns.get(one, ()), other.columns.get(one, ())) for one in fields},
             unused=_once(self.unused, other.unused),
             sources=_once(self.sources, other.sources),
             date_orders=_once(self.date_orders, other.date_orders),
         )
+
+
+_SUMMED = (
+    "added", "duplicates", "reposts", "late", "undated", "shortened", "garbled", "zoneless", "without_reach",
+    "transitions",
+)  # fmt: skip
 
 
 def _once(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -154,7 +154,10 @@ class ItemCases(NameCases):
 
     def heat(self, since: datetime, until: datetime) -> list[HeatCell]:
         """Companies × topics over a period, most stories first; topic "" is the company as a whole."""
-        return overview.heat(self._sums(since, until))
+        cells = overview.heat(self._sums(since, until))
+        with self._store.reading() as work:
+            unproven = self.unproven(work, {one.company for one in cells})
+        return [one for one in cells if one.company not in unproven]
 
     def movers(self, hours: float = 24, limit: int = 10) -> list[Mover]:
         """What changed its mood most in the last hours against the same time before."""
@@ -168,9 +171,11 @@ class ItemCases(NameCases):
             return work.counts.sums(span, span.floor(since), until)
 
     def companies(self) -> list[str]:
-        """Companies found in items, the most frequent first."""
+        """Companies found in items, the most frequent first; a common word that one story takes for a name is none."""
         with self._store.reading() as work:
-            return work.items.tag_values("company")
+            found = work.items.tag_values("company")
+            unproven = self.unproven(work, found)
+        return [one for one in found if one not in unproven]
 
     # Forgetting
 
@@ -224,9 +229,12 @@ class ItemCases(NameCases):
         with self._store.reading() as work:
             return work.items.corrections()
 
-    def uncertain(self, limit: int = 20) -> list[FeedEntry]:
-        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected."""
-        return self.feed(FeedQuery(uncertain=True), limit)
+    def uncertain(self, limit: int = 20, language: str = "") -> list[FeedEntry]:
+        """Items the reader was least sure of, the least sure first; one of each story, and none of one corrected.
+
+        ``language`` leaves only those that whoever reviews them can read.
+        """
+        return self.feed(FeedQuery(language=language, uncertain=True), limit)
 
     def drift(self, days: float = 7) -> list[DriftRow]:
         """The last days beside the four times as long before them, the most changed first."""

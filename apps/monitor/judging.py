@@ -75,21 +75,29 @@ class Judge:
         self._counts, self.past = counts, past
 
     def evidence(
-        self, rule: Rule, key: SeriesKey, sources: Sources, now: datetime, ends: Iterable[datetime] = ()
+        self,
+        rule: Rule,
+        key: SeriesKey,
+        sources: Sources,
+        now: datetime,
+        ends: Iterable[datetime] = (),
+        settled_at: datetime | None = None,
     ) -> Evidence | None:
         """What the rule sees on the series; None when nobody can hear it.
 
-        ``ends`` are ends of earlier windows that late items have changed: the gravest window is shown.
+        ``ends`` are ends of earlier windows that late items have changed: the gravest window is shown. What came before
+        ``settled_at`` a person has settled: no window of a rule that more news raises reaches back behind it.
         """
         if rule.kind is Kind.SILENCE:
             return silence(rule, key, sources, now)
         if not sources.hears(key, now):
             return None
-        found = [self._look(rule, key, end) for end in dict.fromkeys((_end(now), *ends))]
+        settled = _ceil(settled_at, Span.MINUTE.length) if settled_at and rule.rises else EPOCH
+        found = [self._look(rule, key, end, settled) for end in dict.fromkeys((_end(now), *ends))]
         return max(found, key=lambda one: (one.holds, one.score or 0.0, one.window_end))
 
-    def _look(self, rule: Rule, key: SeriesKey, end: datetime) -> Evidence:
-        start = end - rule.window
+    def _look(self, rule: Rule, key: SeriesKey, end: datetime, settled: datetime) -> Evidence:
+        start = min(max(end - rule.window, settled), end)
         point = total(finest(self._counts, key, start, end), start)
         if rule.kind is Kind.THRESHOLD:
             return threshold(rule, point, end)
@@ -136,7 +144,7 @@ class Judge:
             since += rule.window
 
     def _new_company(self, rule: Rule, key: SeriesKey, point: Point, end: datetime) -> Evidence:
-        began, start = self._counts.first(SeriesKey()), end - rule.window
+        began, start = self._counts.first(SeriesKey()), point.start
         if began is None or start - began < rule.grace:
             return _evidence(rule, point, end, False, "The stream is too young to know who is new.", cause="too_young")
         before = self._counts.points(key, Span.DAY, start - rule.learning, Span.DAY.floor(start))
@@ -173,14 +181,20 @@ def surge(rule: Rule, point: Point, end: datetime, seen: Judgement) -> Evidence:
     sure = point.confidence_sum / point.negative if point.negative else 0.0
     checks = (
         (seen.score >= rule.sensitivity, f"is not unusual here (about {seen.expected:.1f} are)"),
-        (not rule.min_share or low >= rule.min_share, f"has too small a negative share ({low:.0%} at least)"),
+        (not rule.min_share or low >= rule.min_share, f"has too small a negative share ({_surely(rule, low)})"),
         (not rule.confidence or sure >= rule.confidence, f"is read with too little confidence ({sure:.0%})"),
     )
     failed = next((why for good, why in checks if not good), None)
-    count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(rule.window)}"
+    count = f"{_value(rule.measure, point):g} {_words(rule.measure)} in {hours(end - point.start)}"
     usual = f"{count} where about {seen.expected:.1f} are usual, {seen.score:.1f} times the largest usual excess"
-    said = f"{count} {failed}." if failed else f"{usual}; {point.negative} of {point.judged} are negative."
+    share = f"{point.negative} of {point.judged} are negative" + (f": {_surely(rule, low)}" if rule.min_share else "")
+    said = f"{count} {failed}." if failed else f"{usual}; {share}."
     return _evidence(rule, point, end, failed is None, said, seen)
+
+
+def _surely(rule: Rule, low: float) -> str:
+    """The sure end of the measured share beside what the rule asks of it, so that neither is taken for the other."""
+    return f"surely at least {low:.0%}, the limit is {rule.min_share:.0%}"
 
 
 def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
@@ -189,8 +203,19 @@ def threshold(rule: Rule, point: Point, end: datetime) -> Evidence:
     enough = _support(rule, point) >= (rule.min_stories if rule.measure in ("share", "polarity") else 1)
     value = _value(rule.measure, point)
     reached = value >= bound if rule.above else value <= bound
-    said = f"{_words(rule.measure).capitalize()} {value:.2g} in {hours(rule.window)}; the limit is {bound:g}."
+    said = f"{_reached(rule, point, value)} in {hours(end - point.start)}; the limit is {_number(rule, bound)}."
     return _evidence(rule, point, end, reached and enough, said)
+
+
+def _reached(rule: Rule, point: Point, value: float) -> str:
+    if rule.measure == "share":
+        return f"Negative share {point.negative_share or 0.0:.0%}, surely at least {value:.0%},"
+    return f"{_words(rule.measure).capitalize()} {_number(rule, value)}"
+
+
+def _number(rule: Rule, value: float) -> str:
+    """As it is said: shares in percent, moods to two places, counts whole."""
+    return f"{value:.0%}" if rule.measure == "share" else f"{value:.2f}" if rule.measure == "polarity" else f"{value:g}"
 
 
 def silence(rule: Rule, key: SeriesKey, sources: Sources, now: datetime) -> Evidence:
@@ -212,7 +237,7 @@ def _evidence(
 ) -> Evidence:
     return Evidence(
         holds=holds,
-        window_start=end - rule.window,
+        window_start=point.start,
         window_end=end,
         stories=point.stories,
         items=point.items,
@@ -226,6 +251,9 @@ def _evidence(
         why=why,
         measure=rule.measure,
         cause=cause,
+        judged=point.judged,
+        value=_value(rule.measure, point),
+        share_limit=rule.min_share or None,
     )
 
 
@@ -244,9 +272,7 @@ def _support(rule: Rule, point: Point) -> int:
 
 
 def _words(measure: str) -> str:
-    return {"negative": "negative stories", "share": "negative share of at least", "polarity": "mean mood"}.get(
-        measure, measure
-    )
+    return {"negative": "negative stories", "polarity": "net mood"}.get(measure, measure)
 
 
 def _end(now: datetime) -> datetime:

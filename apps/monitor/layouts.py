@@ -6,14 +6,17 @@ What she says is checked against the file before a row of it is taken. Knows no 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from difflib import SequenceMatcher
 
 from apps.monitor.intake_records import DateDoubt, IngestReport
-from apps.monitor.row_columns import MOST_COLUMNS, check_fields, has_words
+from apps.monitor.row_columns import MOST_COLUMNS, NAMES, check_fields, columns_of, has_words
 from apps.monitor.row_dates import DateOrder
-from apps.monitor.row_problems import NO_MAPPED_COLUMN, NO_TEXT_COLUMN, PAIRS, TWO_WAYS_FILE
+from apps.monitor.row_problems import ANY_COLUMN, NO_MAPPED_COLUMN, NO_TEXT_COLUMN, PAIRS, TWO_WAYS_FILE
 from apps.monitor.rows import NamedRow, RowRules, Taken, take_rows
 from core.errors import DataError
-from core.reasons import known, reason
+from core.reasons import Reason, known, reason
+
+ALIKE = 0.6  # from which two names are alike, as where the nearest known name is told
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,21 @@ def check_words(rows: Sequence[NamedRow], columns: Mapping[str, str]) -> None:
     names = column_names(rows)
     if names and not has_words(names, columns):
         told = ", ".join(names[:MOST_COLUMNS])
-        raise DataError(reason(NO_TEXT_COLUMN, columns=told, first=names[0]))
+        raise DataError(reason(NO_TEXT_COLUMN, columns=told, example=_example(names, columns)))
+
+
+def _example(names: Sequence[str], columns: Mapping[str, str]) -> Reason:
+    """The column whose name is most like a usual one of a title or text, as it would be said; else how it is said."""
+    taken = columns_of(dict.fromkeys(names, True), columns).values()
+    free = [name for name in names if name not in taken]
+    usual = [(field, name) for field in ("title", "text") for name in NAMES[field]]
+    pairs = [(_likeness(name, column), f"{field}={column}") for field, name in usual for column in free]
+    likeness, said = max(pairs, default=(0.0, ""), key=lambda pair: pair[0])
+    return Reason(said, said) if likeness >= ALIKE else reason(ANY_COLUMN)
+
+
+def _likeness(name: str, other: str) -> float:
+    return SequenceMatcher(None, name, other.lower()).ratio()
 
 
 def check_dates(taken: Sequence[Taken]) -> None:

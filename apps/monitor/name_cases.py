@@ -1,14 +1,18 @@
 """Names that are known here: of companies, topics, sources, rules; a sentence with the nearest for one that is not."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from apps.monitor.cases import Cases
+from apps.monitor.common_words import is_common_word
 from apps.monitor.companies import Company, followed
 from apps.monitor.rules import Rule, parse_rules, rules_to_use
 from apps.monitor.starting import SAMPLE
+from apps.monitor.store import Work
 from core.errors import DataError, NotFoundError
 from core.reasons import Reason, joined, known, reason
 
+PROVEN = 2  # stories from which a common word that is taken for a name is one
 KINDS = {"company": "公司", "topic": "主题", "source": "来源", "rule": "规则"}
 NO_SUCH = ("There is no {kind} '{name}'; {known}.", "没有名为“{name}”的{kind}；{known}。")
 NO_TOPIC = (
@@ -59,14 +63,24 @@ class NameCases(Cases):
         ]
 
     def _known(self, kind: str) -> set[str]:
-        """Every name of a kind: those that the settings, files and rules give, and those that items brought."""
+        """Every name of a kind: those that the settings, files and rules give, that items brought, that alerts bear.
+
+        Alerts stay when the items they rest on are taken out again.
+        """
         with self._store.reading() as work:
             if kind == "rule":
                 return {rule.name for rule in self._desk.rules(work)}
-            brought = set(work.counts.names(kind))
+            brought = {*work.counts.names(kind), *work.alerts.names(kind)}
             if kind == "source":
                 return brought | set(work.sources.sources())
         return brought | set(self._companies() if kind == "company" else self.topics())
+
+    def unproven(self, work: Work, names: Iterable[str]) -> set[str]:
+        """Those of the names that are no company's for all that is known: a common word, and one story's name alone."""
+        listed = self._companies()
+        doubtful = [name for name in names if is_common_word(name) and name not in listed]
+        told = work.items.story_counts("company", doubtful)
+        return {name for name in doubtful if told.get(name, 0) < PROVEN}
 
     def company_names(self, language: str = "en") -> dict[str, str]:
         """Names to show of the companies in the gazetteer, by id; in Chinese the first Chinese one, if there is one."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from apps.monitor import mood_words
 from apps.monitor.companies import followed
 from apps.monitor.explanation import Variant, WordWeight, weights
 from apps.monitor.gazetteer import Gazetteer
@@ -88,12 +89,15 @@ class NewsReader:
         """
         model = self._model(self._language(item))
         view = shown(item.full_text)
+        (work,) = self._works([item], [view], model.answer([view.text]))
+        place = next((one for one in work.named if one.company == company), None)
         if company is None:
-            moved = weights(view.text, lambda variants: model.moods([one.text for one in variants]))
+            moved = weights(view.text, _heeding(work, lambda some: model.moods([one.text for one in some])))
+        elif place is None:
+            moved = []
         else:
-            works = self._works([item], [view], model.answer([view.text]))
-            place = next((one for one in works[0].named if one.company == company), None)
-            moved = [] if place is None else weights(view.text, _towards(model, place), spared=(place.start, place.end))
+            predict = _heeding(work, _towards(model, place))
+            moved = weights(view.text, predict, spared=(place.start, place.end))
         return [WordWeight(one.word, *view.original(one.start, one.end), one.weight) for one in moved]
 
     def read_by(self, said: str, items: Sequence[NewsItem]) -> list[Reading]:
@@ -121,7 +125,11 @@ class NewsReader:
         answered = model.answer([view.text for view in views])
         works = self._works(items, views, answered)
         nameless = [_nameless(work) for work in works]
-        answered = replace(answered, topics=self._words.moved(answered.topics, nameless, model.topics))
+        answered = replace(
+            answered,
+            moods=mood_words.moved(answered.moods, [_of_one(work) for work in works]),
+            topics=self._words.moved(answered.topics, nameless, model.topics),
+        )
         towards = self._towards(model, works, answered.moods)
         return [self._reading(model, work, answered, towards, said) for work in works]
 
@@ -212,6 +220,21 @@ def _once(load: Callable[[], Model]) -> Callable[[], Model]:
 def _nameless(work: _Work) -> str:
     """What is read without the companies' names: "Shorehill Credit" speaks no more of credit than any other."""
     return without(work.view.text, ((one.start, one.end) for one in work.named))
+
+
+def _of_one(work: _Work) -> str:
+    """What phrases about debts are looked for in: of several companies it is not known whose debts they are."""
+    return _nameless(work) if len(work.named) < 2 else ""
+
+
+def _heeding(work: _Work, predict: Callable[[Sequence[Variant]], Probabilities]) -> Callable[..., Probabilities]:
+    """The moods of variants as they are read, phrases heeded."""
+
+    def heed(variants: Sequence[Variant]) -> Probabilities:
+        one_company = len(work.named) < 2
+        return mood_words.moved(predict(variants), [one.text if one_company else "" for one in variants])
+
+    return heed
 
 
 def _sentiment(row: Probabilities) -> Sentiment:

@@ -111,10 +111,14 @@ class Progressing:
         except Exception as error:  # noqa: BLE001 - it is a thread: what went wrong is shown in the status
             self.error = str(error)
 
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self._thread is not None and self._thread.is_alive()
+
     def shown(self) -> dict[str, object]:
         """For the status."""
-        running = self._thread is not None and self._thread.is_alive()
-        return {"running": running, "done": self.done, "total": self.total, "error": self.error}
+        return {"running": self.running, "done": self.done, "total": self.total, "error": self.error}
 
     def stop(self) -> None:
         """Ends it and waits."""

@@ -33,7 +33,8 @@ def push(body: NewItems, service: Service) -> Any:
     """Send items. Idempotent: one sent again (same id, or same content) is counted as a duplicate and changes nothing.
 
     A row that cannot be taken is named in ``problems`` and loses no other; one whose date cannot be used is taken and
-    counts at the moment it came in: ``date_problems`` says which and why.
+    counts at the moment it came in: ``date_problems`` says which and why. One whose reach is no number is taken with
+    its source's reach and named in ``reach_problems``.
     """
     return service.ingest_rows(numbered(body.items), source=body.source)
 
@@ -96,9 +97,11 @@ def corrections(service: Service) -> Any:
 
 
 @router.get("/uncertain", tags=["learning"], response_model=list[EntryJson])
-def uncertain(service: Service, limit: int = Query(20, ge=1, le=500)) -> Any:
-    """Items nobody has corrected, those the model was least sure of first."""
-    return service.uncertain(limit)
+def uncertain(
+    service: Service, language: Literal["en", "zh"] | None = None, limit: int = Query(20, ge=1, le=500)
+) -> Any:
+    """Items nobody has corrected, those the model was least sure of first; of one language where one is named."""
+    return service.uncertain(limit, language or "")
 
 
 @router.get("/drift", tags=["learning"], response_model=list[DriftJson])

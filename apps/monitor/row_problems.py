@@ -19,9 +19,9 @@ TWO_WAYS: Words = (
     "日期“{value}”可能是日在前，也可能是月在前，这一行无法归入历史：请用 --dates day-first（日在前）"
     "或 --dates month-first（月在前）说明。",
 )
-REACH: Words = (
-    "reach must be a whole number of at least 1, got '{value}'.",
-    "reach（传播量）应是不小于 1 的整数，实际是“{value}”。",
+REACH_LEFT_OUT: Words = (
+    "The item was taken with a reach of {usual}: reach must be a whole number of at least 1, got '{value}'.",
+    "内容已收录，传播量按 {usual} 计：reach（传播量）应是不小于 1 的整数，实际是“{value}”。",
 )
 # how a file is laid out
 NO_FIELD: Words = ("There is no field '{name}' to map; {known}.", "没有可映射的字段“{name}”；{known}。")
@@ -29,10 +29,11 @@ NO_MAPPED_COLUMN: Words = (
     "There is no column '{column}' to be taken for {field}; {known}.",
     "没有可用作 {field} 的列“{column}”；{known}。",
 )
+ANY_COLUMN: Words = ("title=COLUMN", "title=列名")
 NO_TEXT_COLUMN: Words = (
-    "None of the columns ({columns}) is known as title or text: say which is, such as title={first} "
+    "None of the columns ({columns}) is known as title or text: say which is, such as {example} "
     "(--column in the terminal, 'Columns' on the Sources page, columns of a source).",
-    "各列（{columns}）中没有已知的标题或正文：请指明是哪一列，例如 title={first}"
+    "各列（{columns}）中没有已知的标题或正文：请指明是哪一列，例如 {example}"
     "（终端用 --column，“来源”页面填“列名对应”，来源设置用 columns）。",
 )
 TWO_WAYS_FILE: Words = (

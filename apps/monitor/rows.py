@@ -18,7 +18,7 @@ from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport
 from apps.monitor.records import NewsItem
 from apps.monitor.row_columns import NAMES, ColumnUse, columns_of
 from apps.monitor.row_dates import DateOrder, doubt, ends_with_year, parse_moment, proven_order, two_ways, zoneless
-from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH, TWO_WAYS, UNREADABLE_DATE
+from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH_LEFT_OUT, TWO_WAYS, UNREADABLE_DATE
 from core.errors import DataError
 from core.reasons import Reason, reason, reason_of
 from core.text import language as language_of
@@ -50,24 +50,25 @@ class RowRules:
 
 @dataclass(frozen=True)
 class Taken:
-    """The item, and what had to be done for it; ``date_problem`` when it had a date that is not used."""
+    """The item, and what had to be done for it; the problems when it had a date or reach that is not used."""
 
     item: NewsItem
     undated: bool = False
     date_problem: DateProblem | None = None
+    reach_problem: RowProblem | None = None
     shortened: bool = False
     garbled: bool = False
     zoneless: bool = False
 
 
 def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime | None, name: str = "") -> Taken:
-    """The row as an item; ``DataError`` when it has no text or a field cannot be read.
+    """The row as an item; ``DataError`` when it has no text or, for history, no date.
 
     ``received_at`` None is for history: an item that does not say when it was received was when it was published.
 
     A date that is missing, unreadable or not to be believed (far ahead of its receipt, older than ``oldest_days``)
-    leaves the item undated rather than out, and is named with the row's ``name``. Without an id the item's content is
-    its id.
+    leaves the item undated rather than out, and a reach that is no number counts as its source's; both are named with
+    the row's ``name``. Without an id the item's content is its id.
     """
     if not isinstance(row, Mapping):
         raise DataError(reason(NO_FIELDS, found=type(row).__name__))
@@ -84,6 +85,7 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
     text, title = text[: rules.longest_text], title[:2000]
     why = doubt(given["published_at"], said, received, rules.oldest_days, rules.dates)
     published = None if said is None or why else min(said, received)  # one slightly ahead of its receipt is the receipt
+    reach = _reach(given["reach"])
     source = str(given["source"] or rules.source).strip()[:200] or rules.source
     url = str(given["url"] or "").strip()[:2000]
     item = NewsItem(
@@ -96,13 +98,14 @@ def item_from_row(row: Mapping[str, Any], rules: RowRules, received_at: datetime
         received_at=received,
         language=_language(given["language"] or rules.language, f"{title} {text}"),
         author=clean(given["author"])[0][:200],
-        reach=_reach(given["reach"], rules.reach),
+        reach=reach or rules.reach,
         tickers=_tickers(given["tickers"]),
     )
     return Taken(
         item,
         undated=published is None,
         date_problem=DateProblem(name, _text_id(given["published_at"])[:60], why) if why else None,
+        reach_problem=None if reach or _missing(given["reach"]) else _without_reach(name, given["reach"], rules.reach),
         shortened=shortened,
         garbled=title_mended or text_mended,
         zoneless=published is not None and zoneless(given["published_at"], rules.dates),
@@ -173,6 +176,8 @@ def counted(taken: Sequence[Taken]) -> IngestReport:
         garbled=sum(one.garbled for one in taken),
         zoneless=sum(one.zoneless for one in taken),
         date_problems=tuple(one.date_problem for one in taken if one.date_problem)[:MOST_PROBLEMS],
+        without_reach=sum(one.reach_problem is not None for one in taken),
+        reach_problems=tuple(one.reach_problem for one in taken if one.reach_problem)[:MOST_PROBLEMS],
         sources=tuple(dict.fromkeys(one.item.source for one in taken))[:MOST_PROBLEMS],
     )
 
@@ -261,14 +266,21 @@ def _language(given: Any, text: str) -> str:
     return found if found in ("en", "zh") else ""
 
 
-def _reach(given: Any, usual: int) -> int:
-    if given in (None, ""):
-        return usual
+def _missing(given: Any) -> bool:
+    return given is None or not str(given).strip()
+
+
+def _reach(given: Any) -> int | None:
+    """A reach as it is given, one of nobody as 1; None when there is none or what is given is no count."""
     try:
         reach = int(float(given))
     except (TypeError, ValueError, OverflowError):
-        raise DataError(reason(REACH, value=str(given)[:40])) from None
-    return min(max(1, reach), 1_000_000_000)
+        return None
+    return min(max(1, reach), 1_000_000_000) if reach >= 0 else None
+
+
+def _without_reach(name: str, given: Any, usual: int) -> RowProblem:
+    return RowProblem(name, reason(REACH_LEFT_OUT, usual=usual, value=str(given)[:40]))
 
 
 def _tickers(given: Any) -> tuple[str, ...]:

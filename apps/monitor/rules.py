@@ -91,6 +91,13 @@ class Rule:
         )
         _raise_all([f"Rule '{self.name}': '{name}' must be {wanted}." for good, name, wanted in checks if not good])
 
+    @property
+    def rises(self) -> bool:
+        """Whether it takes news to fulfil it, so that a window with less in it is no nearer to firing."""
+        if self.kind is Kind.THRESHOLD:
+            return self.above or self.measure not in COUNTS
+        return self.kind is not Kind.SILENCE
+
     def covers(self, key: SeriesKey) -> bool:
         """Whether the rule judges this series: its dimensions, and neither left out nor not among those named."""
         have = tuple(name for name in PER if getattr(key, name))

@@ -123,7 +123,7 @@ class MonitorService(ItemCases, AlertCases):
                 return
             began = datetime.fromisoformat(fact["began"]) if fact else utc_now()
             taken, days = read_sample(folder, began)
-            fact = {"began": began.isoformat(), "shifted_days": days}
+            fact = {"began": began.isoformat(), "shifted_days": days, "total": len(taken)}
             work.sources.set_fact("sample", fact)
         try:
             yield from self._prolonged(self._take_history(taken, stop, fact | {"done": True}), by)
@@ -194,7 +194,7 @@ class MonitorService(ItemCases, AlertCases):
         """What the suite knows about itself."""
         with self._store.reading() as work:
             moment, received = work.items.latest()
-            sample = work.sources.fact("sample")
+            sample, loading = work.sources.fact("sample"), work.sources.held(SAMPLE_LEASE, utc_now())
             found: dict[str, Any] = {
                 "items": work.items.count(),
                 "newest_item": moment,
@@ -206,6 +206,9 @@ class MonitorService(ItemCases, AlertCases):
             }
         found |= {"sample": bool(sample), "shifted_days": sample.get("shifted_days", 0)}
         found |= {"loading": self._sample.shown(), "model": self._reader.model, "database": self._store.address}
+        if loading and not self._sample.running:  # pages and HTTP are two processes, of which one reads the sample in
+            total = int(sample.get("total", 0))
+            found["loading"] = {"running": True, "done": min(found["items"], total), "total": total, "error": ""}
         return found | {"channels": list(self._channels), "clock": self.clock()}
 
     def start_sample(self) -> None:

@@ -85,6 +85,11 @@ class AlertRows:
         ordered = query.order_by(AlertRow.changed_at.desc(), AlertRow.id).limit(limit).offset(offset)
         return [from_json(Alert, row.content) for row in self._session.scalars(ordered)]
 
+    def names(self, kind: str) -> list[str]:
+        """The companies, topics or sources that there are alerts about; ``kind`` says which."""
+        column = getattr(AlertRow, kind)
+        return list(self._session.scalars(select(column).where(column != "").distinct()))
+
     def put_alert(self, alert: Alert) -> None:
         """Adds or replaces an alert."""
         names = {"rule": alert.rule, "state": alert.state.value, "severity": alert.severity.value}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy import and_, case, delete, distinct, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from apps.monitor.codec import from_json, to_json
@@ -81,22 +81,39 @@ class ItemRows:
         found = {row.id: _entry(row, story) for row, story in rows}
         return [found[one] for one in ids if one in found]
 
-    def story_ids(self, key: SeriesKey, since: datetime, until: datetime, most: int) -> list[str]:
-        """The stories of a series in a stretch of time, negative ones first, then those with the most items."""
-        found = _filtered(
-            FeedQuery(key.company, key.topic, key.source, since=since, until=until), select(ItemRow.story_id)
-        )
-        worst = func.max(_is_negative())
-        ranked = found.group_by(ItemRow.story_id).order_by(worst.desc(), func.count().desc(), ItemRow.story_id)
-        return list(self._session.scalars(ranked.limit(most)))
+    def story_ids(
+        self, key: SeriesKey, since: datetime, until: datetime, most: int, reposts: bool = False
+    ) -> list[str]:
+        """The stories of a series in a stretch of time: negative ones first, then the most told, then the newest.
+
+        A story belongs where the series counts it, at its first item there; with ``reposts`` wherever it is told.
+        """
+        query = FeedQuery(key.company, key.topic, key.source, since=since, until=until)
+        found = _filtered(query, select(ItemRow.story_id))
+        if not reposts:
+            found = found.where(~_told_before(key))
+        worst, newest = func.max(_is_negative()), func.max(ItemRow.moment)
+        ranked = found.group_by(ItemRow.story_id).order_by(worst.desc(), StoryRow.items.desc(), newest.desc())
+        ranked = ranked.join(StoryRow, StoryRow.id == ItemRow.story_id)
+        return list(self._session.scalars(ranked.order_by(ItemRow.story_id).limit(most)))
+
+    def told(self, key: SeriesKey, since: datetime, until: datetime, story_ids: Sequence[str]) -> list[FeedEntry]:
+        """Of each story the first item of the series in a stretch of time, in the order given."""
+        query = FeedQuery(key.company, key.topic, key.source, since=since, until=until)
+        first = _filtered(query, select(func.min(ItemRow.number))).where(ItemRow.story_id.in_(story_ids))
+        return self._of_stories(first.group_by(ItemRow.story_id), story_ids)
 
     def leads(self, story_ids: Sequence[str]) -> list[FeedEntry]:
         """The first item of each story, in the order given."""
         if not story_ids:
             return []
         first = select(func.min(ItemRow.number)).where(ItemRow.story_id.in_(story_ids)).group_by(ItemRow.story_id)
+        return self._of_stories(first, story_ids)
+
+    def _of_stories(self, numbers: Any, story_ids: Sequence[str]) -> list[FeedEntry]:
         query = select(ItemRow, StoryRow).outerjoin(StoryRow, StoryRow.id == ItemRow.story_id)
-        found = {row[0].story_id: _entry(*row) for row in self._session.execute(query.where(ItemRow.number.in_(first)))}
+        rows = self._session.execute(query.where(ItemRow.number.in_(numbers)))
+        found = {row[0].story_id: _entry(*row) for row in rows}
         return [found[one] for one in story_ids if one in found]
 
     def delays(self, most: int = 2000) -> dict[str, float]:
@@ -166,6 +183,16 @@ class ItemRows:
         query = select(TagRow.value).where(TagRow.kind == kind).group_by(TagRow.value)
         return list(self._session.scalars(query.order_by(func.count().desc(), TagRow.value).limit(limit)))
 
+    def story_counts(self, kind: str, values: Sequence[str]) -> dict[str, int]:
+        """How many stories name each of some companies or topics."""
+        stories: Any = func.count(distinct(ItemRow.story_id))
+        named = select(TagRow.value, stories).join(ItemRow, ItemRow.number == TagRow.item).where(TagRow.kind == kind)
+        found: dict[str, int] = {}
+        for at in range(0, len(values), LOOKUP):
+            query = named.where(TagRow.value.in_(values[at : at + LOOKUP])).group_by(TagRow.value)
+            found |= {row[0]: int(row[1]) for row in self._session.execute(query)}
+        return found
+
     def shares(self, since: datetime, until: datetime, most: int = 5000) -> list[tuple[str, str, float, bool, int]]:
         """Language, label, confidence, abstention and length of items received in a stretch of time, for drift."""
         columns = (ItemRow.language, ItemRow.label, ItemRow.confidence, ItemRow.abstained)
@@ -183,6 +210,13 @@ def _told_by_another(query: FeedQuery) -> Any:
     )
     others = _filtered(query, select(other.number), other).where(other.story_id == ItemRow.story_id)
     return others.where(or_(other.mended.is_not(None), less_sure)).exists()
+
+
+def _told_before(key: SeriesKey) -> Any:
+    """Whether the series counts the story by an earlier item."""
+    other = aliased(ItemRow)
+    before = _filtered(FeedQuery(key.company, key.topic, key.source), select(other.number), other)
+    return before.where(other.story_id == ItemRow.story_id, other.number < ItemRow.number).exists()
 
 
 def _filtered(query: FeedQuery, chosen: Any, row: Any = ItemRow) -> Any:

@@ -121,8 +121,8 @@ class TopicWords:
         own = {topic: words.split() for topic, words in WORDS.items()}
         for topic, words in (added or {}).items():
             own[topic] = [*own.get(topic, ()), *(word.strip() for word in words if word.strip())]
-        self._patterns = {topic: _pattern(words) for topic, words in own.items() if words}
-        self._phrases = {topic: _pattern(phrases.split()) for topic, phrases in PHRASES.items()}
+        self._patterns = {topic: pattern(words) for topic, words in own.items() if words}
+        self._phrases = {topic: pattern(phrases.split()) for topic, phrases in PHRASES.items()}
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return text
 
 
-def _pattern(words: Sequence[str]) -> re.Pattern[str]:
+def pattern(words: Sequence[str]) -> re.Pattern[str]:
     """Latin words stand alone, others anywhere; a star lets more letters follow, "…" up to four words."""
     latin, others = [], []
     for word in dict.fromkeys(words):
@@ -195,5 +195,5 @@ _BETWEEN = r"(?:[^a-z0-9.;!?]+[^\s.;!?]+){0,4}?[^a-z0-9.;!?]+"  # words of the s
 def _stem(word: str) -> str:
     """A word or words in a row; each star lets letters follow."""
     parts = word.replace("_", " ").split("*")
-    told = "[a-z]*".join(re.escape(fold(part)) if part else "" for part in parts)
+    told = "[a-z]*".join(re.escape(" ".join(fold(one) for one in part.split(" "))) for part in parts)
     return told if word.endswith("*") or not word[:1].isascii() else told + r"(?![a-z0-9])"

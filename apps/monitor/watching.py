@@ -96,7 +96,8 @@ def _one(
     rule: Rule, key: SeriesKey, watch: Watch, known: Mapping[str, Alert], moments: Sequence[datetime], now: datetime
 ) -> Outcome | None:
     before = known.get(alert_id(rule.name, key))
-    evidence = watch.judge.evidence(rule, key, watch.sources, now, late_ends(rule, moments, now))
+    ends, settled_at = late_ends(rule, moments, now), before.settled_at if before else None
+    evidence = watch.judge.evidence(rule, key, watch.sources, now, ends, settled_at)
     if before is None and (evidence is None or not evidence.holds):
         return None
     silenced = any(one.active(now) and one.covers(rule.name, key) for one in watch.silences)

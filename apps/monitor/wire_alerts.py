@@ -27,7 +27,13 @@ def without_password(address: object) -> object:
 
 
 class EvidenceJson(RecordJson):
-    """What a rule saw; ``score`` is how far the count lies above the usual, in robust standard deviations."""
+    """What a rule saw; ``score`` is the excess over the usual count in units of the largest usual excess.
+
+    ``value`` is how much there was of what the rule counts, ``low`` the sure lower end of the negative ``share`` of the
+    ``judged`` stories, ``share_limit`` what the rule asks of that end.
+    ``story_ids`` are the stories since ``stories_since``: those of the window that fired, and those that came while
+    the alert was up.
+    """
 
     holds: bool
     window_start: datetime
@@ -41,12 +47,20 @@ class EvidenceJson(RecordJson):
     expected: float | None
     score: float | None
     threshold: float | None
+    judged: int
+    value: float | None
+    share_limit: float | None
     why: str
     story_ids: list[str]
+    stories_since: datetime
 
 
 class AlertJson(RecordJson):
-    """One rule on one series, through all its episodes; owner, note and history stay when it fires again."""
+    """One rule on one series, through all its episodes; owner, note and history stay when it fires again.
+
+    ``since`` is when its state began, ``began`` when this episode fired or, of one that only waits, since when it does;
+    ``fired_at`` is null while it waits.
+    """
 
     id: str
     rule: str
@@ -56,6 +70,7 @@ class AlertJson(RecordJson):
     state: State
     is_open: bool
     since: datetime
+    began: datetime
     fired_at: datetime | None
     resolved_at: datetime | None
     episode: int

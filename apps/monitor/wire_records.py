@@ -168,7 +168,7 @@ class MoverJson(RecordJson):
 
 
 class ProblemJson(RecordJson):
-    """A row that was not taken, by its number (of a file: file and line), with the reason."""
+    """A row that was not taken as it is, by its number (of a file: file and line), with the reason."""
 
     row: str
     reason: str
@@ -188,6 +188,8 @@ class IngestJson(RecordJson):
 
     ``late`` was published longer before it came in than ``monitor.trends.late_after_s`` and counts at the time it was
     published, ``undated`` counts at the moment it came in; those that had a date are named in ``date_problems``.
+    A reach that is no number is left out, so that its source's counts (1 unless set): ``without_reach`` says how often,
+    ``reach_problems`` where.
     ``columns`` says which columns (fields of a row) were taken for each of ours, ``unused`` which for none, ``sources``
     to which sources the added belong, ``date_orders`` how dates such as 03/04/2026 were read, where there were any.
     """
@@ -201,9 +203,11 @@ class IngestJson(RecordJson):
     shortened: int
     garbled: int
     zoneless: int
+    without_reach: int
     transitions: int
     problems: list[ProblemJson]
     date_problems: list[DateProblemJson]
+    reach_problems: list[ProblemJson]
     columns: dict[str, list[str]]
     unused: list[str]
     sources: list[str]

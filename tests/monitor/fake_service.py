@@ -495,9 +495,10 @@ class FakeMonitor:
     def corrections(self) -> list[tuple[NewsItem, Reading, Correction]]:
         return [(self.entry(one.item_id).item, self.entry(one.item_id).reading, one) for one in self.corrected]
 
-    def uncertain(self, limit: int = 20) -> list[FeedEntry]:
+    def uncertain(self, limit: int = 20, language: str = "") -> list[FeedEntry]:
         done = {one.item_id for one in self.corrected}
         kept = [one for one in self.rows if one.item.id not in done and one.reading.sentiment.confidence < 0.6]
+        kept = [one for one in kept if language in ("", one.reading.language)]
         return sorted(kept, key=lambda one: one.reading.sentiment.confidence)[:limit]
 
     def drift(self) -> list[SimpleNamespace]:

@@ -177,6 +177,25 @@ def test_closed_by_hand_it_fires_again_only_after_its_condition_was_gone():
     assert states == [State.FIRING]
 
 
+def test_closed_by_hand_it_fires_again_at_once_on_newer_stories_alone():
+    alert = close(walk((0, seen(True)))[0], "ada", "settled", NOW + MINUTE).alert
+    newer = Seen(Evidence(True, NOW + MINUTE, NOW + 5 * MINUTE, stories=5, items=5))
+    alert, states, messages = walk((5, newer), alert=alert)
+    assert states == [State.FIRING] and messages == [MessageKind.FIRING]
+    assert (alert.episode, alert.held_since) == (2, NOW + 5 * MINUTE)
+
+
+def test_a_new_episode_that_only_waits_has_not_fired_yet():
+    patient = replace(RULE, holds_for=10 * MINUTE)
+    alert, _, _ = walk((0, seen(True)), (10, seen(True)), (20, seen(False)), (90, seen(False)), rule=patient)
+    assert alert.fired_at == NOW + 10 * MINUTE
+    alert, states, _ = walk((200, seen(True)), rule=patient, alert=alert)
+    assert states == [State.PENDING]
+    assert (alert.fired_at, alert.began, alert.episode) == (None, NOW + 200 * MINUTE, 1)
+    alert, _, _ = walk((210, seen(True)), rule=patient, alert=alert)
+    assert (alert.fired_at, alert.episode) == (NOW + 210 * MINUTE, 2)
+
+
 def test_a_flapping_alert_is_told_ever_more_rarely():
     events = [(at, seen(at % 90 < 20)) for at in range(0, 60 * 12, 5)]  # up twenty minutes of every ninety
     _, states, messages = walk(*events, rule=replace(RULE, keep_firing_for=timedelta(0)))

@@ -208,6 +208,11 @@ def test_forget_without_asking_since_a_moment(run, fake, capsys):
     assert "--since must be a moment such as 2026-03-01T08:30:00+08:00, got 'lately'." in capsys.readouterr().err
 
 
+def test_the_feed_may_be_narrowed_to_one_language(run, fake, capsys):
+    assert run("feed", "--language", "zh", "--json") == 0
+    assert {one["reading"]["language"] for one in json.loads(capsys.readouterr().out)} == {"zh"}
+
+
 def test_the_feed_names_the_mood_towards_each_company_where_there_are_several(run, fake, capsys):
     two = entry("m1", "Corvantis warns while Astrimar wins", "negative", company="corvantis")
     won = replace(two.reading.companies[0], company="astrimar", start=22, end=30, sentiment=Sentiment(0.05, 0.05, 0.9))

@@ -176,6 +176,16 @@ def test_a_source_nobody_knows_is_named_with_the_nearest_known_one(service, clie
         assert "the nearest known is 'alba'" in client.get(f"{AT}/{path}", params={"company": "albba"}).text
 
 
+def test_alerts_about_a_company_are_answered_when_its_items_were_all_taken_out(service, client, run, capsys):
+    service.save_rules('[[rule]]\nname = "bad"\nkind = "threshold"\nvalue = 1\n', "test")
+    client.post(f"{AT}/items", json={"items": rows("Dray Motors fined over missing reports"), "source": "wire"})
+    service.forget("wire")
+    (alert,) = client.get(f"{AT}/alerts", params={"company": "dray"}).json()
+    assert alert["key"]["company"] == "dray"
+    assert run("alerts", "--all", "--company", "dray") == 0
+    assert client.get(f"{AT}/alerts", params={"company": "drey"}).status_code == 404
+
+
 def test_rules_name_known_topics_and_are_told_of_companies_and_sources_unheard_of(
     service, client, run, capsys, tmp_path
 ):

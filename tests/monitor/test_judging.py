@@ -113,6 +113,22 @@ def test_windows_that_late_items_changed_are_named_once_and_none_older_than_a_da
     assert late_ends(RULE, moments, NOW) == (NOW - 2 * HOUR,)
 
 
+def test_what_a_person_has_settled_is_in_no_window_any_more():
+    tally = quiet()
+    add(tally, NOW, BAD, 6)
+    judge, later = Judge(tally, Past()), NOW + 10 * MINUTE
+    assert judge.evidence(RULE, ALBA, ALIVE, later).holds
+    seen = judge.evidence(RULE, ALBA, ALIVE, later, settled_at=NOW + MINUTE / 2)
+    assert (seen.holds, seen.stories, seen.window_start) == (False, 0, NOW + MINUTE)
+    add(tally, NOW + 5 * MINUTE, BAD, 6)
+    seen = judge.evidence(RULE, ALBA, ALIVE, later, settled_at=NOW + MINUTE / 2)
+    assert (seen.holds, seen.stories) == (True, 6)
+    assert seen.why.startswith("6 negative stories in 10 min")
+    assert judge.evidence(RULE, ALBA, ALIVE, NOW, settled_at=later).stories == 0
+    few = replace(RULE, kind=Kind.THRESHOLD, measure="stories", value=20, above=False)
+    assert judge.evidence(few, ALBA, ALIVE, later, settled_at=later).stories == 12  # an emptier window is no news
+
+
 def test_a_threshold_is_a_number_reached():
     tally = quiet(1)
     add(tally, NOW, BAD, 3)

@@ -33,6 +33,23 @@ def test_columns_nobody_knows_are_one_sentence_that_names_the_way_out_in_both_la
 
 
 @pytest.mark.parametrize(
+    ("names", "example"),
+    [
+        ("no,Hedline,site", "title=Hedline"),  # "site" is like "title" and known as the source
+        ("no,news_body,mood", "text=news_body"),
+        ("序号,新闻标题", "title=新闻标题"),
+        ("no,x1,x2", "title=COLUMN"),
+    ],
+)
+def test_the_column_proposed_is_the_one_most_like_a_usual_name(names, example):
+    with pytest.raises(DataError) as raised:
+        took(Layout(), dict.fromkeys(names.split(","), "7"))
+    told = reason_of(raised.value)
+    assert f"such as {example} (" in told and f"({names.replace(',', ', ')})" in told
+    assert f"例如 {example.replace('COLUMN', '列名')}（" in told.chinese
+
+
+@pytest.mark.parametrize(
     ("columns", "said"),
     [
         ({"title": "headin"}, "There is no column 'headin' to be taken for title; the nearest known is 'heading'"),

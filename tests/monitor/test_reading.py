@@ -195,6 +195,17 @@ def test_a_companys_explanation_is_about_its_own_mood() -> None:
     assert made().explain(item, "nobody") == []
 
 
+def test_a_phrase_about_debts_moves_the_mood_of_a_text_about_one_company_and_is_named_as_why() -> None:
+    reader, item = made(), news("1", "Alba is unable to repay")
+    (said,) = reader.read([item])
+    assert (said.sentiment.label, said.companies[0].sentiment.label) == ("negative", "negative")
+    assert said.sentiment.negative < 0.8  # evidence, no verdict: the model held it for neutral
+    assert {one.word for one in reader.explain(item)[:3]} == {"unable", "to", "repay"}
+    assert {one.word for one in reader.explain(item, "alba")[:3]} == {"unable", "to", "repay"}
+    (two,) = reader.read([news("2", "Alba waits, Cora is unable to repay")])
+    assert two.sentiment.label == "neutral"  # whose debts they are is not known
+
+
 def test_words_are_whole_and_a_cut_moves_what_stands_behind() -> None:
     text = "Net profit 净利润 fell 3.5%"
     assert [text[a:b] for a, b in words(text)] == ["Net", "profit", "净利润", "fell", "3.5%"]

@@ -151,6 +151,8 @@ def test_a_correction_is_kept_with_who_made_it(client, fake):
     assert nothing.status_code == 422
     assert "must change" in message(nothing)
     assert [one["item"]["id"] for one in client.get(f"{AT}/uncertain").json()] == ["n4"]
+    assert client.get(f"{AT}/uncertain", params={"language": "zh"}).json() == []
+    assert client.get(f"{AT}/uncertain", params={"language": "fr"}).status_code == 422
     assert client.get(f"{AT}/drift").json()[0]["index"] == 0.31
 
 

@@ -1,11 +1,12 @@
 """Raw rows: mended where they can be, named where they cannot, in their source's zone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from apps.monitor.row_dates import DateOrder, parse_moment
-from apps.monitor.rows import RowRules, clean, item_from_row, numbered, plain, take_rows
+from apps.monitor.rows import RowRules, clean, counted, item_from_row, numbered, plain, take_rows
 from core.errors import DataError
 from core.reasons import in_language
 from tests.monitor.helpers import HOUR, NOW
@@ -159,6 +160,19 @@ def test_reach_tickers_and_author_are_read():
     assert taken(ticker="ALB").item.tickers == ("ALB",)
 
 
+def test_a_reach_that_is_no_number_costs_the_row_its_reach_and_is_told_by_row():
+    given = ["x", -3, float("nan"), "", 0, "7"]
+    rows = [{"title": f"number {at}", "reach": reach} for at, reach in enumerate(given)]
+    found, report = take_rows(numbered(rows), replace(RULES, reach=5), NOW)
+    report += counted(found)
+    assert [one.item.reach for one in found] == [5, 5, 5, 5, 1, 7]
+    assert (report.added, report.dropped, report.without_reach) == (6, 0, 3)
+    assert [one.row for one in report.reach_problems] == ["1", "2", "3"]
+    why = report.reach_problems[0].reason
+    assert why == "The item was taken with a reach of 5: reach must be a whole number of at least 1, got 'x'."
+    assert in_language(why, "zh") == "内容已收录，传播量按 5 计：reach（传播量）应是不小于 1 的整数，实际是“x”。"
+
+
 def test_history_takes_its_receipt_from_its_date():
     assert item_from_row({"title": "x", "time": "2014-01-01T00:00:00Z"}, RULES, None).item.received_at.year == 2014
     with pytest.raises(DataError, match="no date"):
@@ -170,19 +184,17 @@ def test_no_row_loses_another():
         {"title": "one"},
         {"title": ""},
         7,
-        {"title": "two", "reach": "x"},
         DataError("broken line."),
         {"text": "三"},
     ]
     good, report = take_rows(numbered(rows), RULES, NOW)
     assert [one.item.full_text for one in good] == ["one", "三"]
-    assert dict(report.counts) == {"empty": 1, "malformed": 3}
-    assert [one.row for one in report.problems] == ["2", "3", "4", "5"]
+    assert dict(report.counts) == {"empty": 1, "malformed": 2}
+    assert [one.row for one in report.problems] == ["2", "3", "4"]
     assert all("\n" not in one.reason for one in report.problems)
     assert [in_language(one.reason, "zh") for one in report.problems] == [
         "这一行既没有标题也没有正文。",
         "每一行应有字段名，实际是 int。",
-        "reach（传播量）应是不小于 1 的整数，实际是“x”。",
         "broken line.",
     ]
 

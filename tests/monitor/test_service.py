@@ -19,6 +19,7 @@ from apps.monitor.store_tables import Base
 from core.errors import ConflictError, DataError, NotFoundError, SettingsError
 from core.migrations import differences
 from core.storage import open_database
+from tests.monitor import lexicon
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, bad, good, item, monitor
 
 RULE = '[[rule]]\nname = "bad"\nkind = "threshold"\nvalue = 3\nkeep_firing_for = "1h"\nseverity = "high"\n'
@@ -169,6 +170,33 @@ def test_the_least_sure_are_offered_first_and_corrected_ones_no_more(service):
     assert [one.item.id for one in service.uncertain()] == ["sure1"]
 
 
+def test_a_common_word_is_listed_as_a_company_once_two_stories_bear_it(service, monkeypatch):
+    for name in ("Cherry", "Siemens", "Apple Mobile"):
+        monkeypatch.setitem(lexicon.COMPANIES, name, name)
+    copies = [item(f"c{at}", "Cherry fined for the late delivery of keys", NOW + at * MINUTE) for at in range(2)]
+    one_each = [
+        item("s", "Siemens wins a large order for trains"),
+        item("m", "Apple Mobile opens forty shops in Cebu"),
+    ]
+    service.ingest([*copies, *one_each], now=NOW + HOUR)
+    heat = {one.company for one in service.heat(NOW - HOUR, NOW + HOUR)}
+    assert set(service.companies()) == heat == {"Siemens", "Apple Mobile"}
+    service.check_names(company="Cherry")  # whoever asks for it gets what there is
+    service.ingest([item("c3", "Record year for keyboards, says Cherry", NOW + 2 * HOUR)], now=NOW + 2 * HOUR)
+    assert "Cherry" in service.companies()
+    assert "Cherry" in {one.company for one in service.heat(NOW - HOUR, NOW + 3 * HOUR)}
+
+
+def test_who_reads_one_language_is_offered_that_one_in_the_same_order(service):
+    service.ingest(
+        [bad("sure"), item("zh", "海岚银行会见投资者"), item("unsure", "Alba Bank meets investors")], now=NOW
+    )
+    everything = [one.item.id for one in service.uncertain()]
+    english = [one.item.id for one in service.uncertain(language="en")]
+    assert english == [one for one in everything if one != "zh"] == ["unsure", "sure"]
+    assert [one.item.id for one in service.uncertain(language="zh")] == ["zh"]
+
+
 def test_a_story_is_offered_once_for_review_and_no_more_once_one_of_its_items_was_corrected(service):
     title = "Alba Bank meets investors on the harbour front"
     copies = [item(f"copy{number}", title, NOW + number * MINUTE) for number in range(3)]
@@ -287,6 +315,18 @@ def test_no_source_seems_silent_while_the_sample_is_read_in(tmp_path):
     late = service.tick(datetime.now(UTC) + 3 * DAY)  # and when it really is
     assert [line.why for line in late] == [Why.HOLDS]
     service.close()
+
+
+def test_another_process_says_how_far_the_sample_is_that_this_one_reads_in(tmp_path):
+    address = f"sqlite:///{tmp_path / 'm.db'}"
+    service, other = (monitor(address, **{"intake.batch": 2}) for _ in range(2))
+    player = service.load_sample(sample(tmp_path))
+    next(player)
+    assert other.status()["loading"] == {"running": True, "done": 2, "total": 6, "error": ""}
+    list(player)
+    assert not other.status()["loading"]["running"]
+    service.close()
+    other.close()
 
 
 def test_a_sample_that_was_interrupted_goes_on_and_one_beside_own_items_does_not_begin(tmp_path):

@@ -38,6 +38,12 @@ def test_a_word_stands_alone_and_a_star_lets_letters_follow() -> None:
     assert [words.said(text, ["supply"])[0] for text in texts] == [True, True, True, True, False, False, True]
 
 
+def test_a_star_before_a_blank_ends_the_word() -> None:
+    words = TopicWords({"supply": ("fail*_to_ship",)})
+    texts = ("It fails to ship", "It fail to ship", "Failsto ship", "It fails ship")
+    assert [words.said(text, ["supply"])[0] for text in texts] == [True, True, False, False]
+
+
 def test_every_topic_that_ships_has_words_in_both_languages() -> None:
     assert set(WORDS) == set(TOPICS)
     for words in WORDS.values():

@@ -65,12 +65,34 @@ def reason(seen: Evidence) -> str:
         return seen.why
     if seen.cause:
         return _cause(seen)
-    counts_bad, window = seen.measure == "negative", length_words(seen.window_end - seen.window_start)
-    first = say("seen_bad" if counts_bad else "seen_count", negative=seen.negative, stories=seen.stories, window=window)
-    alike = seen.expected is not None and seen.measure in ("", "stories", "negative")
-    usual = say("seen_usual", expected=f"{seen.expected:.1f}") if alike else ""
-    rest = say("seen_all" if counts_bad else "seen_negative", negative=seen.negative, stories=seen.stories)
-    return first + usual + (rest if seen.negative else "") + say("rule_end")
+    return _reached(seen) + (_limit(seen) if seen.expected is None else _surge(seen)) + say("rule_end")
+
+
+def _reached(seen: Evidence) -> str:
+    """How much of what the rule counts there was; what is older than its ``value`` tells its stories."""
+    window = length_words(seen.window_end - seen.window_start)
+    if seen.measure == "share":
+        low = percent(seen.low or 0.0)
+        return say("seen_share", window=window, value=percent(seen.share or 0.0)) + say("seen_surely", low=low)
+    value = seen.value if seen.value is not None else getattr(seen, seen.measure or "stories", seen.stories)
+    return say(f"seen_{seen.measure or 'stories'}", window=window, value=_number(seen.measure, value))
+
+
+def _limit(seen: Evidence) -> str:
+    return "" if seen.threshold is None else say("seen_limit", limit=_number(seen.measure, seen.threshold))
+
+
+def _number(measure: str, value: float) -> str:
+    return percent(value) if measure == "share" else f"{value:.2f}" if measure == "polarity" else f"{value:g}"
+
+
+def _surge(seen: Evidence) -> str:
+    """What is usual, by how much it is exceeded, and how bad the news is."""
+    usual = say("seen_usual", expected=f"{seen.expected:.1f}", score=f"{seen.score or 0.0:.1f}")
+    of = say("seen_of", negative=seen.negative, judged=seen.judged or seen.stories)
+    if seen.share_limit is None or seen.low is None:
+        return usual + of
+    return usual + of + say("seen_surely", low=percent(seen.low)) + say("seen_limit", limit=percent(seen.share_limit))
 
 
 def _cause(seen: Evidence) -> str:
@@ -96,7 +118,7 @@ def alert_body(watch: "MonitorService", view: AlertView) -> None:
         st.markdown(f"**{say('alert_why')}**  \n{plain(reason(one.evidence))}")
         _numbers(one.evidence)
         _around(watch, one, one.evidence)
-    _stories(watch, view.stories)
+    _stories(watch, one.evidence, view.stories)
     act(watch, one)
     history(view.history)
 
@@ -104,7 +126,8 @@ def alert_body(watch: "MonitorService", view: AlertView) -> None:
 def _numbers(seen: Evidence) -> None:
     share = "–" if seen.share is None else percent(seen.share)
     if seen.share is not None and seen.low is not None:
-        share = f"{share} (≥ {percent(seen.low)})"
+        low, limit = percent(seen.low), seen.share_limit
+        share += say("share_surely", low=low) if limit is None else say("share_limit", low=low, limit=percent(limit))
     figures = [
         (say("alert_window"), _window(seen)),
         (say("alert_stories"), f"{seen.stories} ({seen.reach})"),
@@ -125,7 +148,7 @@ def _window(seen: Evidence) -> str:
 def _score(seen: Evidence) -> str:
     if seen.score is None:
         return "–"
-    return f"{seen.score:.1f}" + (f" (> {seen.threshold:g})" if seen.threshold is not None else "")
+    return f"{seen.score:.1f}" + ("" if seen.threshold is None else say("score_limit", limit=f"{seen.threshold:g}"))
 
 
 def _around(watch: "MonitorService", one: Alert, seen: Evidence) -> None:
@@ -138,10 +161,12 @@ def _around(watch: "MonitorService", one: Alert, seen: Evidence) -> None:
         st.altair_chart(drawn, key=f"around-{one.id}")
 
 
-def _stories(watch: "MonitorService", stories: Sequence[FeedEntry]) -> None:
+def _stories(watch: "MonitorService", seen: Evidence | None, stories: Sequence[FeedEntry]) -> None:
     st.markdown(f"**{say('evidence')}**")
     if not stories:
         st.caption(say("evidence_none"))
+    elif seen is not None and seen.stories_since < seen.window_start:
+        st.caption(say("evidence_since", time=moment(seen.stories_since)))
     for entry in stories[:SHOWN_STORIES]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             mood_badge(entry.reading)

@@ -18,6 +18,7 @@ from apps.monitor.ui.shared import (
     company_choice,
     company_name,
     head,
+    none_yet,
     one_sentence,
     rule_name,
     say,
@@ -92,7 +93,7 @@ def _live() -> None:
         asked = (open_only, severity, company, page)
         shown = kept_list("alerts-shown", asked, [one.id for one in found], PAGE, _key)
         if not shown.ids:
-            st.success(say("alerts_none"), icon=":material/task_alt:")
+            none_yet(watch, "alerts_none", ":material/task_alt:", "alerts_coming", good=True)
         waiting_line(shown)
         _list(watch, shown.ids)
         pager("alerts-page", page, shown.older)

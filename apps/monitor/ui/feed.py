@@ -11,7 +11,17 @@ from apps.monitor.records import FeedQuery, Label
 from apps.monitor.ui.alerts import pager
 from apps.monitor.ui.entry_view import card, why_key
 from apps.monitor.ui.kept_list import kept_list, waiting_line
-from apps.monitor.ui.shared import LIVE_S, clock_line, company_name, head, one_sentence, say, service, topic_name
+from apps.monitor.ui.shared import (
+    LIVE_S,
+    clock_line,
+    company_name,
+    head,
+    none_yet,
+    one_sentence,
+    say,
+    service,
+    topic_name,
+)
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
@@ -80,7 +90,7 @@ def _items() -> None:
         found, asked = watch.feed(_query(), limit=PAGE + 1, offset=page * PAGE), (_query(), page)
         shown = kept_list("feed-shown", asked, [one.item.id for one in found], PAGE, why_key)
         if not shown.ids:
-            st.info(say("feed_none"), icon=":material/filter_alt_off:")
+            none_yet(watch, "feed_none", ":material/filter_alt_off:")
         waiting_line(shown)
         for entry in watch.entries(shown.ids):
             with one_sentence():

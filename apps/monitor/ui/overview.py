@@ -25,6 +25,7 @@ from apps.monitor.ui.shared import (
     dark,
     head,
     length_words,
+    none_yet,
     one_sentence,
     rule_name,
     say,
@@ -126,9 +127,9 @@ def _open_alerts(watch: "MonitorService", quiet: bool) -> None:
     found = sorted(watch.alerts(open_only=True, limit=200), key=_urgency)
     if not found:
         if quiet:
-            st.info(say("firing_unknown"), icon=":material/sensors_off:")
+            none_yet(watch, "firing_unknown", ":material/sensors_off:", "alerts_coming")
         else:
-            st.success(say("firing_none"), icon=":material/task_alt:")
+            none_yet(watch, "firing_none", ":material/task_alt:", "alerts_coming", good=True)
         return
     with st.container(border=True, key="open-alerts"):
         for one in found[:SHOWN_ALERTS]:
@@ -146,7 +147,7 @@ def _heat(watch: "MonitorService", period: Period) -> None:
     with st.container(border=True, key="heat-map"):
         st.markdown(f"**{say('heat')}**")
         if not cells:
-            st.info(say("nothing_yet"), icon=":material/hourglass_empty:")
+            none_yet(watch, "nothing_yet", ":material/hourglass_empty:")
             return
         st.caption(say("heat_line"))
         drawn = charts.heat(cells, lambda one: shorten(company_name(watch, one), 26), _column, _words(), dark())
@@ -193,7 +194,7 @@ def _trend(watch: "MonitorService", period: Period) -> None:
         company, topic = _choice(watch)
         points = period.bars(watch.series(company, topic, "", period.span, period.since, period.until))
         if not any(one.stories for one in points):
-            st.info(say("trend_none"), icon=":material/hourglass_empty:")
+            none_yet(watch, "trend_none", ":material/hourglass_empty:")
             return
         fired = watch.firings(period.since, period.until, company, topic)
         marks = [
@@ -225,7 +226,7 @@ def _movers(watch: "MonitorService", period: Period, back: bool) -> None:
             return
         found = watch.movers(hours=period.days * 24, limit=MOST_MOVERS)
         if not found:
-            st.info(say("movers_none"), icon=":material/trending_flat:")
+            none_yet(watch, "movers_none", ":material/trending_flat:")
             return
         st.caption(say("movers_line"))
         for number, one in enumerate(found):

@@ -9,21 +9,31 @@ import streamlit as st
 from apps.monitor.records import Correction, FeedEntry, NewsItem, Reading
 from apps.monitor.ui import charts
 from apps.monitor.ui.entry_view import correct, origin, safe, said, why, why_key
-from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, say, topic_name
+from apps.monitor.ui.shared import company_line, company_name, has_words, mood_badge, none_yet, say, topic_name
 from apps.page_parts import moment, plain, say_later, shorten
 
 if TYPE_CHECKING:
     from apps.monitor.service import MonitorService
 
 OFFERED = 10
+LANGUAGES = ("en", "zh")
 STEADY, CHANGED = 0.1, 0.25  # population stability index, as read in credit scoring
 
 
 def review(watch: "MonitorService") -> None:
     """The least sure first; right or corrected, each answer becomes an example."""
-    found = watch.uncertain(OFFERED)
+    chosen = st.segmented_control(
+        say("language"),
+        ["", *LANGUAGES],
+        default="",
+        required=True,
+        key="review-language",
+        format_func=lambda one: say(f"language_{one or 'all'}"),
+        label_visibility="collapsed",
+    )
+    found = watch.uncertain(OFFERED, str(chosen or ""))
     if not found:
-        st.info(say("review_none"), icon=":material/task_alt:")
+        none_yet(watch, "review_none", ":material/task_alt:")
         return
     st.caption(say("review_line"))
     for entry in found:

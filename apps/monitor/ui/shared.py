@@ -82,9 +82,23 @@ def clock_line(watch: "MonitorService") -> None:
     loading = watch.status().get("loading") or {}
     if loading.get("running"):
         done, total = int(loading["done"]), int(loading["total"])
-        st.progress(min(1.0, done / total) if total else 0.0, text=say("loading", done=done, total=total or "…"))
+        st.progress(min(1.0, done / total) if total else 0.0, text=_coming("loading", done, total))
     elif loading.get("error"):
         st.warning(plain(str(loading["error"])), icon=":material/error:")
+
+
+def none_yet(watch: "MonitorService", key: str, icon: str, coming: str = "sample_coming", good: bool = False) -> None:
+    """Says that there is nothing, in the words of ``key``; while the sample is read in, that it is still to come."""
+    loading = watch.status().get("loading") or {}
+    if loading.get("running"):
+        st.info(_coming(coming, int(loading["done"]), int(loading["total"])), icon=":material/hourglass_top:")
+    else:
+        (st.success if good else st.info)(say(key), icon=icon)
+
+
+def _coming(key: str, done: int, total: int) -> str:
+    """How far the sample is; how long it is may not be known yet."""
+    return say(key, done=f"{done:,}", total=f"{total:,}" if total else "…")
 
 
 def topic_name(topic: str) -> str:

@@ -1,11 +1,13 @@
 """Adding a source by form, and taking in a file at once, with the report row by row."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 import streamlit as st
 
-from apps.monitor.intake_records import IngestReport, Preview
+from apps.monitor.intake_records import IngestReport, Preview, RowProblem
 from apps.monitor.layouts import Layout, columns_from
 from apps.monitor.row_columns import NAMES
 from apps.monitor.row_dates import DateOrder
@@ -73,7 +75,7 @@ def take_in(watch: "MonitorService") -> None:
             _show(job)
         with st.form("take-in", border=False):
             file = st.file_uploader(say("upload_file"), ["jsonl", "csv", "tsv", "json"], help=say("upload_help"))
-            name = st.text_input(say("source"), "upload", key="take-in-source", max_chars=80)
+            name = st.text_input(say("source"), key="take-in-source", max_chars=80, placeholder=say("upload_source"))
             columns, dates = _layout_fields("take-in")
             with st.container(horizontal=True):
                 go = st.form_submit_button(say("upload_go"), type="primary", icon=":material/upload:")
@@ -84,7 +86,7 @@ def take_in(watch: "MonitorService") -> None:
         elif go or look:
             with one_sentence():
                 layout = Layout(columns_from(columns), dates)
-                _act(watch, str(file.name), file.getvalue(), name.strip() or "upload", layout, look)
+                _act(watch, str(file.name), file.getvalue(), name.strip() or Path(file.name).stem, layout, look)
 
 
 def _act(watch: "MonitorService", file: str, content: bytes, source: str, layout: Layout, look: bool) -> None:
@@ -130,7 +132,7 @@ def _show(job: Job[IngestReport]) -> None:
 
 
 def _details(report: IngestReport) -> None:
-    """Which columns were taken for what, the rows not taken, the dates not used."""
+    """Which columns were taken for what, the rows not taken, the dates and reaches not used."""
     taken = [one if names == (one,) else f"{one} ← {', '.join(names)}" for one, names in report.columns.items()]
     if taken or report.unused:
         used, unused = ", ".join(taken) or "–", ", ".join(report.unused) or "–"
@@ -139,12 +141,18 @@ def _details(report: IngestReport) -> None:
         st.caption(say("report_dates", order=say(f"date_order_{order}")))
     if report.zoneless:
         st.caption(say("zoneless", n=report.zoneless))
-    if report.problems:
-        told = [(one.row, in_language(one.reason, language())) for one in report.problems[:SHOWN_PROBLEMS]]
-        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)
+    _rows(report.problems)
     if report.undated:
         st.caption(say("report_undated", n=report.undated))
     if report.date_problems:
         columns = (say("problem_row"), say("undated_date"), say("undated_why"))
         doubted = [(one.row, one.value, say(f"date_{one.why}")) for one in report.date_problems]
         st.dataframe([dict(zip(columns, row, strict=True)) for row in doubted[:SHOWN_PROBLEMS]], hide_index=True)
+    _rows(report.reach_problems)
+
+
+def _rows(problems: Sequence[RowProblem]) -> None:
+    """Where rows stand and what is the matter with them, the first ones."""
+    told = [(one.row, in_language(one.reason, language())) for one in problems[:SHOWN_PROBLEMS]]
+    if told:
+        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)

@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import Delivery
-from apps.monitor.source_records import Health, SourceHealth, doubted_dates
+from apps.monitor.source_records import Health, Source, SourceHealth, SourceKind, doubted_dates
 from apps.monitor.ui.kept_list import kept_list, waiting_line
-from apps.monitor.ui.shared import LIVE_S, clock_line, head, late_words, length_words, one_sentence, say, service
+from apps.monitor.ui.shared import (
+    LIVE_S,
+    clock_line,
+    head,
+    late_words,
+    length_words,
+    none_yet,
+    one_sentence,
+    say,
+    service,
+)
 from apps.monitor.ui.source_forms import new_source, take_in
 from apps.monitor.wire_alerts import without_password
 from apps.page_parts import choose, language, moment, plain, say_later
@@ -51,7 +61,7 @@ def _live() -> None:
         clock_line(watch)
         found = {one.source.name: one for one in watch.sources()}
         if not found:
-            st.info(say("sources_none"), icon=":material/sensors_off:")
+            none_yet(watch, "sources_none", ":material/sensors_off:")
         worst_first = sorted(found, key=lambda name: (list(COLOURS).index(found[name].health), name))
         kept = kept_list("sources-shown", None, worst_first, len(found), _key)
         waiting_line(kept)
@@ -70,7 +80,8 @@ def _line(watch: "MonitorService", one: SourceHealth) -> str:
     """One line: how it is doing, its name, its kind, since when."""
     colour, icon = COLOURS[one.health]
     state = f":{colour}[{icon} {say(f'source_state_{one.health}')}]"
-    kind = say(f"source_kind_{one.source.kind}")
+    nobody_set_it_up = one.source == Source(one.source.name, SourceKind.PUSH)
+    kind = say("source_kind_brought" if nobody_set_it_up else f"source_kind_{one.source.kind}")
     last = one.state.last_item_at
     when = say("source_ago", ago=length_words(watch.clock() - last)) if last else say("source_never")
     return f"{state}  **{plain(one.source.name)}**  ·  {kind}  ·  {when}"

@@ -45,8 +45,16 @@ SHARED: dict[str, tuple[str, str]] = {
         "示例信息流，公司均为虚构。可在“来源与通知”页接入您自己的来源。",
     ),
     "loading": (
-        "The sample stream is being played: {done} of {total} items. Everything below grows with it.",
-        "正在回放示例信息流：{done} / {total} 条，下面的内容会随之增加。",
+        "The sample stream is being read in: {done} of {total} items. What is below grows with it; alerts come last.",
+        "正在读入示例信息流：{done} / {total} 条，下面的内容会随之增加，告警最后出现。",
+    ),
+    "sample_coming": (
+        "Nothing here yet: the sample stream is still being read in, {done} of {total} items.",
+        "示例信息流仍在读入（{done} / {total} 条），这里暂时没有内容。",
+    ),
+    "alerts_coming": (
+        "No alert yet: the rules look over the sample stream once it has been read in, {done} of {total} items so far.",
+        "暂无告警：示例信息流读入完成后才按规则判断，目前 {done} / {total} 条。",
     ),
     "waiting": (
         "{n} newer, held back while one is open below: close it, and they come in.",

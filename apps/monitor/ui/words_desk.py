@@ -56,7 +56,7 @@ DESK: dict[str, tuple[str, str]] = {
     "per_company_topic": ("each company and topic", "每家公司的每个主题"),
     "per_topic_company": ("each company and topic", "每家公司的每个主题"),
     "per_source": ("each source", "每个来源"),
-    "per_all": ("all together", "全部合计"),
+    "per_all": ("all news together", "全部合计"),
     "measure_negative": ("negative stories", "负面事件"),
     "measure_stories": ("stories", "事件"),
     "measure_items": ("items", "条目"),
@@ -64,7 +64,7 @@ DESK: dict[str, tuple[str, str]] = {
     "measure_share": ("negative share", "负面占比"),
     "measure_polarity": ("net mood", "净情绪"),
     "rule_surge": (
-        "More {measure} in {window} than the own past of {per} explains (sensitivity: {sensitivity})",
+        "For {per}: more {measure} in {window} than its own past explains (sensitivity: {sensitivity})",
         "{per}：{window}内{measure}明显多于自身历史（灵敏度：{sensitivity}）",
     ),
     "rule_threshold": (

@@ -1,5 +1,6 @@
 """The alerts page: an alert's whole life by clicks, silences."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +13,8 @@ from apps.monitor.records import SeriesKey
 from apps.page_parts import moment
 from core.errors import ConflictError
 from tests.monitor.fake_rows import NOW
+from tests.monitor.helpers import DAY, bad, good, monitor
+from tests.monitor.helpers import NOW as STREAM_NOW
 from tests.monitor.ui.looking import press, texts
 
 OPEN = {"alert-a1": True}
@@ -41,13 +44,13 @@ def test_an_alert_tells_why_with_numbers_texts_rule_and_model(open_page):
     assert "Lenders leave Aldermoor" in shown
     assert "50" in shown  # told fifty times
     facts = "".join(one.body for one in page.main if hasattr(one, "body")) or str(page.get("html"))
-    assert "6.2 (> 3.5)" in facts
+    assert "6.2 (limit 3.5)" in facts
+    assert "75% (surely at least 55%)" in facts
 
 
 def test_in_chinese_the_reason_is_made_of_the_same_numbers(open_page):
-    assert "1 小时内 12 个事件，往常约 1.5；其中 9 个为负面。" in texts(open_page("alerts", "zh", **OPEN)).replace(
-        "\\", ""
-    )
+    said = "1 小时内 12 个事件，往常约 1.5，超出量为往常最大超出量的 6.2 倍；12 个中 9 个为负面。"
+    assert said in texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
 
 
 @pytest.mark.parametrize(
@@ -74,9 +77,43 @@ def test_what_is_usual_stands_beside_what_the_rule_counted(open_page, fake):
         fake.held["a1"] = replace(fake.held["a1"], evidence=evidence, episode=2)
         return texts(open_page("alerts", "zh", **OPEN)).replace("\\", "")
 
-    assert "1 小时内 9 个负面事件，往常约 1.5；事件共 12 个。" in reason("negative")
-    assert "1 小时内 12 个事件；其中 9 个为负面。" in reason("reach")  # what is usual is another number's
+    assert "1 小时内 9 个负面事件，往常约 1.5，" in reason("negative")
+    assert "1 小时内传播量 70，往常约 1.5，" in reason("reach")
     assert "已复发 1 次" in reason("stories")
+
+
+def measured(rule: str) -> Evidence:
+    """What a rule says of nine stories on Alba Bank, seven of them bad, after a quiet fortnight."""
+    service = monitor(rules=rule)
+    past = [good(f"h{at}", at=STREAM_NOW - 14 * DAY + at * 4 * HOUR) for at in range(80)]
+    service.ingest([one for one in past if one.moment < STREAM_NOW - HOUR], now=STREAM_NOW - HOUR)
+    news = [bad(f"b{at}", at=STREAM_NOW) for at in range(7)] + [good(f"g{at}", at=STREAM_NOW) for at in range(2)]
+    service.ingest(news, now=STREAM_NOW)
+    (alert,) = service.alerts()
+    service.close()
+    return alert.evidence
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'kind = "surge"\nmin_share = 0.4',
+        'kind = "surge"\nmeasure = "reach"',
+        'kind = "threshold"\nmeasure = "share"\nvalue = 0.5',
+        'kind = "threshold"\nmeasure = "polarity"\nvalue = -0.1\nabove = false',
+        'kind = "threshold"\nmeasure = "items"\nvalue = 4',
+    ],
+)
+def test_both_languages_tell_the_same_numbers_of_an_alert_and_which_is_the_limit(open_page, fake, rule):
+    evidence = measured(f'[[rule]]\nname = "r"\nwindow = "1h"\nper = ["company"]\n{rule}\n')
+    fake.held["a1"] = replace(fake.held["a1"], evidence=evidence)
+    english, chinese = (texts(open_page("alerts", name, **OPEN)).replace("\\", "") for name in ("en", "zh"))
+    assert evidence.why in english
+    (said,) = [line for line in chinese.splitlines() if "小时内" in line]
+    numbers = [sorted(re.findall(r"-?[\d.]*\d%?", line)) for line in (evidence.why, said)]
+    assert numbers[0] == numbers[1]
+    limited = evidence.share_limit or evidence.expected is None
+    assert ("the limit is" in evidence.why) == ("界限为" in said) == bool(limited)
 
 
 def test_companies_have_their_chinese_names_on_chinese_pages(open_page):

@@ -108,6 +108,18 @@ def test_an_empty_stream_says_so(open_page, fake):
     assert not page.exception
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "1,200 of 6,128 items"), ("zh", "1,200 / 6,128 条")])
+@pytest.mark.parametrize("name", ["overview", "feed", "alerts", "sources", "training"])
+def test_while_the_sample_is_read_in_empty_pages_say_so_and_how_far(open_page, fake, name, language, words):
+    fake.rows, fake.held, fake.places = [], {}, {}
+    status = fake.status() | {"loading": {"running": True, "done": 1200, "total": 6128, "error": ""}}
+    fake.status = lambda: status
+    shown = texts(open_page(name, language))
+    assert words in shown
+    for none in ("Nothing has come in", "no news", "No alert here", "Nothing fits", "没有收到任何内容", "没有告警"):
+        assert none not in shown
+
+
 def test_text_of_a_company_name_is_shown_as_it_is(open_page, fake):
     fake.company_names = lambda language: {"aldermoor": "**A** [x](http://evil)"}
     shown = texts(open_page("overview"))

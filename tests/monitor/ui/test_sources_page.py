@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apps.monitor.row_dates import DateOrder
-from apps.monitor.source_records import SourceKind, SourceState, doubted_dates
+from apps.monitor.source_records import Source, SourceKind, SourceState, doubted_dates
 from apps.monitor.ui.source_forms import JOB
 from tests.monitor.ui.looking import press, texts
 
@@ -97,8 +97,6 @@ def test_sources_stay_in_their_place_while_one_is_open(open_page, fake):
 
 
 def test_the_password_of_an_address_is_never_shown(open_page, fake):
-    from apps.monitor.source_records import Source
-
     fake.save_source(Source("paid", SourceKind.RSS, "https://me:s3cret-token@paid.example/rss"))
     shown = texts(open_page("sources", **{"source-paid": True})).replace("\\", "")
     assert "paid.example/rss" in shown
@@ -124,6 +122,19 @@ def test_a_file_is_taken_in_and_each_bad_row_is_listed(open_page, fake):
     )
     assert page.dataframe[0].value.iloc[0].tolist() == ["desk.jsonl:2", "The row has neither title nor text."]
     assert fake.entry("u1").item.source == "desk"
+
+
+def test_a_file_is_named_as_it_is_called_and_not_as_pushed_over_http(open_page, fake):
+    page = open_page("sources")
+    page.file_uploader[0].upload("march notes.jsonl", b'{"id": "u1", "title": "Up"}\n', "application/jsonl")
+    page = press(page, "Take in")
+    assert page.session_state[JOB].wait(30)
+    assert fake.entry("u1").item.source == "march notes"
+    fake.save_source(Source("march notes", SourceKind.PUSH))  # as intake keeps a source that nobody set up
+    fake.save_source(Source("newsroom", SourceKind.PUSH, zone="Asia/Shanghai"))
+    lines = {line.split("**")[1]: line for line in texts(open_page("sources")).splitlines() if "**" in line}
+    assert "Taken in: a file or over HTTP" in lines["march notes"]
+    assert "Pushed over HTTP" in lines["newsroom"]
 
 
 def test_on_a_chinese_page_each_bad_row_tells_why_in_chinese(open_page):
@@ -162,7 +173,7 @@ def test_a_file_is_looked_at_first_and_nothing_is_stored(open_page, fake, langua
     page = open_page("sources", language)
     page.file_uploader[0].upload("shop.csv", b"sku,title\n1,Copper kettle\n2,\n", "text/csv")
     page = press(page, press_on)
-    assert page.dataframe[0].value.iloc[0].tolist() == ["–", "upload", "Copper kettle", none]
+    assert page.dataframe[0].value.iloc[0].tolist() == ["–", "shop", "Copper kettle", none]
     assert page.dataframe[1].value.iloc[0].tolist() == ["shop.csv:3", why]
     assert "sku" in texts(page)
     assert JOB not in page.session_state

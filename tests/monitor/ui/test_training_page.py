@@ -50,6 +50,11 @@ def test_the_least_sure_item_is_offered_and_may_be_said_right(home, open_page, f
     assert "Nothing uncertain waits" in texts(page)
 
 
+def test_the_review_may_be_narrowed_to_one_language(home, open_page):
+    assert "Brightquay opens a second plant" in texts(open_page("training", **{"review-language": "en"}))
+    assert "Nothing uncertain waits" in texts(open_page("training", **{"review-language": "zh"}))
+
+
 def test_or_corrected_in_place(home, open_page, fake):
     page = open_page("training", **{"why-n4": True})
     page.segmented_control(key="mood-n4").set_value("positive")

@@ -24,7 +24,11 @@ def places(text: str) -> set[str]:
 
 def asked() -> set[str]:
     sources = [file.read_text(encoding="utf-8") for file in Path(ui.__file__).parent.glob("*.py")]
-    return {key for text in sources for key in re.findall(r"""(?:say|translate)\(\s*["']([a-z_0-9]+)["']""", text)}
+    return {
+        key
+        for text in sources
+        for key in re.findall(r"""(?:say|translate|_coming|none_yet)\((?:watch, )?\s*["']([a-z_0-9]+)["']""", text)
+    }
 
 
 def test_both_languages_fill_the_same_places():
@@ -42,7 +46,7 @@ def test_no_string_is_written_twice_or_left_over():
     assert set(own) & set(RUN_WORDS) == {"section_compare"}  # the rules page compares rules, not runs
     made = re.compile(
         r"(page|span|label|cause|mood|topic|company|source|severity|state|why|section|kind|measure|per|rule|sensitivity|language|act"
-        r"|date|done|message|delivery|drift|train|run|report|health|answer|one|so_many|silenced)_"
+        r"|date|done|message|delivery|drift|train|run|report|health|answer|one|so_many|silenced|seen)_"
     )
     files = [*Path(ui.__file__).parent.glob("*.py"), Path(training_page.__file__)]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
