@@ -107,16 +107,16 @@ def ingest(
 def hit(
     ctx: typer.Context,
     question: str,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many rows.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many of each kind.")] = 10,
     language: Language = None,
     as_json: Json = False,
 ) -> None:
-    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow.
+    """See what search finds for a question: its place by words and by meaning, both together, what would be decided.
 
     Nothing is written: where the bot would compose, the generator may still decline, and the bot asks back.
     """
     with opened(ctx) as service:
-        show_hits(service.hit_test(question, k=k, language=language), as_json)
+        show_hits(service.hit_test(question, k=k, language=language), k, as_json)
 
 
 @app.command()

@@ -13,8 +13,9 @@ from filelock import FileLock
 
 from apps.chatbot import exporting, handover, wordings
 from apps.chatbot.engine import Engine
+from apps.chatbot.hit_test import HitRow, HitTest
 from apps.chatbot.knowledge import Knowledge
-from apps.chatbot.knowledge_cases import HitRow, HitTest, KnowledgeCases, checked, spoken
+from apps.chatbot.knowledge_cases import KnowledgeCases, checked, spoken
 from apps.chatbot.pending import PendingAnswers, PendingView
 from apps.chatbot.records import (
     Conversation,

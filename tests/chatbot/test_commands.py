@@ -170,6 +170,7 @@ def test_a_hit_test_says_what_would_follow_and_that_nothing_has_been_written(stu
     assert run(["chatbot", "hit", "tea?"]) == 0
     shown = capsys.readouterr().out
     assert "would ask back · too_vague · 40%" in shown and "decline" not in shown
+    assert "1 of 12 found" in shown and "2 of 9" in shown and "0 to about 1.1" in shown
     composed = replace(stub.hit_test("tea?"), decision=Decision(Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, 0.7))
     monkeypatch.setattr(stub, "hit_test", lambda question, k, language: composed)
     assert run(["chatbot", "hit", "tea?"]) == 0

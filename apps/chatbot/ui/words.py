@@ -191,8 +191,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "audience_customer": ("for customers", "顾客可见"),
     "audience_staff": ("for staff only", "仅限内部"),
     "hits_line": (
-        "Ask as a customer would. Nothing is stored and no text is written.",
-        "像顾客一样提问，不会留下记录，也不会生成回答。",
+        "Ask as a customer would: the first places by words, by meaning, and by both together, from which the bot "
+        "decides. Nothing is stored and no text is written.",
+        "像顾客一样提问：分别看词语检索、语义检索和融合后的名次，机器人依据融合结果决策。不会留下记录，也不会生成回答。",
     ),
     "hits_question": ("Question", "问题"),
     "hits_compose": (
@@ -201,14 +202,36 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "hits_answer": ("Approved answers", "标准问答"),
     "hits_passage": ("Passages", "文档片段"),
-    "hits_k": ("How many to show", "显示条数"),
+    "hits_k": ("How many of each kind", "每类显示条数"),
     "hits_go": ("Test", "测试"),
     "hits_asked": ("Searched for", "检索语句"),
-    "hits_texts": ("The texts, in the fused order", "融合排序后的原文"),
+    "hits_texts": ("The texts, in the order of both together", "原文（按融合排序）"),
+    "hits_found": ("{shown} of {found}", "前 {shown} 条，共 {found} 条"),
+    "hits_places": (
+        "By words: {lexical} · by meaning: {vector}",
+        "词语检索：{lexical} · 语义检索：{vector}",
+    ),
+    "hits_place": ("place {rank} of {found}", "第 {rank} 位（共 {found} 条）"),
+    "hits_no_place": ("not found", "未找到"),
     "side_lexical": ("Words (BM25)", "词语检索（BM25）"),
     "side_vector": ("Meaning (vectors)", "语义检索（向量）"),
-    "side_fused": ("Fused order", "融合排序"),
+    "side_fused": ("Both together", "融合排序"),
     "side_none": ("nothing found", "没有结果"),
+    "side_lexical_score": (
+        "The number: the weight of shared words, from 0 up, rare words counting more. It compares within one question "
+        "only.",
+        "数值：共有词语的权重，从 0 起，越少见的词权重越大；只能在同一个问题内比较。",
+    ),
+    "side_vector_score": (
+        "The number: likeness in meaning, from -1 to 1 (the same).",
+        "数值：语义相似度，从 -1 到 1（相同）。",
+    ),
+    "side_fused_score": (
+        "The number: of answers two thirds what all their wordings claim, one third likeness to single ones (0 to "
+        "1.1); of passages likeness and words held (0 to 2.5). The percentage above is computed from it.",
+        "数值：标准问答由全部问法的归属度（三分之二）与单条问法的相似度（三分之一）合成（0 至 1.1）；"
+        "文档片段由语义相似度与词语覆盖合成（0 至 2.5）。上方的百分比由此算出。",
+    ),
     # insights
     "section_overview": ("Overview", "总览"),
     "section_unanswered": ("Unanswered", "未命中问题"),

@@ -198,7 +198,9 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     page.text_input(key="hits-question").set_value("kettle")
     press(page, "Test")
     shown = texts(page)
-    assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
+    assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Both together")
+    assert "1 of 31" in shown and "place 2 of 7" in shown and "by meaning: not found" in shown
+    assert "from -1 to 1" in shown and "0 to 2.5" in shown  # what the numbers mean
     assert "87%" in shown and "search 3 ms" in shown and not page.exception
 
 
