@@ -75,6 +75,10 @@ def show_ingest(report: IngestReport, json_wanted: bool) -> None:
     if report.merged:
         terminal.say(f"merged into another: {len(report.merged)} {'row' if len(report.merged) == 1 else 'rows'}")
         terminal.say_reasons(report.merged, style="dim")
+    if report.noted:
+        rows = f"{len(report.noted)} {'row' if len(report.noted) == 1 else 'rows'}"
+        terminal.say(f"taken in, to be looked at: {rows}", style="bold")
+        terminal.say_reasons(report.noted)
 
 
 def show_status(found: Mapping[str, Any]) -> None:

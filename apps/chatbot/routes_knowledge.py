@@ -93,13 +93,13 @@ def delete_answer(answer_id: str, service: Service) -> None:
 
 @router.post("/answers/{answer_id}/approve")
 def approve(answer_id: str, service: Service) -> ApprovedAnswer:
-    """Let a mined answer be given to customers."""
+    """Let an answer of the review queue be given to customers."""
     return service.approve(answer_id)
 
 
 @router.post("/answers/{answer_id}/reject")
 def reject(answer_id: str, service: Service) -> ApprovedAnswer:
-    """Keep a mined answer from customers."""
+    """Keep an answer of the review queue from customers."""
     return service.reject(answer_id)
 
 

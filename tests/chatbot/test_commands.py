@@ -132,7 +132,8 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
 def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub, capsys, tmp_path, monkeypatch):
     (tmp_path / "faq.csv").touch()
     bad = tuple(RowProblem("faq.csv", line, "The row has no answer.") for line in range(2, 52))
-    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),),
+                          noted=(RowProblem("faq.csv", 61, "It is over."), RowProblem("faq.csv", 63, "It is over.")))  # fmt: skip
     monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
     assert run(["chatbot", "ingest", str(tmp_path / "faq.csv")]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -141,6 +142,8 @@ def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub,
         "  faq.csv: 50 rows (lines 2, 3, 4, 5, 6, …): The row has no answer.",
         "merged into another: 1 row",
         "  faq.csv:60: The two are one.",
+        "taken in, to be looked at: 2 rows",
+        "  faq.csv: 2 rows (lines 61, 63): It is over.",
     ]
 
 

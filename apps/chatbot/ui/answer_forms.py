@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import streamlit as st
 
+from apps.chatbot.faq_files import asked
 from apps.chatbot.records import ApprovedAnswer, Status
 from apps.chatbot.ui.shared import one_sentence, say
 from apps.page_parts import language, plain, say_later, shorten
@@ -25,10 +26,15 @@ def review_list(bot: "ChatbotService") -> None:
         st.info(say("review_none"), icon=":material/task_alt:")
         return
     st.caption(say("review_line", n=len(waiting)))
+    given = {asked(one): one for one in bot.answers(status=Status.APPROVED, limit=LONG)}
     for answer in _one_page(waiting, "review-page"):
         with st.form(f"review-{answer.id}", border=True):
             changed = _fields(answer, "review")
             st.caption(f"{answer.language} · {plain(answer.source)}")
+            if live := given.get(asked(answer)):
+                st.warning(
+                    say("review_given", answer=plain(shorten(live.answer, 300))), icon=":material/compare_arrows:"
+                )
             with st.container(horizontal=True):
                 approved = st.form_submit_button(say("approve"), type="primary", icon=":material/check:")
                 rejected = st.form_submit_button(say("reject"), icon=":material/close:")

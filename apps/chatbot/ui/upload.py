@@ -86,6 +86,9 @@ def _show(job: Job[IngestReport]) -> None:
             column.metric(say(f"report_{name}"), count)
         if report.problems:
             _rows(report.problems, "problem_why")
+        if report.noted:
+            st.warning(say("noted_rows", n=len(report.noted)), icon=":material/flag:")
+            _rows(report.noted, "noted_why")
         if report.merged:
             with st.expander(say("merged_rows"), icon=":material/merge:"):
                 _rows(report.merged, "merged_why")

@@ -126,13 +126,20 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
+    "noted_rows": ("Taken in, but to be looked at: {n}", "已收录但请留意：{n}"),
+    "noted_why": ("What is to be looked at", "需要留意的原因"),
     "merged_rows": ("Rows merged into another", "并入其他行的行"),
     "merged_why": ("What they share", "合并的原因"),
     # knowledge: answers
     "review_none": ("Nothing waits for review.", "没有待审核的问答。"),
     "review_line": (
-        "{n} found in past dialogues. Change what is wrong, then approve or reject.",
-        "共 {n} 条，来自历史对话。可先修改，再通过或拒绝。",
+        "{n} wait: found in past dialogues, or in a file beside an answer that says otherwise. Change what is wrong, "
+        "then approve or reject.",
+        "共 {n} 条，来自历史对话，或是文件中与现有答案不一致的问答。可先修改，再通过或拒绝。",
+    ),
+    "review_given": (
+        "Customers get this now; approve another answer only after changing or deleting it: {answer}",
+        "顾客目前得到的答案是：{answer}。如要通过本条，请先修改或删除它。",
     ),
     "approve": ("Approve", "通过"),
     "approved": ("Approved: customers get it from now on.", "已通过，立即生效。"),
@@ -168,7 +175,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "source_name": ("File", "文件"),
     "source_answers": ("Answers", "标准问答"),
-    "source_waiting": ("Mined, not approved", "挖掘而未通过"),
+    "source_waiting": ("Not approved", "未通过审核"),
     "source_by_hand": ("Touched by hand", "经人工改动"),
     "source_documents": ("Documents", "文档"),
     "source_dialogues": ("Past dialogues", "历史对话"),
