@@ -86,6 +86,9 @@ def show_status(found: Mapping[str, Any]) -> None:
     rows: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in found["knowledge"].items()]
     rows += [("intents", found["intents"])] if found["intents"] else []  # not learnt where nobody is answered
     rows += [("thresholds fitted for", ", ".join(found["languages_tuned"]) or "–")]
+    if found["languages_outdated"]:
+        told = f"{', '.join(found['languages_outdated'])}: no longer used; trifolium chatbot fit fits them anew"
+        rows.append(("fitted by an earlier version", told))
     for name in ("generator", "judge"):
         model = found["models"].get(name)
         state = "loads when a question is asked" if found[name] == "not loaded" else found[name]

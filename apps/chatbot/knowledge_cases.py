@@ -44,6 +44,9 @@ from core.json_files import read_json, write_json
 from core.text import language as language_of
 
 FIT_ANEW = "the cautious defaults hold until you fit them anew on your own questions (trifolium chatbot fit)."
+EARLIER = "Thresholds of '{}' were fitted by an earlier version and are not used any more: "
+OUTDATED = EARLIER + FIT_ANEW
+REPLACED = EARLIER + "those fitted now take their place."
 JUDGE_S = 300.0  # longest wait for the judge before thresholds are fitted
 LONGEST_MESSAGE = 4000  # characters; a longer one is refused rather than cut, so that nobody is answered half
 
@@ -69,6 +72,8 @@ class KnowledgeCases:
         on_event(Progress("learn", 0, 1))  # the intents and the answers' own model: seconds
         self.refresh()
         on_event(Progress("learn", 1, 1))
+        for language in self.outdated():
+            on_event(Log(OUTDATED.format(language)))
         for language, (then, now) in self.outgrown().items():
             on_event(Log(f"Thresholds of '{language}' were fitted on {then} answers, there are {now} now: {FIT_ANEW}"))
         return report
@@ -191,7 +196,7 @@ class KnowledgeCases:
         judges: tuple[Judge | None, ...] = (None,)
         if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
             judges = (None, judge)
-        known = self._store.approved_by_language()
+        known, outdated = self._store.approved_by_language(), self.outdated()
         made: list[ThresholdSet] = []
         for language, judge in product(languages, judges):
             on_event(Log(f"Fitting the thresholds of '{language}'{', with the judge' if judge else ''} …"))
@@ -201,6 +206,8 @@ class KnowledgeCases:
             made += [replace(one, answers=known.get(language, 0)) for one in fitted]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
         self._tuning = tuning.tuning_from(self.thresholds())
+        for language in outdated:
+            on_event(Log(REPLACED.format(language) if language in languages else OUTDATED.format(language)))
         return made
 
     def save_thresholds(self, path: Path) -> None:
@@ -247,8 +254,13 @@ class KnowledgeCases:
     def outgrown(self) -> dict[str, tuple[int, int]]:
         """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""
         known = self._store.approved_by_language()
-        sets = [one for one in self._store_sets() if one.outgrown(known.get(one.language, 0))]
+        sets = [one for one in self._store_sets() if one.readable and one.outgrown(known.get(one.language, 0))]
         return {one.language: (one.answers, known[one.language]) for one in sets}
+
+    def outdated(self) -> list[str]:
+        """Languages whose thresholds an earlier version fitted, over what is no longer looked at: they do not hold."""
+        kinds = [one for one in self._store_sets() if one.kind in tuning.KINDS]  # a judge's are fitted apart
+        return sorted({one.language for one in kinds if not one.readable})
 
     def _store_sets(self) -> list[ThresholdSet]:
         return [tuning.from_json(one) for one in self._store.thresholds()]

@@ -176,6 +176,7 @@ class ChatbotService(KnowledgeCases):
             "judge": self._engine.judge_state,
             "knowledge": self._store.counts(),
             "languages_tuned": sorted(self._tuning),
+            "languages_outdated": self.outdated(),  # tuned by an earlier version, whose thresholds do not hold
             "intents": len(self._intents.labels) if self._intents else 0,
         }
 

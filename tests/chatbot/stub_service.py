@@ -209,7 +209,7 @@ class StubService:
         known = {"answers": 41, "pending": 2, "documents": 3}
         return {
             "generator": "failed: /secret/path is broken", "judge": "not loaded", "home": "/secret", "intents": 7,
-            "knowledge": known, "languages_tuned": ["en", "zh"], "adapter": None,
+            "knowledge": known, "languages_tuned": ["en", "zh"], "languages_outdated": [], "adapter": None,
             "models": {"generator": "gemma-3-270m", "judge": "evidence-judge v2"},
         }  # fmt: skip
 

@@ -214,6 +214,15 @@ def test_status_tells_a_person_how_much_is_known_and_what_would_be_loaded(stub, 
     assert "thresholds fitted for en, zh" in lines
     assert "generator gemma-3-270m (failed: /secret/path is broken)" in lines
     assert "judge evidence-judge v2 (loads when a question is asked)" in lines
+    assert not any("earlier version" in line for line in lines)
+
+
+def test_status_names_languages_whose_thresholds_an_earlier_version_fitted(stub, capsys, monkeypatch):
+    state = stub.status() | {"languages_tuned": [], "languages_outdated": ["en", "zh"]}
+    monkeypatch.setattr(stub, "status", lambda: state)
+    assert run(["chatbot", "status"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "fitted by an earlier version en, zh: no longer used; trifolium chatbot fit fits them anew" in shown
 
 
 def test_a_file_is_taken_out_only_after_what_would_go_was_said_and_agreed_to(stub, capsys, monkeypatch):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.chatbot.records import IngestReport, RowProblem
-from apps.chatbot.ui.shared import say
+from apps.chatbot.ui.shared import say, unused_thresholds
 from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
 from core.events import OnEvent
 from core.reasons import alike, in_language
@@ -32,7 +32,7 @@ def upload(bot: "ChatbotService") -> None:
     if job is not None:
         _show(job)
         if not job.error:
-            _outgrown(bot)
+            unused_thresholds(bot)
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
@@ -92,13 +92,6 @@ def _show(job: Job[IngestReport]) -> None:
         if report.merged:
             with st.expander(say("merged_rows"), icon=":material/merge:"):
                 _rows(report.merged, "merged_why")
-
-
-def _outgrown(bot: "ChatbotService") -> None:
-    """Languages whose thresholds no longer hold: the bot is cautious again until they are fitted anew."""
-    for tongue, (then, now) in bot.outgrown().items():
-        told = say("outgrown", tongue=say(f"lang_{tongue}"), then=then, now=now)
-        st.warning(told, icon=":material/tune:")
 
 
 def _rows(problems: Sequence[RowProblem], heading: str) -> None:

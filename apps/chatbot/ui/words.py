@@ -118,6 +118,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
     "lines_more": ("{lines}, … ({n} in all)", "{lines}……（共 {n} 行）"),
+    "outdated": (
+        "Thresholds for {tongue} were fitted by an earlier version and are not used any more. The bot is cautious and "
+        "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
+        "{tongue}的阈值由早期版本拟合，现已不再使用。重新拟合（trifolium chatbot fit）之前，机器人会更谨慎，"
+        "多以反问为主。",
+    ),
     "outgrown": (
         "Thresholds for {tongue} were fitted on {then} answers, there are {now} now. The bot is cautious again and "
         "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
@@ -277,8 +283,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "release": ("Give back to the bot", "交还机器人"),
     "released": ("The bot answers again.", "机器人已恢复回复。"),
     "thresholds_none": (
-        "No thresholds have been fitted yet: trifolium chatbot fit fits them on labelled questions.",
-        "还没有拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
+        "No fitted thresholds are in use: trifolium chatbot fit fits them on labelled questions.",
+        "没有在用的拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
     ),
     "thresholds_line": (
         "How sure the bot must be before it acts, fitted on labelled questions: approved answers to the error rate in "

@@ -66,6 +66,7 @@ class FakeService:
         default_factory=lambda: [Source("a_b.csv", answers=3, by_hand=1), Source("kettle.md", documents=1)]
     )
     outgrown_: dict[str, tuple[int, int]] = field(default_factory=dict)
+    outdated_: list[str] = field(default_factory=list)
     said: dict[str, list[Message]] = field(default_factory=dict)
     talks: dict[str, Conversation] = field(default_factory=dict)
     open_: dict[str, Handover] = field(default_factory=dict)
@@ -187,6 +188,9 @@ class FakeService:
 
     def outgrown(self) -> dict[str, tuple[int, int]]:
         return dict(self.outgrown_)
+
+    def outdated(self) -> list[str]:
+        return list(self.outdated_)
 
     def sources(self) -> list[Source]:
         return list(self.sources_)
