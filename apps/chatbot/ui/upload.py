@@ -7,7 +7,7 @@ import streamlit as st
 
 from apps.chatbot.records import IngestReport, RowProblem
 from apps.chatbot.ui.shared import say, unused_thresholds
-from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job, wrapped_table
 from core.events import OnEvent
 from core.reasons import alike, in_language
 
@@ -19,7 +19,6 @@ KINDS = ("auto", "faq", "documents", "dialogues")
 TYPES = ["csv", "xlsx", "jsonl", "md", "txt", "html", "htm", "pdf", "docx"]
 SHOWN_PROBLEMS = 500
 FIRST_LINES = 5  # of those that share a reason
-PADDING_PX, LINE_PX, LETTERS = 17, 18, 70  # a table cuts off what is longer than its rows are high
 
 
 def upload(bot: "ChatbotService") -> None:
@@ -104,8 +103,7 @@ def _rows(problems: Sequence[RowProblem], heading: str) -> None:
         }
         for one in alike(problems)[:SHOWN_PROBLEMS]
     ]
-    longest = max(len(row[say(heading)].encode("gbk", "replace")) for row in shown)  # a Chinese letter is two wide
-    st.dataframe(shown, hide_index=True, row_height=PADDING_PX + LINE_PX * (1 + longest // LETTERS))
+    wrapped_table(shown, say(heading))
 
 
 def _lines(lines: Sequence[int]) -> str:
