@@ -30,7 +30,7 @@ def review_list(bot: "ChatbotService") -> None:
     for answer in _one_page(waiting, "review-page"):
         with st.form(f"review-{answer.id}", border=True):
             changed = _fields(answer, "review")
-            st.caption(f"{answer.language} · {plain(answer.source)}")
+            st.caption(f"{say(f'lang_{answer.language}')} · {plain(_origin(answer.source))}")
             if live := given.get(asked(answer)):
                 st.warning(
                     say("review_given", answer=plain(shorten(live.answer, 300))), icon=":material/compare_arrows:"
@@ -44,6 +44,12 @@ def review_list(bot: "ChatbotService") -> None:
                 if rejected:
                     bot.reject(answer.id)
                     say_later(say("rejected"))
+
+
+def _origin(source: str) -> str:
+    """Where an answer came from, in the language of the page: mined ones name their dialogue."""
+    kind, _, name = source.partition(" ")
+    return f"{say('source_dialogues')}: {name}" if kind == "dialogues" and name else source
 
 
 def _approve(bot: "ChatbotService", answer: ApprovedAnswer, changed: ApprovedAnswer) -> None:

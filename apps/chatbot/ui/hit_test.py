@@ -51,14 +51,17 @@ def _side(place: Any, found: "HitTest", side: str, k: int) -> None:
     """One column: answers and passages are found in indexes of their own, so each kind has its own order."""
     with place.container(border=True):
         st.markdown(f"**{say(f'side_{side}')}**")
+        st.caption(say(f"side_{side}_score"))
         for kind, icon in KINDS.items():
             rows, of = _first(found.rows, kind, f"{side}_rank", k), getattr(found.found[kind], side)
             told = say("hits_found", shown=len(rows), found=of) if rows else say("side_none")
             st.caption(f"{icon} {say(f'hits_{kind}')} · {told}")
-            for row in rows:
-                shown = f"{plain(shorten(row.title, 46))}  :gray[{getattr(row, SIDES[side]):.2f}]"
-                st.markdown(f"{getattr(row, f'{side}_rank')}. {shown}")
-        st.caption(say(f"side_{side}_score"))
+            st.markdown("\n".join(_line(row, side) for row in rows))
+
+
+def _line(row: "HitRow", side: str) -> str:
+    shown = f"{plain(shorten(row.title, 46))}  :gray[{getattr(row, SIDES[side]):.2f}]"
+    return f"{getattr(row, f'{side}_rank')}. {shown}"
 
 
 def _text(row: "HitRow", counts: "Counts") -> None:
