@@ -17,8 +17,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from apps import APPS, terminal
-from apps.misfit import must
 from core.errors import SettingsError, TrifoliumError, known_names, nearest
+from core.misfit import must
 
 # our own commands beside the apps: name -> (module with `app`, one line of help)
 SUITE = {

@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from apps.misfit import must
 from core.errors import DataError, known_names, nearest
+from core.misfit import must
 
 _LONGEST_SHOWN = 60
 _BRANCHES = {"str", "int", "float", "bool", "list", "dict", "none"}  # how pydantic names the branches of a choice
