@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from apps import APPS, terminal
 from core.errors import SettingsError, TrifoliumError, known_names, nearest
+from core.misfit import must
 
 # our own commands beside the apps: name -> (module with `app`, one line of help)
 SUITE = {
@@ -33,6 +34,7 @@ ROOT_OPTIONS = ("--set", "--config")
 _NO_CHOICE = re.compile(
     r"Invalid value for '?(?P<name>[^']*)'?: (?:Value error, )?'(?P<value>.*)' is not one of (?P<known>'.*')", re.DOTALL
 )
+_TOO_MANY = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((?P<words>.*)\)", re.DOTALL)
 
 
 class LazyGroup(TyperGroup):
@@ -145,13 +147,31 @@ def _report(error: Exception, debug: bool) -> int:
     if usage is not None and not isinstance(error, TrifoliumError):
         message = usage()
         if message:  # without one it is the help, already shown
-            told = f"{_choices(message.rstrip('.'))} (--help shows what there is)."
+            told = f"{_misfit(error) or _in_quotes(_choices(message.rstrip('.')))} (--help shows what there is)."
             terminal.err().print(Text(told, style="red"))
         return int(getattr(error, "exit_code", terminal.USER_ERROR))
     terminal.err().print(Text(terminal.sentence(error), style="red"))
     if debug:
         terminal.err().print_exception()
     return terminal.exit_code(error)
+
+
+def _misfit(error: Exception) -> str | None:
+    """An option or argument that pydantic refuses: which, what must stand there, what does; None for other errors."""
+    problems, param = getattr(error.__cause__, "errors", None), getattr(error, "param", None)
+    if problems is None or param is None:
+        return None
+    first = problems()[0]
+    if first["type"] == "value_error":  # a word out of a few: ``_choices`` knows the nearest
+        return None
+    return f"{max(param.opts, key=len)} {must(first)}, got '{first['input']}'"
+
+
+def _in_quotes(message: str) -> str:
+    """A word too many is mostly a text without its quotes."""
+    found = _TOO_MANY.fullmatch(message)
+    told = "put a text of several words in quotes"
+    return f"'{found['words']}' is more than the command takes: {told}" if found else message
 
 
 def _choices(message: str) -> str:

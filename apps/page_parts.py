@@ -7,7 +7,7 @@ import logging
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -22,6 +22,7 @@ from core.reasons import in_language, reason_of
 
 LANGUAGE_KEY = "ui_language"  # where the shell keeps the visitor's choice
 LOOK_S = 0.5
+PADDING_PX, LINE_PX, LINE_LETTERS = 17, 18, 70  # of a table's rows, where a column is as wide as tables make it
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 T = TypeVar("T")
 
@@ -134,6 +135,12 @@ def keep(*keys: str) -> None:
 def contents(files: Iterable[Any]) -> list[tuple[str, bytes]]:
     """Uploads as names without folders and bytes, to be read before a thread starts: they die with the rerun."""
     return [(Path(str(file.name).replace("\\", "/")).name, file.getvalue()) for file in files]
+
+
+def wrapped_table(rows: Sequence[Mapping[str, object]], column: str) -> None:
+    """A table, at least one row, as high as the longest text of ``column`` needs: it cuts off what is longer."""
+    longest = max(len(str(row[column]).encode("gbk", "replace")) for row in rows)  # a Chinese letter is two wide
+    st.dataframe(list(rows), hide_index=True, row_height=PADDING_PX + LINE_PX * (1 + longest // LINE_LETTERS))
 
 
 @contextmanager

@@ -15,35 +15,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from core.errors import DataError, known_names, nearest
+from core.misfit import must
 
-_MUST = {
-    "string_type": "must be text",
-    "string_too_short": "must be text of at least {min_length} characters",
-    "string_too_long": "must be text of at most {max_length} characters",
-    "string_pattern_mismatch": "must be text like {pattern}",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a number that is not infinite",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "too_short": "must have at least {min_length} entries",
-    "too_long": "must have at most {max_length} entries",
-    "greater_than": "must be above {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be below {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "literal_error": "must be {expected}",
-    "enum": "must be {expected}",
-    "timezone_aware": "must name its time zone, as 2026-03-01T09:30:00Z does",
-}
-_MOMENT = "must be a date with time and zone like 2026-03-01T09:30:00Z"
 _LONGEST_SHOWN = 60
 _BRANCHES = {"str", "int", "float", "bool", "list", "dict", "none"}  # how pydantic names the branches of a choice
 
@@ -127,14 +100,7 @@ class _Problem:
     @property
     def must(self) -> str:
         """What must stand there."""
-        kind, context = str(self.raw["type"]), self.raw.get("ctx", {})
-        if kind in ("too_short", "string_too_short") and context["min_length"] == 1:
-            return "must not be empty"
-        if kind in _MUST:
-            return _MUST[kind].format(**context)
-        if kind.startswith(("datetime", "date_")):
-            return _MOMENT
-        return str(self.raw["msg"]).rstrip(".").replace("Input should", "must").replace("Value should", "must")
+        return must(self.raw)
 
     @property
     def nearest(self) -> str:

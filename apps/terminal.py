@@ -29,6 +29,7 @@ from core.reasons import Placed, alike
 MOST_REASONS = 50  # different ones that are written out
 FIRST_LINES = 5  # of those that share a reason
 PIPED_WIDTH = 160  # columns of a table that goes to a file or another program
+NO_TRAINING_OPTIONS = ("what", "promote", "resume", "sample", "text", "config")  # options of their own
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 S = TypeVar("S")
 
@@ -55,6 +56,27 @@ def parse_overrides(pairs: Sequence[str], option: str = "--set") -> dict[str, ob
             raise SettingsError(f"{option} wants key=value, got '{pair}'.")
         values[key.strip()] = value.strip()
     return values
+
+
+def training_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """``["epochs=2"]`` -> ``{"epochs": 2}``; ``SettingsError`` for what the command has an option of its own for."""
+    values = parse_overrides(pairs, "--option")
+    for name in values:
+        if name in NO_TRAINING_OPTIONS:
+            raise SettingsError(f"'{name}' is no training option: give it as --{name} (--help shows how).")
+    return {key: _value(str(text)) for key, text in values.items()}
+
+
+def _value(word: str) -> Any:
+    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
 
 
 def given(ctx: typer.Context) -> Given:

@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias
 import psutil
 from pydantic import BaseModel
 
-from core.errors import CancelledError_, ConflictError, NotFoundError
+from core.errors import CancelledError_, ConflictError, NotFoundError, TrifoliumError
 from core.events import Event, Metric, OnEvent, Progress, ignore
 from core.json_files import append_row, read_json, read_rows, write_json
 from core.settings import public
@@ -127,7 +127,8 @@ class Run:
             self.finish("killed")
             raise
         except BaseException as error:
-            self.finish("failed", f"{type(error).__name__}: {error}".split("\n")[0][:500])
+            own = isinstance(error, TrifoliumError)  # a sentence already
+            self.finish("failed", (str(error) if own else f"{type(error).__name__}: {error}").split("\n")[0][:500])
             raise
         self.finish("done")
 

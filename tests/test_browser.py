@@ -233,6 +233,28 @@ def test_the_file_field_speaks_the_language_of_the_page(browser: Any, tmp_path: 
             assert all(word in one for word, one in zip(words, shown, strict=True)), shown
 
 
+ONE_PAGE = """
+import streamlit as st
+from apps.home import look
+st.html(f"<style>{look('zh')}</style>")
+st.navigation([st.Page(lambda: st.write("完"), title="首页", url_path="start", default=True)]).run()
+"""
+TITLE_OF_DIALOG = """
+const title = document.querySelector('section[role="dialog"] > h2');
+return title && getComputedStyle(title, '::after').content.replaceAll('"', '');
+"""
+
+
+def test_a_lost_connection_is_not_told_as_a_page_that_does_not_exist(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "one_page.py").write_text(ONE_PAGE, encoding="utf-8")
+    with served(tmp_path / "one_page.py", tmp_path / "log.txt") as page:
+        browser.get(f"{page}/nowhere")
+        until(browser, lambda: browser.execute_script(TITLE_OF_DIALOG) == "没有这个页面", "the missing page")
+        browser.get(page)
+        until(browser, lambda: settled(browser), "the page")
+    until(browser, lambda: browser.execute_script(TITLE_OF_DIALOG) == "连接已断开", "the lost connection")
+
+
 ALERT, OPEN = '[class*="st-key-alert-"] summary', '[class*="st-key-alert-"] details[open]'
 
 

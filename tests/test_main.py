@@ -50,6 +50,13 @@ def test_an_apps_help_imports_nothing_heavy():
         (["settings", "--set", "models.devise=cpu"], "nearest known is 'device'"),
         (["settings", "--set", "chatbot.retrieval.pasages=3"], "passages"),
         (["settings", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["chatbot", "train", "--max-steps", "x"], "--max-steps must be a whole number, got 'x'"),
+        (["chatbot", "fit", "--error-rate", "2", "q.jsonl"], "--error-rate must be at most 0.5, got '2'"),
+        (["chatbot", "hit", "-k", "0", "q"], "-k must be at least 1, got '0'"),
+        (["chatbot", "train", "-o", "epochs=abc"], "Training option 'epochs' must be a number, got 'abc'"),
+        (["monitor", "train", "-o", "batch_size=2.5"], "'batch_size' must be a whole number, got '2.5'"),
+        (["recommender", "train", "-o", "text=no"], "'text' is no training option: give it as --text"),
+        (["chatbot", "ask", "how", "long", "is", "it"], "'long is it' is more than the command takes: put a text"),
     ],
 )
 def test_a_users_mistake_is_one_sentence_and_exit_code_2(line, words, capsys):

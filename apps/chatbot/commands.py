@@ -6,7 +6,7 @@ Light to import: the service is imported when a command runs. Errors are raised;
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -107,16 +107,16 @@ def ingest(
 def hit(
     ctx: typer.Context,
     question: str,
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many rows.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many of each kind.")] = 10,
     language: Language = None,
     as_json: Json = False,
 ) -> None:
-    """See what search finds for a question: ranks of both sides, the fused order, the decision that would follow.
+    """See what search finds for a question: its place by words and by meaning, both together, what would be decided.
 
     Nothing is written: where the bot would compose, the generator may still decline, and the bot asks back.
     """
     with opened(ctx) as service:
-        show_hits(service.hit_test(question, k=k, language=language), as_json)
+        show_hits(service.hit_test(question, k=k, language=language), k, as_json)
 
 
 @app.command()
@@ -137,7 +137,7 @@ def train(
 ) -> None:
     """Fine-tune on the team's own data with LoRA; Ctrl-C stops it and the run can be resumed."""
     settings = terminal.settings_of(ctx, load_settings)
-    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    options = terminal.training_options(option or ())
     options |= {"max_steps": max_steps} if max_steps else {}
     options |= {"promote": promote} if not promote else {}
     options |= {"resume": resume} if resume else {}
@@ -257,19 +257,6 @@ def _wait_for_generator(service: "ChatbotService") -> None:
     if not service.wait_until_ready():
         state = str(service.status()["generator"]).rstrip(".")
         terminal.warn(f"Answers are quoted, not composed; generator {state}.")
-
-
-def _value(text: object) -> Any:
-    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
-    word = str(text)
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
 
 
 commands_sources.add(app)

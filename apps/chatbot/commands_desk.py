@@ -79,14 +79,14 @@ def reply(ctx: typer.Context, conversation: str, text: str) -> None:
 
 
 def review(ctx: typer.Context, limit: Limit = 50, as_json_: Json = False) -> None:
-    """List answers mined from dialogues that wait for approval."""
+    """List answers that wait for approval: mined from dialogues, or at odds with a live one."""
     with _opened(ctx) as service:
         found = service.answers(status=Status.PENDING, limit=limit)
         _list(found, ("id", "language", "question", "answer"), as_json_, "nothing waits for review")
 
 
 def approve(ctx: typer.Context, answers: list[str]) -> None:
-    """Let mined answers be given to customers."""
+    """Let answers of the review queue be given to customers."""
     with _opened(ctx) as service:
         for answer in answers:
             service.approve(answer)
@@ -94,7 +94,7 @@ def approve(ctx: typer.Context, answers: list[str]) -> None:
 
 
 def reject(ctx: typer.Context, answers: list[str]) -> None:
-    """Keep mined answers from customers."""
+    """Keep answers of the review queue from customers."""
     with _opened(ctx) as service:
         for answer in answers:
             service.reject(answer)

@@ -11,7 +11,7 @@ from apps.chatbot.records import Forgotten, as_json
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 NOUNS = {  # one, several
     "answers": ("answer", "answers"),
-    "waiting": ("mined answer not approved", "mined answers not approved"),
+    "waiting": ("answer not approved", "answers not approved"),
     "documents": ("document", "documents"),
     "dialogues": ("past dialogue", "past dialogues"),
 }
@@ -31,7 +31,7 @@ def sources(ctx: typer.Context, as_json_: Json = False) -> None:
         terminal.say_json(as_json(found))
         return
     rows = [list(astuple(one)) for one in found]
-    headings = ("file", "answers", "mined, not approved", "touched by hand", "documents", "dialogues")
+    headings = ("file", "answers", "not approved", "touched by hand", "documents", "dialogues")
     terminal.table(headings, rows, empty="no file has been taken in")
 
 

@@ -62,6 +62,7 @@ class Loaded:
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
     merged: tuple[RowProblem, ...] = ()
+    lines: tuple[int, ...] = ()  # of its records, which are of one kind
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
     if kind == "faq":
         rows = read_faq(path, language)
         problems, merged = _named(rows.problems, named), _named(rows.merged, named)
-        return Loaded(answers=_brought(rows.records, named), problems=problems, merged=merged)
+        return Loaded(answers=_brought(rows.records, named), problems=problems, merged=merged, lines=rows.lines)
     if kind == "dialogues":
         talks = read_dialogues(path, language)
         return Loaded(dialogues=_brought(talks.records, named), problems=_named(talks.problems, named))
@@ -212,7 +213,8 @@ def _read(path: Path, kind: str, language: str | None, named: str) -> Loaded:
         return Loaded(problems=(RowProblem(named, 0, reason(FEEDBACK, name=path.name)),))
     texts = read_documents(path, language, named)
     lost = any(one.line == 0 for one in texts.problems)  # a scan: no row of it is wrong, all of it is
-    return Loaded(documents=_brought(texts.records, named), problems=texts.problems, failed=(named,) if lost else ())
+    documents, failed = _brought(texts.records, named), (named,) if lost else ()
+    return Loaded(documents=documents, problems=texts.problems, failed=failed, lines=texts.lines)
 
 
 def _brought(records: Sequence[R], file: str) -> tuple[R, ...]:

@@ -1,5 +1,6 @@
 """Approved answers out of csv, xlsx, jsonl and json files; rows that give none are told by line with the reason."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from core.text import content_hash, fold
 from core.text import language as language_of
 
 HINTS = {"question": "标准问", "answer": "答案"}
+_NUMBER = re.compile(r"\d+")
 ALIKE = 0.85  # answers to the same question that share so much of their words are one, a stray "View more" apart
 
 
@@ -29,16 +31,15 @@ def read_faq(path: Path, language: str | None = None) -> Rows[ApprovedAnswer]:
     reading: Reading[ApprovedAnswer] = Reading(path.name)
     rows = read_rows(path, lambda name: columns.is_known(name, FAQ), reading)
     _check_columns(rows, path.name)
-    lines: list[int] = []
     for row in rows:
         cells = columns.renamed(row.cells, FAQ)
         if _continues(cells) and reading.records:
             more = columns.wordings(cells["similar_questions"])
             last = reading.records[-1]
             reading.records[-1] = replace(last, similar_questions=_joined(last.similar_questions, more, last.question))
-        elif reading.take(row.line, lambda cells=cells: _answer(cells, path.name, language)):  # type: ignore[misc]
-            lines.append(row.line)
-    return _merged(reading, lines)
+        else:
+            reading.take(row.line, lambda cells=cells: _answer(cells, path.name, language))  # type: ignore[misc]
+    return _merged(reading)
 
 
 def _check_columns(rows: list[Row], name: str) -> None:
@@ -64,7 +65,7 @@ def _answer(cells: Mapping[str, list[Any]], source: str, language: str | None) -
         raise DataError(reason(EMPTY_CELL, name=reason(NAMES["answer" if question else "question"])))
     similar = columns.wordings(cells.get("similar_questions", ()))
     return ApprovedAnswer(
-        id=columns.text(cells["id"][0]) if "id" in cells else f"{content_hash(question + chr(10) + answer)[:16]}",
+        id=columns.text(cells["id"][0]) if "id" in cells else id_of(question, answer),
         question=question,
         answer=answer,
         similar_questions=_joined((), similar, question),
@@ -76,6 +77,16 @@ def _answer(cells: Mapping[str, list[Any]], source: str, language: str | None) -
         status=_status(cells),
         source=source,
     )
+
+
+def id_of(question: str, answer: str) -> str:
+    """The id of an answer whose file names none."""
+    return content_hash(question + chr(10) + answer)[:16]
+
+
+def asked(one: ApprovedAnswer) -> str:
+    """The same for answers to one and the same question in one language."""
+    return f"{one.language} {fold(one.question)}"
 
 
 def _language(cells: Mapping[str, list[Any]], given: str | None, text: str) -> str:
@@ -96,13 +107,13 @@ def _joined(have: tuple[str, ...], more: tuple[str, ...], question: str) -> tupl
     return tuple(one for one in dict.fromkeys((*have, *more)) if one != question)
 
 
-def _merged(reading: Reading[ApprovedAnswer], lines: list[int]) -> Rows[ApprovedAnswer]:
+def _merged(reading: Reading[ApprovedAnswer]) -> Rows[ApprovedAnswer]:
     """Repeats joined into the first of them; each is told, so that the count of rows can be followed."""
     kept: list[tuple[int, ApprovedAnswer]] = []
     by_question: dict[str, list[int]] = {}
     ids: dict[str, int] = {}
-    for line, one in zip(lines, reading.records, strict=True):
-        places = by_question.setdefault(f"{one.language} {fold(one.question)}", [])
+    for line, one in zip(reading.lines, reading.records, strict=True):
+        places = by_question.setdefault(asked(one), [])
         same = next((place for place in places if _alike(kept[place][1], one)), None)
         if same is not None:
             first_line, first = kept[same]
@@ -114,14 +125,20 @@ def _merged(reading: Reading[ApprovedAnswer], lines: list[int]) -> Rows[Approved
             places.append(len(kept))
             ids[one.id] = line
             kept.append((line, one))
-    return replace(reading.done(), records=tuple(one for _, one in kept))
+    return replace(reading.done(), records=tuple(one for _, one in kept), lines=tuple(line for line, _ in kept))
 
 
 def _alike(one: ApprovedAnswer, other: ApprovedAnswer) -> bool:
     if (one.valid_from, one.valid_until, one.status) != (other.valid_from, other.valid_until, other.status):
         return False
-    first, second = _pieces(one.answer), _pieces(other.answer)
-    return len(first & second) / (len(first | second) or 1) >= ALIKE
+    return say_the_same(one.answer, other.answer)
+
+
+def say_the_same(one: str, other: str) -> bool:
+    """Whether two answers share nearly all of their words and every number: 30 days are not 60."""
+    first, second = _pieces(one), _pieces(other)
+    same_numbers = set(_NUMBER.findall(one)) == set(_NUMBER.findall(other))
+    return same_numbers and len(first & second) / (len(first | second) or 1) >= ALIKE
 
 
 def _pieces(text: str) -> set[str]:

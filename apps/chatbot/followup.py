@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from apps.chatbot.records import Role, Turn
+from apps.chatbot.smalltalk import small_talk
 from core.text import language, lexical_tokens
 
 _LEANS_EN = re.compile(
@@ -34,12 +35,16 @@ def leans_on_history(text: str, history: Sequence[Turn]) -> bool:
 def standalone(text: str, history: Sequence[Turn]) -> str | None:
     """The earlier question and this one as one query, or None when this one stands alone.
 
-    Earlier is the customer's last message that says something; words the new message repeats are not doubled.
+    Earlier is the customer's last message that says something, which "ok, thanks" does not.
     """
     if not leans_on_history(text, history):
         return None
     earlier = next(
-        (turn.text for turn in reversed(history) if turn.role is Role.CUSTOMER and len(lexical_tokens(turn.text)) > 1),
+        (turn.text for turn in reversed(history) if turn.role is Role.CUSTOMER and _says_something(turn.text)),
         None,
     )
     return None if earlier is None or earlier.strip() == text.strip() else f"{earlier.strip()} {text.strip()}"
+
+
+def _says_something(text: str) -> bool:
+    return len(lexical_tokens(text)) > 1 and small_talk(text) is None

@@ -64,7 +64,7 @@ def summary(messages: Sequence[Message], reason: Reason, language: str = "en") -
         opening = f"开头：“{first}”。" if first else ""
         return f"顾客共发来 {len(said)} 条消息。{opening}最后：“{last}”。"
     opening = f" Began with: “{first}”." if first else ""
-    return f"{reason.value.replace('_', ' ')}, {len(said)} customer messages.{opening} Last: “{last}”."
+    return f"{reason.value.replace('_', ' ').capitalize()}, {len(said)} customer messages.{opening} Last: “{last}”."
 
 
 def transcript(messages: Sequence[Message]) -> str:

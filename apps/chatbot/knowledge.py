@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from apps.chatbot import mining
+from apps.chatbot.contradictions import settle
 from apps.chatbot.dataset import Loaded, files_in, load
 from apps.chatbot.passages import audience_of, cut
 from apps.chatbot.records import (
@@ -23,13 +24,16 @@ from apps.chatbot.records import (
     Forgotten,
     IngestReport,
     Passage,
+    RowProblem,
     Status,
     utc_now,
 )
+from apps.chatbot.row_problems import EXPIRED
 from apps.chatbot.settings import ChatbotSettings
 from apps.chatbot.store import Store
 from core.errors import DataError
 from core.events import Log, OnEvent, Progress, ignore
+from core.reasons import reason
 from core.retrieval.blending import PASSAGES, QUESTIONS, Blend
 from core.retrieval.entries import Embeds, Entry, Found
 from core.retrieval.search import Search, SearchOptions
@@ -157,11 +161,15 @@ class Knowledge:
             taken = read.added + read.updated + read.unchanged
             told = "could not be read" if read.failed else f"{taken} taken in, {len(read.problems)} not"
             told += f", {len(read.merged)} merged into others" if read.merged else ""
+            told += f", {len(read.noted)} to be looked at" if read.noted else ""
             on_event(Log(f"{source}: {told}"))
             on_event(Progress("read", number, len(files)))
             report += read
         self.sync(on_event)
-        return replace(report, problems=tuple(sorted(report.problems, key=lambda one: (one.source, one.line))))
+        problems, noted = (
+            sorted(rows, key=lambda one: (one.source, one.line)) for rows in (report.problems, report.noted)
+        )
+        return replace(report, problems=tuple(problems), noted=tuple(noted))
 
     def ingest_text(self, title: str, text: str, language: str | None = None) -> IngestReport:
         """A document typed in; the same title again replaces it."""
@@ -222,9 +230,12 @@ class Knowledge:
         self._passage_search.save()
 
     def _keep(self, loaded: Loaded) -> IngestReport:
-        report = IngestReport(problems=loaded.problems, failed=loaded.failed, merged=loaded.merged)
+        noted = _over(loaded, utc_now().date())
+        report = IngestReport(problems=loaded.problems, failed=loaded.failed, merged=loaded.merged, noted=noted)
         if loaded.answers:
-            report += self._store.put_answers(loaded.answers)
+            settled = settle(loaded.answers, loaded.lines, self._store.answers(limit=EVERYTHING), utc_now().date())
+            report += self._store.put_answers(settled.answers)
+            report += IngestReport(noted=settled.noted)
         if loaded.documents:
             report += self._store.put_documents([(one, cut(one)) for one in loaded.documents])
         if loaded.dialogues:
@@ -255,6 +266,17 @@ class Knowledge:
                     self.sync()
             finally:
                 self._changing.release()
+
+
+def _over(loaded: Loaded, today: date) -> tuple[RowProblem, ...]:
+    """Answers and documents whose last valid day is over as they come in."""
+    records: tuple[ApprovedAnswer | Document, ...] = (*loaded.answers, *loaded.documents)
+    ended = [
+        (one, line)
+        for one, line in zip(records, loaded.lines, strict=False)
+        if one.valid_until is not None and one.valid_until < today
+    ]
+    return tuple(RowProblem(one.files[0], line, reason(EXPIRED)) for one, line in ended)
 
 
 def answer_entries(answer: ApprovedAnswer) -> list[Entry]:

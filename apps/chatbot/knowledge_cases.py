@@ -4,8 +4,8 @@
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from apps.chatbot import insights, tuning
 from apps.chatbot.decision import decide
 from apps.chatbot.engine import Engine
 from apps.chatbot.followup import standalone
+from apps.chatbot.hit_test import HitTest, look
 from apps.chatbot.insights import Insights
 from apps.chatbot.intents import IntentModel
 from apps.chatbot.judging import Judge
@@ -23,9 +24,7 @@ from apps.chatbot.knowledge import Knowledge
 from apps.chatbot.library import KnowledgeLibrary, ReducedLibrary, learn_intents, withheld_questions
 from apps.chatbot.records import (
     ApprovedAnswer,
-    Decision,
     Document,
-    EvidenceKind,
     Forgotten,
     IngestReport,
     LabelledQuestion,
@@ -45,35 +44,11 @@ from core.json_files import read_json, write_json
 from core.text import language as language_of
 
 FIT_ANEW = "the cautious defaults hold until you fit them anew on your own questions (trifolium chatbot fit)."
+EARLIER = "Thresholds of '{}' were fitted by an earlier version and are not used any more: "
+OUTDATED = EARLIER + FIT_ANEW
+REPLACED = EARLIER + "those fitted now take their place."
 JUDGE_S = 300.0  # longest wait for the judge before thresholds are fitted
 LONGEST_MESSAGE = 4000  # characters; a longer one is refused rather than cut, so that nobody is answered half
-
-
-@dataclass(frozen=True)
-class HitRow:
-    """One piece of evidence with its place on either side and in the fused order of its kind."""
-
-    id: str
-    kind: str
-    title: str
-    text: str
-    score: float
-    lexical_rank: int | None
-    vector_rank: int | None
-    cosine: float
-    overlap: float
-    fused_rank: int
-
-
-@dataclass(frozen=True)
-class HitTest:
-    """What a question finds and what would be done with it; nothing is stored."""
-
-    question: str
-    standalone: str | None
-    rows: tuple[HitRow, ...]
-    decision: Decision
-    ms: Mapping[str, float]
 
 
 class KnowledgeCases:
@@ -97,6 +72,8 @@ class KnowledgeCases:
         on_event(Progress("learn", 0, 1))  # the intents and the answers' own model: seconds
         self.refresh()
         on_event(Progress("learn", 1, 1))
+        for language in self.outdated():
+            on_event(Log(OUTDATED.format(language)))
         for language, (then, now) in self.outgrown().items():
             on_event(Log(f"Thresholds of '{language}' were fitted on {then} answers, there are {now} now: {FIT_ANEW}"))
         return report
@@ -169,33 +146,18 @@ class KnowledgeCases:
         return self.save_answer(made)
 
     def hit_test(self, question: str, k: int = 10, language: str | None = None) -> HitTest:
-        """What a question finds, on both sides and fused, and what would be decided."""
+        """What a question finds: the first ``k`` of each side and of both together, and what would be decided."""
         said = checked(question)
-        tongue = language or spoken(said, "en")
+        tongue, now = language or spoken(said, "en"), utc_now()
         clock, limits = Clock(), self._tuning.get(tongue, Tuning())
-        asked, judge = Asked(said, said, tongue, utc_now()), self._engine.judge()
-        signals = understand(asked, self._library, self._intents, limits, Depth(k, k), judge)
+        depth = Depth(passages=self.settings.chatbot.retrieval.passages)  # a turn's, however much is shown
+        asked, judge = Asked(said, said, tongue, now), self._engine.judge()
+        signals = understand(asked, self._library, self._intents, limits, depth, judge)
         clock.lap("understand")
         decision = decide(signals, limits.of(signals.judged).thresholds)
         clock.lap("decide")
-        passages = [one for one in signals.passages if one.evidence.kind is EvidenceKind.PASSAGE]
-        ranked = [*enumerate(signals.answers, start=1), *enumerate(passages, start=1)]
-        rows = tuple(
-            HitRow(
-                one.evidence.id,
-                one.evidence.kind.value,
-                one.evidence.title,
-                one.evidence.text,
-                one.evidence.score,
-                one.evidence.lexical_rank,
-                one.evidence.vector_rank,
-                one.cosine,
-                one.overlap,
-                rank,
-            )
-            for rank, one in ranked
-        )
-        return HitTest(said, standalone(said, ()), rows, decision, clock.ms)
+        rows, found = look(said, tongue, now, k, self._knowledge, self._library)
+        return HitTest(said, standalone(said, ()), rows, found, decision, clock.ms)
 
     # Watching and tuning
 
@@ -234,7 +196,7 @@ class KnowledgeCases:
         judges: tuple[Judge | None, ...] = (None,)
         if judged and (judge := self._engine.judge(JUDGE_S)) is not None:
             judges = (None, judge)
-        known = self._store.approved_by_language()
+        known, outdated = self._store.approved_by_language(), self.outdated()
         made: list[ThresholdSet] = []
         for language, judge in product(languages, judges):
             on_event(Log(f"Fitting the thresholds of '{language}'{', with the judge' if judge else ''} …"))
@@ -244,6 +206,8 @@ class KnowledgeCases:
             made += [replace(one, answers=known.get(language, 0)) for one in fitted]
         self._store.save_thresholds([tuning.to_json(one) for one in made])
         self._tuning = tuning.tuning_from(self.thresholds())
+        for language in outdated:
+            on_event(Log(REPLACED.format(language) if language in languages else OUTDATED.format(language)))
         return made
 
     def save_thresholds(self, path: Path) -> None:
@@ -290,8 +254,13 @@ class KnowledgeCases:
     def outgrown(self) -> dict[str, tuple[int, int]]:
         """Languages whose knowledge has outgrown its thresholds: how many answers they were fitted on, and now."""
         known = self._store.approved_by_language()
-        sets = [one for one in self._store_sets() if one.outgrown(known.get(one.language, 0))]
+        sets = [one for one in self._store_sets() if one.readable and one.outgrown(known.get(one.language, 0))]
         return {one.language: (one.answers, known[one.language]) for one in sets}
+
+    def outdated(self) -> list[str]:
+        """Languages whose thresholds an earlier version fitted, over what is no longer looked at: they do not hold."""
+        kinds = [one for one in self._store_sets() if one.kind in tuning.KINDS]  # a judge's are fitted apart
+        return sorted({one.language for one in kinds if not one.readable})
 
     def _store_sets(self) -> list[ThresholdSet]:
         return [tuning.from_json(one) for one in self._store.thresholds()]

@@ -48,12 +48,12 @@ class KnowledgeLibrary:
     def match_answers(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Approved answers, best first, each once."""
         hits = self._knowledge.find_answers(query, max(LOOKED_AT, OTHER_LANGUAGES * k), now, language)
-        return _ordered(_own_language(hits, language), query, language, self._claims)[:k]
+        return _ordered(own_language(hits, language), query, language, self._claims)[:k]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """Passages that customers may read, best first."""
         hits = self._knowledge.find_passages(query, OTHER_LANGUAGES * k, now, language)
-        return [_passage_match(hit) for hit in _own_language(hits, language)[:k]]
+        return [_passage_match(hit) for hit in own_language(hits, language)[:k]]
 
     def holds(self, question: LabelledQuestion, matches: Sequence[Match]) -> bool:
         """Whether one of the passages contains the labelled answer word for word, marks and case aside."""
@@ -76,7 +76,7 @@ class ReducedLibrary:
         """As ``KnowledgeLibrary``'s."""
         found = self._search.search(query, max(LOOKED_AT, OTHER_LANGUAGES * k), now, language)
         hits = [Hit(self._records[one.id], one) for one in found]
-        return _ordered(_own_language(hits, language), query, language, self._claims)[:k]
+        return _ordered(own_language(hits, language), query, language, self._claims)[:k]
 
     def match_passages(self, query: str, language: str, now: datetime, k: int) -> list[Match]:
         """The full library's."""
@@ -142,7 +142,8 @@ def _ordered(hits: Sequence[Hit[ApprovedAnswer]], query: str, language: str, mod
     return sorted(scored, key=lambda one: -one.evidence.score)
 
 
-def _own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:
+def own_language(hits: list[Hit[R]], language: str) -> list[Hit[R]]:
+    """What is in the customer's language; where nothing is, all of it."""
     return [hit for hit in hits if hit.record.language == language] or hits
 
 

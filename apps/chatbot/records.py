@@ -395,7 +395,8 @@ class IngestReport:
     """What an ingest did; nothing is dropped without a problem naming it.
 
     ``failed`` names files of which nothing could be read; their reason is a problem of line 0. ``merged`` are rows that
-    became part of another one, such as a question asked twice: nothing is wrong with them.
+    became part of another one, such as a question asked twice: nothing is wrong with them. ``noted`` are rows that were
+    taken and that a person should look at, such as an answer that says otherwise than another one.
     """
 
     added: int = 0
@@ -404,6 +405,7 @@ class IngestReport:
     problems: tuple[RowProblem, ...] = ()
     failed: tuple[str, ...] = ()
     merged: tuple[RowProblem, ...] = ()
+    noted: tuple[RowProblem, ...] = ()
 
     @property
     def bad_rows(self) -> int:
@@ -423,6 +425,7 @@ class IngestReport:
             self.problems + other.problems,
             self.failed + other.failed,
             self.merged + other.merged,
+            self.noted + other.noted,
         )
 
 

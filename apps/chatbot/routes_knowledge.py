@@ -2,11 +2,12 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
+from apps.chatbot.hit_test import HitTest
 from apps.chatbot.http_service import Service, safe_name
 from apps.chatbot.records import ApprovedAnswer, Document, Forgotten, IngestReport, Passage, Source, Status
 from apps.chatbot.wire import AnswerBody, ClusterAnswer, DocumentCard, HitQuestion, TextBody
@@ -92,13 +93,13 @@ def delete_answer(answer_id: str, service: Service) -> None:
 
 @router.post("/answers/{answer_id}/approve")
 def approve(answer_id: str, service: Service) -> ApprovedAnswer:
-    """Let a mined answer be given to customers."""
+    """Let an answer of the review queue be given to customers."""
     return service.approve(answer_id)
 
 
 @router.post("/answers/{answer_id}/reject")
 def reject(answer_id: str, service: Service) -> ApprovedAnswer:
-    """Keep a mined answer from customers."""
+    """Keep an answer of the review queue from customers."""
     return service.reject(answer_id)
 
 
@@ -127,8 +128,10 @@ def delete_document(document_id: str, service: Service) -> None:
 
 
 @router.post("/hit-test")
-def hit_test(body: HitQuestion, service: Service) -> Any:
-    """What search finds: ranks and scores of both sides, the fused order, and the decision that would follow.
+def hit_test(body: HitQuestion, service: Service) -> HitTest:
+    """What search finds: the first ``k`` by words, by meaning and by both together, and the decision that would follow.
+
+    Places count from 1 within a kind of evidence, ``found`` says of how many; what each score means stands at its row.
 
     Nothing is written: after the decision to compose the generator may still decline, and a turn then asks back.
     """

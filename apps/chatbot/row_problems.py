@@ -71,6 +71,23 @@ JOINED: Words = (
     "The same question with nearly the same answer as on line {line}: the two are one.",
     "与第 {line} 行问题相同、答案几乎相同，已合并为一条。",
 )
+# rows taken that a person should look at
+EXPIRED: Words = (
+    "Its last valid day is over: no customer gets it.",
+    "已过失效日期：不会提供给顾客。",
+)
+SAYS_OTHERWISE: Words = (
+    "Asks the same as {other} and answers otherwise: that one is given, this one waits in the review queue.",
+    "与{other}问题相同而答案不同：目前采用后者，本条已放入待审核。",
+)
+BOTH_GIVEN: Words = (
+    "Asks the same as {other} and answers otherwise, and both are given, whichever search puts first: delete one or "
+    "change it.",
+    "与{other}问题相同而答案不同，且两条都在使用，以检索在前者为准：请删除或修改其中一条。",
+)
+ON_LINE: Words = ("line {line}", "第 {line} 行")
+OF_FILE: Words = ("an answer of '{name}'", "“{name}”中的一条问答")
+BY_HAND: Words = ("an answer written by hand", "人工填写的一条问答")
 # cells
 EMPTY_CELL: Words = ("The row has no {name}.", "这一行没有{name}。")
 NEEDED: Words = ("{what} needs a {name}, got none.", "{what}缺少{name}。")

@@ -13,8 +13,9 @@ from filelock import FileLock
 
 from apps.chatbot import exporting, handover, wordings
 from apps.chatbot.engine import Engine
+from apps.chatbot.hit_test import HitRow, HitTest
 from apps.chatbot.knowledge import Knowledge
-from apps.chatbot.knowledge_cases import HitRow, HitTest, KnowledgeCases, checked, spoken
+from apps.chatbot.knowledge_cases import KnowledgeCases, checked, spoken
 from apps.chatbot.pending import PendingAnswers, PendingView
 from apps.chatbot.records import (
     Conversation,
@@ -175,6 +176,7 @@ class ChatbotService(KnowledgeCases):
             "judge": self._engine.judge_state,
             "knowledge": self._store.counts(),
             "languages_tuned": sorted(self._tuning),
+            "languages_outdated": self.outdated(),  # tuned by an earlier version, whose thresholds do not hold
             "intents": len(self._intents.labels) if self._intents else 0,
         }
 

@@ -46,6 +46,7 @@ class Rows(Generic[T]):
     records: tuple[T, ...] = ()
     problems: tuple[RowProblem, ...] = ()
     merged: tuple[RowProblem, ...] = ()
+    lines: tuple[int, ...] = ()  # on which each record began, where they are known
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.records)
@@ -54,7 +55,12 @@ class Rows(Generic[T]):
         return len(self.records)
 
     def __add__(self, other: "Rows[T]") -> "Rows[T]":
-        return Rows(self.records + other.records, self.problems + other.problems, self.merged + other.merged)
+        return Rows(
+            self.records + other.records,
+            self.problems + other.problems,
+            self.merged + other.merged,
+            self.lines + other.lines,
+        )
 
 
 @dataclass
@@ -65,6 +71,7 @@ class Reading(Generic[T]):
     records: list[T] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     merged: list[RowProblem] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
 
     def problem(self, line: int, reason: str) -> None:
         """Notes that the row beginning on ``line`` was not taken."""
@@ -81,12 +88,13 @@ class Reading(Generic[T]):
         except DataError as error:
             self.problem(line, reason_of(error))
             return None
+        self.lines.append(line)
         return made
 
     def done(self) -> Rows[T]:
         """What was gathered, the problems by line whenever they were found."""
         problems, merged = (tuple(sorted(rows, key=lambda one: one.line)) for rows in (self.problems, self.merged))
-        return Rows(tuple(self.records), problems, merged)
+        return Rows(tuple(self.records), problems, merged, tuple(self.lines))
 
 
 @dataclass(frozen=True)

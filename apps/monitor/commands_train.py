@@ -1,7 +1,7 @@
 """Training in a terminal: fine-tune a reader, list the runs, measure ours beside the baselines."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,7 +35,7 @@ def train(
 ) -> None:
     """Fine-tune a reader with LoRA on the sample, your sets and people's corrections; Ctrl-C stops it."""
     settings = terminal.settings_of(ctx, load_settings)
-    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    options = terminal.training_options(option or ())
     options |= {"max_steps": max_steps} if max_steps else {}
     options |= {"promote": promote} if not promote else {}
     options |= {"sample": sample} if not sample else {}
@@ -90,16 +90,3 @@ def existing(path: Path) -> Path:
     if not path.exists():
         raise DataError(f"There is no file or folder '{path}'.")
     return path
-
-
-def _value(text: object) -> Any:
-    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
-    word = str(text)
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word

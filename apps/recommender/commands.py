@@ -6,7 +6,7 @@ Light to import: the service is imported when a command runs. Errors are raised;
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -152,7 +152,7 @@ def train(
 ) -> None:
     """Tune the text model on the team's own events with LoRA and fit everything anew; Ctrl-C stops, runs resume."""
     settings = terminal.settings_of(ctx, load_settings)
-    options = {key: _value(text) for key, text in terminal.parse_overrides(option or (), "--option").items()}
+    options = terminal.training_options(option or ())
     from apps.recommender.training import finetune
 
     with terminal.progress() as on_event:
@@ -195,19 +195,6 @@ def training_runs(ctx: typer.Context, as_json: Json = False) -> None:
     terminal.table(
         table.columns, [[row.get(column) for column in table.columns] for row in table.rows], empty="no runs"
     )
-
-
-def _value(text: object) -> Any:
-    """``"2"`` -> 2, ``"2e-4"`` -> 0.0002, ``"true"`` -> True; other words stay words."""
-    word = str(text)
-    if word.lower() in ("true", "false"):
-        return word.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
 
 
 commands_desk.add(app)

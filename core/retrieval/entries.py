@@ -51,7 +51,8 @@ class Found:
 
     ``vector_score`` is the entry's cosine with the question, known also without a rank; ``coverage`` and
     ``resemblance`` are word weight shared one way and both ways. These and ``score`` compare between questions;
-    ``lexical_score`` (BM25) and ``fused`` (reciprocal ranks) do not.
+    ``lexical_score`` (BM25) and ``fused`` (reciprocal ranks) do not. ``nearest`` is the cosine that ``vector_rank``
+    counts by, of the group's nearest entry whatever its words.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Found:
     lexical_score: float | None = None
     vector_rank: int | None = None
     vector_score: float | None = None
+    nearest: float | None = None
     coverage: float = 0.0
     resemblance: float = 0.0
 

@@ -178,7 +178,7 @@ class Search:
         ranks: Mapping[str, Mapping[str, int]],
     ) -> Found:
         best, word = texts[0], sides[LEXICAL].get(group)
-        by_vector = (ranks[name][group] for name in ranks if name != LEXICAL and group in ranks[name])
+        by_vector = next((name for name in ranks if name != LEXICAL and group in ranks[name]), None)
         return Found(
             id=group,
             entry=best.entry,
@@ -187,8 +187,9 @@ class Search:
             fused=fused,
             lexical_rank=ranks[LEXICAL].get(group),
             lexical_score=word.score if word else None,
-            vector_rank=next(by_vector, None),
+            vector_rank=ranks[by_vector][group] if by_vector else None,
             vector_score=best.cosine,
+            nearest=sides[by_vector][group].score if by_vector else None,
             coverage=best.coverage,
             resemblance=best.resemblance,
         )

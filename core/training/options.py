@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from core.errors import SettingsError
+
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    float: ((int, float), "a number"),
+    int: ((int,), "a whole number"),
+    bool: ((bool,), "true or false"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class TrainingOptions:
     keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         _require(self.epochs > 0, "epochs", "above 0", self.epochs)
         _require(0 < self.learning_rate < 1, "learning_rate", "between 0 and 1", self.learning_rate)
         _require(0 <= self.warmup_share < 1, "warmup_share", "at least 0 and below 1", self.warmup_share)
@@ -64,6 +71,16 @@ class TrainingOptions:
         _require(self.keep_checkpoints >= 1, "keep_checkpoints", "at least 1", self.keep_checkpoints)
 
 
-def _require(holds: bool, name: str, wanted: str, found: float) -> None:
+def _check_kinds(options: TrainingOptions) -> None:
+    """Numbers where numbers belong: a word there would only be noticed by the first comparison, or never."""
+    for one in fields(options):
+        kind, found = type(one.default), getattr(options, one.name)
+        if kind in _KINDS:
+            right, wanted = _KINDS[kind]
+            fits = isinstance(found, right) and isinstance(found, bool) == (kind is bool)
+            _require(fits, one.name, wanted, f"'{found}'")
+
+
+def _require(holds: bool, name: str, wanted: str, found: object) -> None:
     if not holds:
         raise SettingsError(f"Training option '{name}' must be {wanted}, got {found}.")

@@ -3,10 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from apps.chatbot.calibration import Calibrator
+from apps.chatbot.hit_test import Counts, HitRow, HitTest
 from apps.chatbot.insights import Insights
 from apps.chatbot.records import (
     ApprovedAnswer,
@@ -36,15 +37,6 @@ from core.errors import BusyError, ConflictError, ModelError, NotFoundError
 from core.events import Log, Progress, Token, ignore
 
 EVIDENCE = Evidence("p1", EvidenceKind.PASSAGE, 1, "Shipping", "Standard delivery takes 2 to 4 working days.", 0.9)
-
-
-@dataclass(frozen=True)
-class Hits:
-    question: str
-    standalone: str | None
-    rows: tuple
-    decision: Decision
-    ms: dict
 
 
 class StubService:
@@ -186,7 +178,9 @@ class StubService:
         return told
 
     def hit_test(self, question, k=10, language=None):
-        return Hits(question, None, (), Decision(Outcome.CLARIFY, Reason.TOO_VAGUE, 0.4), {"search": 2.0})
+        row = HitRow("a1", "answer", "Tea?", "Yes.", 0.5, 2, 3.1, None, None, 0.0, 0.7, 1)
+        decision = Decision(Outcome.CLARIFY, Reason.TOO_VAGUE, 0.4)
+        return HitTest(question, None, (row,), {"answer": Counts(9, 4, 12)}, decision, {"search": 2.0})
 
     def insights(self, days=30):
         return Insights(1, 2, (), {"compose": 1}, {}, {}, {"search": {"p50": 1.0, "p95": 2.0}}, ())
@@ -215,7 +209,7 @@ class StubService:
         known = {"answers": 41, "pending": 2, "documents": 3}
         return {
             "generator": "failed: /secret/path is broken", "judge": "not loaded", "home": "/secret", "intents": 7,
-            "knowledge": known, "languages_tuned": ["en", "zh"], "adapter": None,
+            "knowledge": known, "languages_tuned": ["en", "zh"], "languages_outdated": [], "adapter": None,
             "models": {"generator": "gemma-3-270m", "judge": "evidence-judge v2"},
         }  # fmt: skip
 

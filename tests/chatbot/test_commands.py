@@ -132,7 +132,8 @@ def test_ingest_reports_each_row_that_was_not_taken(stub, capsys, tmp_path):
 def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub, capsys, tmp_path, monkeypatch):
     (tmp_path / "faq.csv").touch()
     bad = tuple(RowProblem("faq.csv", line, "The row has no answer.") for line in range(2, 52))
-    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),))
+    report = IngestReport(1, problems=bad, merged=(RowProblem("faq.csv", 60, "The two are one."),),
+                          noted=(RowProblem("faq.csv", 61, "It is over."), RowProblem("faq.csv", 63, "It is over.")))  # fmt: skip
     monkeypatch.setattr(stub, "ingest", lambda *args, **more: report)
     assert run(["chatbot", "ingest", str(tmp_path / "faq.csv")]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -141,6 +142,8 @@ def test_rows_with_the_same_reason_are_told_together_and_merged_ones_apart(stub,
         "  faq.csv: 50 rows (lines 2, 3, 4, 5, 6, …): The row has no answer.",
         "merged into another: 1 row",
         "  faq.csv:60: The two are one.",
+        "taken in, to be looked at: 2 rows",
+        "  faq.csv: 2 rows (lines 61, 63): It is over.",
     ]
 
 
@@ -170,6 +173,7 @@ def test_a_hit_test_says_what_would_follow_and_that_nothing_has_been_written(stu
     assert run(["chatbot", "hit", "tea?"]) == 0
     shown = capsys.readouterr().out
     assert "would ask back · too_vague · 40%" in shown and "decline" not in shown
+    assert "1 of 12 found" in shown and "2 of 9" in shown and "0 to about 1.1" in shown
     composed = replace(stub.hit_test("tea?"), decision=Decision(Outcome.COMPOSE, Reason.GROUNDED_PASSAGES, 0.7))
     monkeypatch.setattr(stub, "hit_test", lambda question, k, language: composed)
     assert run(["chatbot", "hit", "tea?"]) == 0
@@ -210,6 +214,15 @@ def test_status_tells_a_person_how_much_is_known_and_what_would_be_loaded(stub, 
     assert "thresholds fitted for en, zh" in lines
     assert "generator gemma-3-270m (failed: /secret/path is broken)" in lines
     assert "judge evidence-judge v2 (loads when a question is asked)" in lines
+    assert not any("earlier version" in line for line in lines)
+
+
+def test_status_names_languages_whose_thresholds_an_earlier_version_fitted(stub, capsys, monkeypatch):
+    state = stub.status() | {"languages_tuned": [], "languages_outdated": ["en", "zh"]}
+    monkeypatch.setattr(stub, "status", lambda: state)
+    assert run(["chatbot", "status"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "fitted by an earlier version en, zh: no longer used; trifolium chatbot fit fits them anew" in shown
 
 
 def test_a_file_is_taken_out_only_after_what_would_go_was_said_and_agreed_to(stub, capsys, monkeypatch):

@@ -111,6 +111,61 @@ def test_a_bot_that_is_asked_says_that_it_is_one(text):
     assert "not a person" in say("identity", "en") and "不是真人" in say("identity", "zh")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("I have a question", "opening"),
+        ("Hello, can you help me please?", "opening"),
+        ("我想问一下", "opening"),
+        ("您好，请问", "opening"),
+        ("ok great", "noted"),
+        ("好的", "noted"),
+        ("yes please", "agreement"),
+        ("是的", "agreement"),
+        ("no, that's all", "nothing_more"),
+        ("没有了", "nothing_more"),
+        ("thanks, that's all", "nothing_more"),
+        ("ok thank you bye", "goodbye"),
+        ("好的谢谢，再见", "goodbye"),
+        ("明白了谢谢", "thanks"),
+        ("Good day!", "greeting"),
+    ],
+)
+def test_words_that_ask_nothing_are_not_searched_for_and_call_no_person(text, kind):
+    assert small_talk(text) == kind
+    assert say(kind, "en") and say(kind, "zh")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have a question about bleaching",
+        "can you help me find a filter?",
+        "no refunds?",
+        "is that all?",
+        "right size?",
+        "perfect gift?",
+        "可以退吗",
+        "没有收到货",
+        "好的茶叶怎么存",
+        "请问几点开门",
+        "我有个问题订单没到",
+        "ok, where is my parcel?",
+        "不用了怎么退",
+    ],
+)
+def test_a_question_that_begins_like_small_talk_is_a_question(text):
+    assert small_talk(text) is None
+
+
+def test_a_follow_up_leans_on_the_last_question_and_not_on_thanks():
+    for earlier, thanks, text in (
+        ("How much is express delivery?", "ok great, thanks", "And to Malaysia?"),
+        ("加急要多少钱？", "好的谢谢", "那台北呢"),
+    ):
+        assert standalone(text, asked(earlier, thanks)) == f"{earlier} {text}"
+
+
 def test_how_are_you_is_a_greeting_and_a_bare_mark_is_nothing():
     assert small_talk("how are you?") == small_talk("Hi, how are you today") == small_talk("您好吗") == "greeting"
     assert small_talk("?") is None and small_talk("how are you going to refund me") is None

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from apps.chatbot import calibration, tuning
 from apps.chatbot.knowledge import Knowledge
 from apps.chatbot.knowledge_cases import KnowledgeCases
+from apps.chatbot.records import Kind, LabelledQuestion
 from apps.chatbot.settings import load_settings
 from apps.chatbot.store import Store
 from core.events import Log
@@ -56,3 +57,21 @@ def test_thresholds_over_features_of_an_earlier_version_are_not_shown_as_in_use(
     ]
     store.save_thresholds([tuning.to_json(one) for one in kept])
     assert {one.language for one in cases.thresholds()} == {"en"}
+    assert cases.outdated() == ["zh"] and cases.outgrown() == {}
+
+
+def test_fitting_says_which_thresholds_of_an_earlier_version_it_replaces_and_which_are_left(tmp_path, monkeypatch):
+    store = Store.open(f"sqlite:///{tmp_path / 'shop.db'}")
+    knowledge = Knowledge(store, [Letters()], tmp_path / "home").load()
+    cases = KnowledgeCases(load_settings(), store, knowledge, SimpleNamespace(loads=True))
+    earlier = calibration.Calibrator(("score", "score_lead"), (1.0, 1.0), 0.0)
+    old = [replace(one, calibrator=earlier) for one in (*fitted("en", 2), *fitted("zh", 2))]
+    store.save_thresholds([tuning.to_json(one) for one in old])
+    monkeypatch.setattr(tuning, "fit_language", lambda questions, withheld, language, *more: fitted(language, 0))
+    said: list[object] = []
+    question = LabelledQuestion("q", "Are you open?", Kind.FAQ, "en", faq_id="a")
+    cases.fit_thresholds([question], judged=False, on_event=said.append)
+    told = [one.text for one in said if isinstance(one, Log) and "earlier version" in one.text]
+    assert [one.split("'")[1] for one in told] == ["en", "zh"]
+    assert told[0].endswith("those fitted now take their place.") and "trifolium chatbot fit" in told[1]
+    assert cases.outdated() == ["zh"]

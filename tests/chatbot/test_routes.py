@@ -247,6 +247,7 @@ def test_documents_hit_test_insights_and_thresholds(client):
     assert client.get(f"{at}/documents/d1/passages").json()[0]["start"] == 0
     assert client.delete(f"{at}/documents/d9").status_code == 404
     found = client.post(f"{at}/hit-test", json={"question": "tea?", "k": 3}).json()
+    assert (found["found"]["answer"]["lexical"], found["rows"][0]["lexical_rank"]) == (9, 2)
     assert (found["decision"]["outcome"], found["ms"]) == ("clarify", {"search": 2.0})
     assert client.get(f"{at}/insights", params={"days": 7}).json()["outcomes"] == {"compose": 1}
     assert client.get(f"{at}/insights", params={"days": 0}).status_code == 422

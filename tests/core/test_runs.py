@@ -38,7 +38,7 @@ def test_the_block_decides_how_a_run_ends(home):
     with pytest.raises(CancelledError_), cancelled.recording():
         raise CancelledError_("stopped")
     assert [run.state for run in (done, failed, stopped, cancelled)] == ["done", "failed", "killed", "killed"]
-    assert failed.status["error"] == "DataError: Row 3 is bad." and done.status["ended"]
+    assert failed.status["error"] == "Row 3 is bad." and done.status["ended"]
 
 
 CHILD = """

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import streamlit as st
 
+from apps.chatbot.faq_files import asked
 from apps.chatbot.records import ApprovedAnswer, Status
 from apps.chatbot.ui.shared import one_sentence, say
 from apps.page_parts import language, plain, say_later, shorten
@@ -25,10 +26,15 @@ def review_list(bot: "ChatbotService") -> None:
         st.info(say("review_none"), icon=":material/task_alt:")
         return
     st.caption(say("review_line", n=len(waiting)))
+    given = {asked(one): one for one in bot.answers(status=Status.APPROVED, limit=LONG)}
     for answer in _one_page(waiting, "review-page"):
         with st.form(f"review-{answer.id}", border=True):
             changed = _fields(answer, "review")
-            st.caption(f"{answer.language} · {plain(answer.source)}")
+            st.caption(f"{say(f'lang_{answer.language}')} · {plain(_origin(answer.source))}")
+            if live := given.get(asked(answer)):
+                st.warning(
+                    say("review_given", answer=plain(shorten(live.answer, 300))), icon=":material/compare_arrows:"
+                )
             with st.container(horizontal=True):
                 approved = st.form_submit_button(say("approve"), type="primary", icon=":material/check:")
                 rejected = st.form_submit_button(say("reject"), icon=":material/close:")
@@ -38,6 +44,12 @@ def review_list(bot: "ChatbotService") -> None:
                 if rejected:
                     bot.reject(answer.id)
                     say_later(say("rejected"))
+
+
+def _origin(source: str) -> str:
+    """Where an answer came from, in the language of the page: mined ones name their dialogue."""
+    kind, _, name = source.partition(" ")
+    return f"{say('source_dialogues')}: {name}" if kind == "dialogues" and name else source
 
 
 def _approve(bot: "ChatbotService", answer: ApprovedAnswer, changed: ApprovedAnswer) -> None:

@@ -17,8 +17,11 @@ COLOURS = {
     Outcome.HAND_OVER: "#d4616b",
 }
 FEWEST_DAYS = 10  # a single day's bar would fill the chart
+LEGEND_ROW = 30  # pixels, taken off the height of the drawing
+HALF_DAY = pd.Timedelta(hours=12)
 DECADES = [1, 10, 100, 1000, 10_000, 100_000]  # milliseconds
 LEGEND = alt.Legend(orient="top", title=None, columns=2, labelLimit=280)
+NARROW_LEGEND = alt.Legend(orient="top", title=None, columns=1, labelLimit=280)  # two long names are wider than a phone
 
 
 def volume(
@@ -30,13 +33,14 @@ def volume(
     )
     last = pd.Timestamp(table["day"].max())
     first = min(pd.Timestamp(table["day"].min()), last - pd.Timedelta(days=FEWEST_DAYS - 1))
-    ends = [alt.DateTime(year=one.year, month=one.month, date=one.day) for one in (first, last + pd.Timedelta(days=1))]
-    span = alt.Scale(domain=ends)
+    ends = [(first - HALF_DAY), (last + HALF_DAY)]  # a bar stands over its day's mark, not beside it
+    span = alt.Scale(domain=[alt.DateTime(year=one.year, month=one.month, date=one.day, hours=12) for one in ends])
     return (
         alt.Chart(table, height=260)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format=dates.day, tickCount=8), scale=span),
+            x=alt.X("yearmonthdate(day):T", title=None, bandPosition=0, scale=span,
+                    axis=alt.Axis(format=dates.day, tickCount=6, labelFlush=False)),
             y=alt.Y("sum(n):Q", title=count),
             color=alt.Color("kind:N", scale=_scale(names), legend=LEGEND),
             tooltip=[alt.Tooltip("day:T", title=day, format=dates.day), alt.Tooltip("kind:N", title=" "),
@@ -100,10 +104,10 @@ def risk_coverage(
     rows = [(name, one.coverage, one.risk, one.threshold) for name, curve in curves.items() for one in curve]
     table = pd.DataFrame(rows, columns=["set", "coverage", "risk", "threshold"])
     axis = alt.Axis(format="%")
-    base = alt.Chart(table, height=300).encode(
+    base = alt.Chart(table, height=260 + LEGEND_ROW * len(curves)).encode(
         x=alt.X("coverage:Q", title=coverage, scale=alt.Scale(domain=[0, 1]), axis=axis),
         y=alt.Y("risk:Q", title=risk, axis=axis),
-        color=alt.Color("set:N", legend=LEGEND),
+        color=alt.Color("set:N", legend=NARROW_LEGEND),
     )
     kept = [
         min((r for r in rows if r[0] == name), key=lambda r: abs(r[3] - marks[name])) for name in curves if curves[name]

@@ -1,4 +1,4 @@
-"""The hit test: what each retrieval side finds for a question, the fused order, and what would be decided."""
+"""The hit test: at which place words and meaning find something, both together, and what would be decided."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from apps.chatbot.ui.shared import decision_line, say
 from apps.page_parts import plain, shorten
 
 if TYPE_CHECKING:
+    from apps.chatbot.hit_test import Counts, HitRow, HitTest
     from apps.chatbot.service import ChatbotService
 
 RESULT = "hit_result"
@@ -17,6 +18,8 @@ KINDS = {
     EvidenceKind.ANSWER: ":material/quick_reference:",
     EvidenceKind.PASSAGE: ":material/description:",
 }
+
+SIDES = {"lexical": "bm25", "vector": "nearest", "fused": "score"}  # what each side orders by
 
 
 def hit_test(bot: "ChatbotService") -> None:
@@ -26,8 +29,8 @@ def hit_test(bot: "ChatbotService") -> None:
         question = st.text_input(say("hits_question"), key="hits-question")
         k = st.slider(say("hits_k"), 3, 30, 8, key="hits-k")
         if st.form_submit_button(say("hits_go"), type="primary", icon=":material/search:") and question.strip():
-            st.session_state[RESULT] = bot.hit_test(question.strip(), k=k)
-    found = st.session_state.get(RESULT)
+            st.session_state[RESULT] = (bot.hit_test(question.strip(), k=k), k)
+    found, k = st.session_state.get(RESULT, (None, k))
     if found is None:
         return
     decision_line(found.decision)
@@ -36,23 +39,44 @@ def hit_test(bot: "ChatbotService") -> None:
     times = " · ".join(f"{say(f'stage_{name}')} {ms:.0f} ms" for name, ms in found.ms.items())
     rewritten = found.standalone if found.standalone and found.standalone != found.question else ""
     st.caption(plain(f"{say('hits_asked')}: {rewritten or found.question}  ({times})"))
-    lists = st.columns(3)
-    _side(lists[0], say("side_lexical"), found.rows, "lexical_rank", "overlap")
-    _side(lists[1], say("side_vector"), found.rows, "vector_rank", "cosine")
-    _side(lists[2], say("side_fused"), found.rows, "fused_rank", "score")
+    for place, side in zip(st.columns(len(SIDES)), SIDES, strict=True):
+        _side(place, found, side, k)
     st.subheader(say("hits_texts"))
-    for row in sorted(found.rows, key=lambda one: (one.kind, one.fused_rank)):
-        with st.expander(f"{KINDS[row.kind]} {row.fused_rank} · {plain(shorten(row.title, 80))}"):
-            st.markdown(plain(row.text))
+    for kind in KINDS:
+        for row in _first(found.rows, kind, "fused_rank", k):
+            _text(row, found.found[kind])
 
 
-def _side(place: Any, title: str, rows: Sequence[Any], order: str, score: str) -> None:
+def _side(place: Any, found: "HitTest", side: str, k: int) -> None:
     """One column: answers and passages are found in indexes of their own, so each kind has its own order."""
     with place.container(border=True):
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{say(f'side_{side}')}**")
+        st.caption(say(f"side_{side}_score"))
         for kind, icon in KINDS.items():
-            found = [row for row in rows if row.kind == kind and getattr(row, order) is not None]
-            st.caption(f"{icon} {say(f'hits_{kind}')}" if found else f"{icon} {say('side_none')}")
-            for row in sorted(found, key=lambda one: getattr(one, order)):
-                shown = f"{plain(shorten(row.title, 46))}  :gray[{getattr(row, score):.3f}]"
-                st.markdown(f"{getattr(row, order)}. {shown}")
+            rows, of = _first(found.rows, kind, f"{side}_rank", k), getattr(found.found[kind], side)
+            told = say("hits_found", shown=len(rows), found=of) if rows else say("side_none")
+            st.caption(f"{icon} {say(f'hits_{kind}')} · {told}")
+            st.markdown("\n".join(_line(row, side) for row in rows))
+
+
+def _line(row: "HitRow", side: str) -> str:
+    shown = f"{plain(shorten(row.title, 46))}  :gray[{getattr(row, SIDES[side]):.2f}]"
+    return f"{getattr(row, f'{side}_rank')}. {shown}"
+
+
+def _text(row: "HitRow", counts: "Counts") -> None:
+    """A text as a person reads it, with its place on either side."""
+    with st.expander(f"{KINDS[EvidenceKind(row.kind)]} {row.fused_rank} · {plain(shorten(row.title, 80))}"):
+        lexical, vector = _place(row.lexical_rank, counts.lexical), _place(row.vector_rank, counts.vector)
+        st.caption(say("hits_places", lexical=lexical, vector=vector))
+        st.markdown(plain(row.text))
+
+
+def _place(rank: int | None, found: int) -> str:
+    return say("hits_no_place") if rank is None else say("hits_place", rank=rank, found=found)
+
+
+def _first(rows: "Sequence[HitRow]", kind: str, order: str, k: int) -> "list[HitRow]":
+    """The first ``k`` of a kind by one of the orders."""
+    found = [row for row in rows if row.kind == kind and (getattr(row, order) or k + 1) <= k]
+    return sorted(found, key=lambda one: getattr(one, order))

@@ -8,7 +8,7 @@ import streamlit as st
 from apps.chatbot.handover import summary
 from apps.chatbot.records import Handover, Outcome
 from apps.chatbot.ui import charts
-from apps.chatbot.ui.shared import one_sentence, say, service
+from apps.chatbot.ui.shared import one_sentence, say, service, unused_thresholds
 from apps.page_parts import choose, date_forms, language, moment, percent, plain, said, say_later, shorten
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def _handover(bot: "ChatbotService", one: Handover) -> None:
 def _thresholds(bot: "ChatbotService") -> None:
     """What the bot must be sure of before it answers, with the errors that were measured when it was fitted."""
     fitted = bot.thresholds()
+    unused_thresholds(bot)
     if not fitted:
         st.info(say("thresholds_none"), icon=":material/tune:")
         return

@@ -63,3 +63,12 @@ def decision_line(decision: Decision) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(say(f"outcome_{decision.outcome}"), icon=icon, color=colour)  # type: ignore[arg-type]
         st.caption(f"{say(f'reason_{decision.reason}')} · {percent(decision.confidence)}", width="content")
+
+
+def unused_thresholds(bot: "ChatbotService") -> None:
+    """Languages whose thresholds no longer hold: the bot is cautious again until they are fitted anew."""
+    for tongue in bot.outdated():
+        st.warning(say("outdated", tongue=say(f"lang_{tongue}")), icon=":material/tune:")
+    for tongue, (then, now) in bot.outgrown().items():
+        told = say("outgrown", tongue=say(f"lang_{tongue}"), then=then, now=now)
+        st.warning(told, icon=":material/tune:")

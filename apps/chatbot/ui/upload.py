@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from apps.chatbot.records import IngestReport, RowProblem
-from apps.chatbot.ui.shared import say
-from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
+from apps.chatbot.ui.shared import say, unused_thresholds
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job, wrapped_table
 from core.events import OnEvent
 from core.reasons import alike, in_language
 
@@ -19,7 +19,6 @@ KINDS = ("auto", "faq", "documents", "dialogues")
 TYPES = ["csv", "xlsx", "jsonl", "md", "txt", "html", "htm", "pdf", "docx"]
 SHOWN_PROBLEMS = 500
 FIRST_LINES = 5  # of those that share a reason
-PADDING_PX, LINE_PX, LETTERS = 17, 18, 70  # a table cuts off what is longer than its rows are high
 
 
 def upload(bot: "ChatbotService") -> None:
@@ -32,7 +31,7 @@ def upload(bot: "ChatbotService") -> None:
     if job is not None:
         _show(job)
         if not job.error:
-            _outgrown(bot)
+            unused_thresholds(bot)
     with st.form("upload", border=True):
         files = st.file_uploader(say("upload_files"), TYPES, accept_multiple_files=True, help=say("upload_help"))
         left, right = st.columns(2)
@@ -86,16 +85,12 @@ def _show(job: Job[IngestReport]) -> None:
             column.metric(say(f"report_{name}"), count)
         if report.problems:
             _rows(report.problems, "problem_why")
+        if report.noted:
+            st.warning(say("noted_rows", n=len(report.noted)), icon=":material/flag:")
+            _rows(report.noted, "noted_why")
         if report.merged:
             with st.expander(say("merged_rows"), icon=":material/merge:"):
                 _rows(report.merged, "merged_why")
-
-
-def _outgrown(bot: "ChatbotService") -> None:
-    """Languages whose thresholds no longer hold: the bot is cautious again until they are fitted anew."""
-    for tongue, (then, now) in bot.outgrown().items():
-        told = say("outgrown", tongue=say(f"lang_{tongue}"), then=then, now=now)
-        st.warning(told, icon=":material/tune:")
 
 
 def _rows(problems: Sequence[RowProblem], heading: str) -> None:
@@ -108,8 +103,7 @@ def _rows(problems: Sequence[RowProblem], heading: str) -> None:
         }
         for one in alike(problems)[:SHOWN_PROBLEMS]
     ]
-    longest = max(len(row[say(heading)].encode("gbk", "replace")) for row in shown)  # a Chinese letter is two wide
-    st.dataframe(shown, hide_index=True, row_height=PADDING_PX + LINE_PX * (1 + longest // LETTERS))
+    wrapped_table(shown, say(heading))
 
 
 def _lines(lines: Sequence[int]) -> str:

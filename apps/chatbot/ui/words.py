@@ -118,6 +118,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "problem_file": ("File", "文件"),
     "problem_line": ("Line", "行"),
     "lines_more": ("{lines}, … ({n} in all)", "{lines}……（共 {n} 行）"),
+    "outdated": (
+        "Thresholds for {tongue} were fitted by an earlier version and are not used any more. The bot is cautious and "
+        "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
+        "{tongue}的阈值由早期版本拟合，现已不再使用。重新拟合（trifolium chatbot fit）之前，机器人会更谨慎，"
+        "多以反问为主。",
+    ),
     "outgrown": (
         "Thresholds for {tongue} were fitted on {then} answers, there are {now} now. The bot is cautious again and "
         "asks back until you fit them anew on your own questions (trifolium chatbot fit).",
@@ -126,13 +132,20 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "whole_file": ("whole file", "整个文件"),
     "problem_why": ("Why it was not taken", "未收录的原因"),
+    "noted_rows": ("Taken in, but to be looked at: {n}", "已收录但请留意：{n}"),
+    "noted_why": ("What is to be looked at", "需要留意的原因"),
     "merged_rows": ("Rows merged into another", "并入其他行的行"),
     "merged_why": ("What they share", "合并的原因"),
     # knowledge: answers
     "review_none": ("Nothing waits for review.", "没有待审核的问答。"),
     "review_line": (
-        "{n} found in past dialogues. Change what is wrong, then approve or reject.",
-        "共 {n} 条，来自历史对话。可先修改，再通过或拒绝。",
+        "{n} wait: found in past dialogues, or in a file beside an answer that says otherwise. Change what is wrong, "
+        "then approve or reject.",
+        "共 {n} 条，来自历史对话，或是文件中与现有答案不一致的问答。可先修改，再通过或拒绝。",
+    ),
+    "review_given": (
+        "Customers get this now; approve another answer only after changing or deleting it: {answer}",
+        "顾客目前得到的答案是：{answer}。如要通过本条，请先修改或删除它。",
     ),
     "approve": ("Approve", "通过"),
     "approved": ("Approved: customers get it from now on.", "已通过，立即生效。"),
@@ -168,7 +181,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "source_name": ("File", "文件"),
     "source_answers": ("Answers", "标准问答"),
-    "source_waiting": ("Mined, not approved", "挖掘而未通过"),
+    "source_waiting": ("Not approved", "未通过审核"),
     "source_by_hand": ("Touched by hand", "经人工改动"),
     "source_documents": ("Documents", "文档"),
     "source_dialogues": ("Past dialogues", "历史对话"),
@@ -191,8 +204,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "audience_customer": ("for customers", "顾客可见"),
     "audience_staff": ("for staff only", "仅限内部"),
     "hits_line": (
-        "Ask as a customer would. Nothing is stored and no text is written.",
-        "像顾客一样提问，不会留下记录，也不会生成回答。",
+        "Ask as a customer would: the first places by words, by meaning, and by both together, from which the bot "
+        "decides. Nothing is stored and no text is written.",
+        "像顾客一样提问：分别看词语检索、语义检索和融合后的名次，机器人依据融合结果决策。不会留下记录，也不会生成回答。",
     ),
     "hits_question": ("Question", "问题"),
     "hits_compose": (
@@ -201,14 +215,36 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "hits_answer": ("Approved answers", "标准问答"),
     "hits_passage": ("Passages", "文档片段"),
-    "hits_k": ("How many to show", "显示条数"),
+    "hits_k": ("How many of each kind", "每类显示条数"),
     "hits_go": ("Test", "测试"),
     "hits_asked": ("Searched for", "检索语句"),
-    "hits_texts": ("The texts, in the fused order", "融合排序后的原文"),
+    "hits_texts": ("The texts, in the order of both together", "原文（按融合排序）"),
+    "hits_found": ("{shown} of {found}", "前 {shown} 条，共 {found} 条"),
+    "hits_places": (
+        "By words: {lexical} · by meaning: {vector}",
+        "词语检索：{lexical} · 语义检索：{vector}",
+    ),
+    "hits_place": ("place {rank} of {found}", "第 {rank} 位（共 {found} 条）"),
+    "hits_no_place": ("not found", "未找到"),
     "side_lexical": ("Words (BM25)", "词语检索（BM25）"),
     "side_vector": ("Meaning (vectors)", "语义检索（向量）"),
-    "side_fused": ("Fused order", "融合排序"),
+    "side_fused": ("Both together", "融合排序"),
     "side_none": ("nothing found", "没有结果"),
+    "side_lexical_score": (
+        "The number: the weight of shared words, from 0 up, rare words counting more. It compares within one question "
+        "only.",
+        "数值：共有词语的权重，从 0 起，越少见的词权重越大；只能在同一个问题内比较。",
+    ),
+    "side_vector_score": (
+        "The number: likeness in meaning, from -1 to 1 (the same).",
+        "数值：语义相似度，从 -1 到 1（相同）。",
+    ),
+    "side_fused_score": (
+        "The number: of answers two thirds what all their wordings claim, one third likeness to single ones (0 to "
+        "1.1); of passages likeness and words held (0 to 2.5). The percentage above is computed from it.",
+        "数值：标准问答由全部问法的归属度（三分之二）与单条问法的相似度（三分之一）合成（0 至 1.1）；"
+        "文档片段由语义相似度与词语覆盖合成（0 至 2.5）。上方的百分比由此算出。",
+    ),
     # insights
     "section_overview": ("Overview", "总览"),
     "section_unanswered": ("Unanswered", "未命中问题"),
@@ -247,8 +283,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "release": ("Give back to the bot", "交还机器人"),
     "released": ("The bot answers again.", "机器人已恢复回复。"),
     "thresholds_none": (
-        "No thresholds have been fitted yet: trifolium chatbot fit fits them on labelled questions.",
-        "还没有拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
+        "No fitted thresholds are in use: trifolium chatbot fit fits them on labelled questions.",
+        "没有在用的拟合阈值：用 trifolium chatbot fit 在标注问题上拟合。",
     ),
     "thresholds_line": (
         "How sure the bot must be before it acts, fitted on labelled questions: approved answers to the error rate in "

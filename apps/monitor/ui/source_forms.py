@@ -14,7 +14,7 @@ from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import has_words, late_words, one_sentence, say
-from apps.page_parts import Job, language, moment, plain, say_later, shorten, watch_job
+from apps.page_parts import Job, language, moment, plain, say_later, shorten, watch_job, wrapped_table
 from core.reasons import in_language
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _details(report: IngestReport) -> None:
     if report.date_problems:
         columns = (say("problem_row"), say("undated_date"), say("undated_why"))
         doubted = [(one.row, one.value, say(f"date_{one.why}")) for one in report.date_problems]
-        st.dataframe([dict(zip(columns, row, strict=True)) for row in doubted[:SHOWN_PROBLEMS]], hide_index=True)
+        wrapped_table([dict(zip(columns, row, strict=True)) for row in doubted[:SHOWN_PROBLEMS]], say("undated_why"))
     _rows(report.reach_problems)
 
 
@@ -155,4 +155,4 @@ def _rows(problems: Sequence[RowProblem]) -> None:
     """Where rows stand and what is the matter with them, the first ones."""
     told = [(one.row, in_language(one.reason, language())) for one in problems[:SHOWN_PROBLEMS]]
     if told:
-        st.dataframe([{say("problem_row"): row, say("problem_why"): why} for row, why in told], hide_index=True)
+        wrapped_table([{say("problem_row"): row, say("problem_why"): why} for row, why in told], say("problem_why"))

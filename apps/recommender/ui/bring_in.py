@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job
+from apps.page_parts import Job, as_paths, contents, keep, language, listed, plain, watch_job, wrapped_table
 from apps.recommender.answers import IngestReport
 from apps.recommender.ui.shared import say
 from core.events import OnEvent
@@ -76,4 +76,4 @@ def _show(job: Job[IngestReport]) -> None:
             for one in report.problems[:SHOWN_PROBLEMS]
         ]
         if rows:
-            st.dataframe(rows, hide_index=True)
+            wrapped_table(rows, say("problem_why"))

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 from apps.chatbot.calibration import CurvePoint
+from apps.chatbot.hit_test import Counts, HitRow
 from apps.chatbot.records import (
     ApprovedAnswer,
     Candidate,
@@ -65,6 +66,7 @@ class FakeService:
         default_factory=lambda: [Source("a_b.csv", answers=3, by_hand=1), Source("kettle.md", documents=1)]
     )
     outgrown_: dict[str, tuple[int, int]] = field(default_factory=dict)
+    outdated_: list[str] = field(default_factory=list)
     said: dict[str, list[Message]] = field(default_factory=dict)
     talks: dict[str, Conversation] = field(default_factory=dict)
     open_: dict[str, Handover] = field(default_factory=dict)
@@ -187,6 +189,9 @@ class FakeService:
     def outgrown(self) -> dict[str, tuple[int, int]]:
         return dict(self.outgrown_)
 
+    def outdated(self) -> list[str]:
+        return list(self.outdated_)
+
     def sources(self) -> list[Source]:
         return list(self.sources_)
 
@@ -207,11 +212,12 @@ class FakeService:
         if question == "bad":
             raise DataError("A question needs words.")
         rows = [
-            _row("p1", "passage", MANUAL.title, PASSAGE.text, 0.032, 2, 1.1, 1, 0.8, 1),
-            _row("a1", "answer", RETURNS.question, RETURNS.answer, 0.016, 1, 4.2, None, 0.0, 2),
+            HitRow("p1", "passage", MANUAL.title, PASSAGE.text, 0.032, 2, 1.1, 1, 0.8, 0.8, 0.4, 1),
+            HitRow("a1", "answer", RETURNS.question, RETURNS.answer, 0.016, 1, 4.2, None, None, 0.0, 1.0, 1),
         ]
+        found = {"passage": Counts(7, 12, 12), "answer": Counts(31, 0, 31)}
         return SimpleNamespace(
-            question=question, standalone=None, rows=rows, decision=self._decide("")[0], ms={"search": 3.2}
+            question=question, standalone=None, rows=rows, found=found, decision=self._decide("")[0], ms={"search": 3.2}
         )
 
     def insights(self, days: int = 30) -> SimpleNamespace:
@@ -231,7 +237,3 @@ class FakeService:
         curve = (CurvePoint(1.0, 0.2, 0.1), CurvePoint(0.7, 0.1, 0.5), CurvePoint(0.4, 0.02, 0.8))
         return [SimpleNamespace(language="en", kind="answer", error_rate=0.1, threshold=0.5, curve=curve, fitted_on=150,
                                 created_at=NOW)]  # fmt: skip
-
-
-def _row(id, kind, title, text, score, lexical_rank, overlap, vector_rank, cosine, fused_rank):  # type: ignore[no-untyped-def]
-    return SimpleNamespace(**locals())

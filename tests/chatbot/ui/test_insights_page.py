@@ -65,6 +65,15 @@ def test_the_thresholds_are_shown_with_what_they_were_fitted_on(open_page):
     assert row["Threshold"] == 0.5 and row["Questions"] == 150 and row["Error rate"] == "10%"
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "fitted by an earlier version"), ("zh", "由早期版本拟合")])
+def test_thresholds_of_an_earlier_version_are_told_to_be_fitted_anew(open_page, bot, monkeypatch, language, told):
+    assert not open_page("insights", language, insights_section="thresholds").warning
+    bot.outdated_ = ["en"]
+    monkeypatch.setattr(bot, "thresholds", list)
+    (warning,) = open_page("insights", language, insights_section="thresholds").warning
+    assert told in warning.value and "trifolium chatbot fit" in warning.value
+
+
 @pytest.mark.parametrize(("language", "written"), [("en", "%-d %b"), ("zh", "%-m月%-d日")])
 def test_days_are_written_so_that_nobody_takes_them_for_others(monkeypatch, language, written):
     monkeypatch.setattr(page_parts, "language", lambda: language)

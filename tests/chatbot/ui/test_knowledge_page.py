@@ -70,6 +70,24 @@ def test_rows_with_the_same_reason_are_one_row_and_merged_ones_are_listed_apart(
     assert page.dataframe[1].value.values.tolist() == [["faq.csv", "12", "The two are one."]]
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "to be looked at: 1"), ("zh", "请留意：1")])
+def test_rows_that_were_taken_but_contradict_others_are_named(open_page, language, told):
+    job = Job(lambda listen: IngestReport(2, noted=(RowProblem("faq.csv", 7, "As line 3, otherwise."),)), "")
+    assert job.wait(30)
+    page = open_page("knowledge", language, **{JOB: job})
+    assert told in page.warning[0].value
+    assert page.dataframe[0].value.values.tolist() == [["faq.csv", "7", "As line 3, otherwise."]]
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "Customers get this now"), ("zh", "顾客目前得到的答案")])
+def test_the_review_queue_shows_what_customers_get_for_the_same_question(open_page, bot, language, told):
+    assert not open_page("knowledge", language, knowledge_section="review").warning
+    rival = replace(bot.answers_["a1"], id="rival", answer="Sixty days.", status=Status.PENDING)
+    bot.answers_["rival"] = rival
+    (warning,) = open_page("knowledge", language, knowledge_section="review").warning
+    assert told in warning.value and "Thirty days" in warning.value
+
+
 @pytest.mark.parametrize(
     ("language", "told"), [("en", "Thresholds for English were fitted on 40"), ("zh", "英文的阈值")]
 )
@@ -198,7 +216,9 @@ def test_the_hit_test_shows_both_sides_and_the_fused_order(open_page):
     page.text_input(key="hits-question").set_value("kettle")
     press(page, "Test")
     shown = texts(page)
-    assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Fused order")
+    assert shown.index("Words (BM25") < shown.index("Meaning (vectors") < shown.index("Both together")
+    assert "1 of 31" in shown and "place 2 of 7" in shown and "by meaning: not found" in shown
+    assert "from -1 to 1" in shown and "0 to 2.5" in shown  # what the numbers mean
     assert "87%" in shown and "search 3 ms" in shown and not page.exception
 
 

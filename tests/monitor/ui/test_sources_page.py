@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, RowProblem
 from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Source, SourceKind, SourceState, doubted_dates
 from apps.monitor.ui.source_forms import JOB
+from apps.page_parts import Job
 from tests.monitor.ui.looking import press, texts
 
 
@@ -28,6 +30,20 @@ def test_who_is_heard_and_who_is_not(open_page):
     assert "连续 5 次读取失败：文件不存在。" in texts(open_page("sources", "zh", **state))
     assert "40 items" in shown
     assert "3 doubles" in shown
+
+
+def test_a_long_reason_makes_the_rows_of_its_table_higher(open_page):
+    def heights(why: str) -> list[int]:
+        bad, undated = (
+            (RowProblem("news.csv:3", why),),
+            (DateProblem("news.csv:4", "31/02/2026", DateDoubt.UNREADABLE),),
+        )
+        job = Job(lambda listen: IngestReport(counts={"malformed": 1}, problems=bad, date_problems=undated), "")
+        assert job.wait(30)
+        return [int(one.proto.row_height) for one in open_page("sources", **{JOB: job}).dataframe]
+
+    short, long = heights("No title."), heights("The row has neither title nor text that could be read. " * 3)
+    assert short[0] < long[0] and short[1] == long[1]
 
 
 @pytest.mark.parametrize(

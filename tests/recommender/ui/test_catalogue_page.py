@@ -104,6 +104,16 @@ def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
         assert page.metric[3].value == "1"  # the empty file is no row
 
 
+def test_a_long_reason_makes_the_rows_of_its_table_higher(open_page):
+    def height(why: str) -> int:
+        job = Job(lambda listen: IngestReport(ItemReport(problems=(RowProblem("items.csv", 3, why),))), "")
+        assert job.wait(30)
+        (table,) = open_page("catalogue", catalogue_section="bring", **{JOB: job}).dataframe
+        return int(table.proto.row_height)
+
+    assert height("No title.") < height("No title, " * 10) < height("没有标题，" * 20)
+
+
 def test_taking_in_needs_a_file(open_page):
     page = open_page("catalogue", catalogue_section="bring")
     next(one for one in page.button if one.label == "Take in").click().run()
