@@ -38,6 +38,8 @@ def migrate(database: Database, folder: Path) -> str:
     head = script.get_current_head()
     if head is None:
         raise NotFoundError(f"Folder '{folder}' holds no migrations.")
+    if current_revision(database, folder) == head:  # the usual start, which must not wait for somebody's writing
+        return head
     with _exclusive(database) as connection:
         current = _context(connection, _version_table(folder)).get_current_revision()
         if current != head:
@@ -48,8 +50,8 @@ def migrate(database: Database, folder: Path) -> str:
 
 def current_revision(database: Database, folder: Path) -> str | None:
     """The revision the database is at, None before the first."""
-    with database.engine.connect() as connection:
-        return _context(connection, _version_table(folder)).get_current_revision()
+    with database.reading() as session:
+        return _context(session.connection(), _version_table(folder)).get_current_revision()
 
 
 def differences(database: Database, metadata: MetaData) -> list[str]:

@@ -38,7 +38,7 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-BUSY_TIMEOUT_S = 15.0  # how long a writer waits for another one; longer than any transaction here takes
+BUSY_TIMEOUT_S = 60.0  # how long a writer waits for others: each takes a moment, but a busy machine's come one by one
 _BEGIN = "begin_statement"
 
 
@@ -122,7 +122,8 @@ def migrate(database: Database, folder: Path) -> str:
     """Bring the database to the newest revision in an app's migrations folder; see ``core.migrations.migrate``."""
     from core.migrations import migrate as run  # Alembic loads only where it is needed
 
-    return run(database, folder)
+    with _sentences(database):
+        return run(database, folder)
 
 
 def _parse(url: str) -> URL:

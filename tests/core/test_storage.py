@@ -309,6 +309,22 @@ def test_migrations_run_once_and_in_order_without_env_or_ini(folder, tmp_path):
     database.close()
 
 
+def test_a_database_that_lacks_nothing_opens_while_somebody_writes_and_one_that_does_says_it_is_busy(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(storage, "BUSY_TIMEOUT_S", 0.1)
+    database = open_database(f"sqlite:///{tmp_path}/m.db")
+    migrate(database, folder)
+    with database.session() as session:
+        session.execute(text("INSERT INTO toy_shop (id, name) VALUES (1, 'a')"))
+        assert migrate(database, folder) == "0001"
+        (folder / "0002_second.py").write_text(SECOND)
+        with pytest.raises(BusyError, match="busy with another change"):
+            migrate(database, folder)
+    assert migrate(database, folder) == "0002"
+    database.close()
+
+
 def test_migrations_can_be_compared_with_the_tables_in_code(folder, tmp_path):
     database = open_database(f"sqlite:///{tmp_path}/m.db")
     migrate(database, folder)
