@@ -132,13 +132,18 @@ def _ask_back(signals: Signals, reason: Reason, confidence: float, offered: Sequ
 
 
 def _quoted(signals: Signals) -> list[Match]:
-    """The nearest passage where it may well be what was looked for, else none."""
+    """The nearest passage where it may well be what was looked for, or lies nearer than any approved answer; or none.
+
+    The second tells where answers are few and far, before anything is fitted: on the sample, where they are many, it
+    holds for 3 of 86 English calibration questions, and two of the passages are right.
+    """
     passages = [one for one in signals.passages if one.evidence.kind is EvidenceKind.PASSAGE][:1]
     if not signals.in_scope or not passages:
         return []
     judged = passages[0].judged  # else the probability is that of all evidence, approved answers among it
     share = signals.passage_probability if judged is None else judged
-    return passages if share >= QUOTED_FROM else []
+    nearer = passages[0].cosine > max((one.cosine for one in signals.answers), default=0.0)
+    return passages if share >= QUOTED_FROM or nearer else []
 
 
 def _with(signals: Signals, outcome: Outcome, reason: Reason, confidence: float, matches: Sequence[Match]) -> Decision:

@@ -148,6 +148,15 @@ def test_a_passage_that_hardly_answers_is_not_quoted_while_asking_back():
     assert tokens.startswith("Which of these do you mean?") and "citric" not in tokens
 
 
+def test_a_passage_nearer_in_meaning_than_any_approved_answer_is_quoted_though_it_holds_few_of_the_words():
+    near, away = replace(KETTLE, cosine=0.7, overlap=0.1), replace(EXPRESS, cosine=0.4)
+    told, tokens, _ = turn(desk([away], [near], thresholds=ASKING), "what gets rid of limescale in it?")
+    assert [one.id for one in told.decision.evidence] == ["p1"] and "citric acid" in tokens
+    nearer_answer = replace(EXPRESS, cosine=0.8)
+    told, _, _ = turn(desk([nearer_answer], [near], thresholds=ASKING), "what gets rid of limescale in it?")
+    assert told.decision.evidence == ()
+
+
 def test_beside_an_answer_that_is_not_certain_stands_what_the_documents_say():
     answer, tokens, _ = turn(desk([EXPRESS, STANDARD], [KETTLE], thresholds=SURE), "How much citric acid per litre?")
     assert answer.decision.outcome is Outcome.ANSWER
