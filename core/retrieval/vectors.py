@@ -98,7 +98,7 @@ class VectorIndex:
         known = [one for one in ids if one in self._numbers]
         if not known:
             return [None] * len(ids)
-        rows = np.stack([self._faiss.reconstruct(self._numbers[one]) for one in known])  # (n, dim)
+        rows = self._faiss.reconstruct_batch(np.array([self._numbers[one] for one in known], np.int64))  # (n, dim)
         cosines = dict(zip(known, (rows @ np.asarray(vector, np.float32)).tolist(), strict=True))
         return [cosines.get(one) for one in ids]
 

@@ -234,10 +234,13 @@ def _recalls(ranks: Sequence[int]) -> dict[str, float]:
 
 
 def _latency(asked: Sequence[Asked]) -> dict[str, float]:
+    """Milliseconds per stage over all turns, and of a whole approved answer."""
     stages: dict[str, list[float]] = defaultdict(list)
     for one in asked:
         for stage, ms in one.message.latency_ms.items():
             stages[stage].append(ms)
+        if one.outcome is Outcome.ANSWER:
+            stages["template_answer"].append(sum(one.message.latency_ms.values()))
     return {
         f"sample.{stage}_p{share}_ms": float(np.percentile(ms, share))
         for stage, ms in stages.items()
