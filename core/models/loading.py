@@ -148,9 +148,9 @@ def _load(auto_class: Any, path: Path, plan: DevicePlan, for_training: bool, **e
         options["device_map"] = plan.device_map or plan.device
     with _ONE_AT_A_TIME, quietly(), _one_sentence(path, needed):
         model = auto_class.from_pretrained(str(path), **options)
-    if on_cpu:
-        return model.to(getattr(torch, dtype))
-    return model if "device_map" in options else model.to(plan.device)
+    if "device_map" in options:
+        return model
+    return model.to(getattr(torch, dtype)) if on_cpu else model.to(plan.device)
 
 
 def _bitsandbytes(plan: DevicePlan) -> Any:

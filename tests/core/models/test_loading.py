@@ -1,6 +1,7 @@
 """Loading: the right class, format and labels; unsafe or foreign folders are refused in one sentence."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import torch
 from core.errors import ModelError, ResourceError
 from core.models import chat, loading, memory, quick_tokenizer
 from core.models.device import DevicePlan
+from core.training import lora
+from core.training.options import TrainingOptions
 from tests import tiny
 
 
@@ -116,3 +119,27 @@ def test_a_tokenizer_that_differs_is_not_noted_down(tiny_lm, tiny_encoder, tmp_p
     folder = shutil.copytree(tiny_lm, tmp_path / "m")
     assert not quick_tokenizer.note_down(folder, loading.load_tokenizer(tiny_encoder))
     assert quick_tokenizer.read(folder) is None
+
+
+# on a CPU, where this can run without a card, the library's kernel for a single row brings no gradient of its own
+@pytest.mark.filterwarnings("ignore:bitsandbytes")
+@pytest.mark.parametrize(("quantize", "kind"), [("8bit", "Linear8bitLt"), ("4bit", "Linear4bit")])
+def test_a_packed_base_says_nearly_the_same_and_an_adapter_learns_on_it(tiny_lm, quantize, kind):
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes (pip install 'trifolium[quantize]')")
+    plain, tokenizer = loading.load_causal_lm(tiny_lm, tiny.PLAN)
+    packed, _ = loading.load_causal_lm(tiny_lm, replace(tiny.PLAN, quantize=quantize))
+    assert kind in {type(module).__name__ for module in packed.modules()}
+    words = torch.tensor([tokenizer("How much is delivery?")["input_ids"]])
+    with torch.no_grad():
+        wanted, found = (model(input_ids=words).logits[0].float() for model in (plain, packed))
+    assert torch.cosine_similarity(wanted, found, dim=-1).min() > 0.9
+    model = lora.attach(lora.prepare_quantized(packed, False), "CAUSAL_LM", TrainingOptions(rank=8))
+    optimiser = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], 1e-2)
+    losses = []
+    for _ in range(10):
+        loss = model(input_ids=words, labels=words).loss
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] / 2
