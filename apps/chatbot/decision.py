@@ -14,10 +14,10 @@ CANDIDATES = 3
 # approved question is likelier than that, the nearest three are offered. Chosen on the sample's calibration questions,
 # where the whole probability composed more and was right no more often; a judge has read both alike.
 COMPOSED_RIGHT = 0.6
-# The nearest passage is quoted, too, where it answers at least one time in five: when asking back, for each of three
-# questions offered is right about as often; and beside an approved answer that is not certain, for on the sample's
-# calibration questions six of the nine such English answers were wrong, and the passage told three of them right.
-QUOTED_FROM = 0.2
+# Asking back quotes the nearest passage, too, where it answers at least one time in five, for each of three questions
+# offered is right about as often; an approved answer that is not certain has one beside it where it is likelier than
+# not: of six such answers to the sample's calibration questions five were wrong, and the passage told four of these.
+QUOTED_FROM, BESIDE_FROM = 0.2, 0.5
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
     if best is not None and best.exact:
         return _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, 1.0, [best])
     if best is not None and signals.answer_probability >= thresholds.answer:
-        told = [best, *_quoted(signals)]
+        told = [best, *_quoted(signals, BESIDE_FROM)]
         answered = _with(signals, Outcome.ANSWER, Reason.APPROVED_MATCH, signals.answer_probability, told)
         return replace(answered, candidates=_as_candidates(_offered(signals)[1:]))
     likely = signals.answer_probability >= thresholds.clarify
@@ -127,12 +127,12 @@ def _hand_over(signals: Signals, reason: Reason) -> Decision:
 
 def _ask_back(signals: Signals, reason: Reason, confidence: float, offered: Sequence[Match]) -> Decision:
     """The questions offered, and as evidence the passage quoted before them."""
-    asked = _with(signals, Outcome.CLARIFY, reason, confidence, _quoted(signals))
+    asked = _with(signals, Outcome.CLARIFY, reason, confidence, _quoted(signals, QUOTED_FROM))
     return replace(asked, candidates=_as_candidates(offered))
 
 
-def _quoted(signals: Signals) -> list[Match]:
-    """The nearest passage where it may well be what was looked for, or lies nearer than any approved answer; or none.
+def _quoted(signals: Signals, least: float) -> list[Match]:
+    """The nearest passage where it answers with at least this probability or lies nearer than any approved answer.
 
     The second tells where answers are few and far, before anything is fitted: on the sample, where they are many, it
     holds for 3 of 86 English calibration questions, and two of the passages are right.
@@ -143,7 +143,7 @@ def _quoted(signals: Signals) -> list[Match]:
     judged = passages[0].judged  # else the probability is that of all evidence, approved answers among it
     share = signals.passage_probability if judged is None else judged
     nearer = passages[0].cosine > max((one.cosine for one in signals.answers), default=0.0)
-    return passages if share >= QUOTED_FROM or nearer else []
+    return passages if share >= least or nearer else []
 
 
 def _with(signals: Signals, outcome: Outcome, reason: Reason, confidence: float, matches: Sequence[Match]) -> Decision:

@@ -14,7 +14,7 @@ from apps.chatbot.records import Evidence, EvidenceKind
 QUOTED_TOKENS = 120
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*")
 _RULE = re.compile(r"[\s|:-]+")
-_MARKS = re.compile(r"\*\*|__|`|^\s*#+\s+|^\s*>\s?", re.MULTILINE)
+_MARKS = re.compile(r"\*\*|__|`|^\s*#+\s+|^\s*>\s?|^\s*[-*+]\s+(?=\S)", re.MULTILINE)
 
 
 def quotation(question: str, evidence: Sequence[Evidence]) -> tuple[str, int] | None:

@@ -30,6 +30,12 @@ def test_a_row_of_a_table_says_what_its_cells_are_and_empty_ones_say_nothing():
     ]
 
 
+def test_the_points_of_a_list_follow_each_other_without_their_dashes():
+    assert readable("- Parts: 6 months.\n* After 3 repairs we exchange it.") == (
+        "Parts: 6 months.\nAfter 3 repairs we exchange it."
+    )
+
+
 def test_a_chinese_table_is_told_with_chinese_marks():
     table = "| 程序 | 水量 | 时间 |\n|---|---|---|\n| 白米 | 对齐刻度 | 38 分钟 |"
     assert readable(table) == "白米：水量 对齐刻度，时间 38 分钟。"

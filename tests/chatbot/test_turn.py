@@ -165,6 +165,17 @@ def test_beside_an_answer_that_is_not_certain_stands_what_the_documents_say():
     assert tokens.endswith("15 g of citric acid for each litre. [2]")
 
 
+def test_a_passage_that_is_less_likely_than_not_is_quoted_beside_no_approved_answer():
+    unlikely = replace(KETTLE, cosine=0.1, overlap=0.28)  # enough to be quoted when asking back
+    signals = understand(
+        Asked("How much citric acid per litre?", "How much citric acid per litre?", "en", NOW),
+        Library([EXPRESS, STANDARD], [unlikely]), None, Tuning()
+    )  # fmt: skip
+    assert 0.2 <= signals.passage_probability < 0.5
+    assert [one.id for one in decide(signals, SURE).evidence] == ["a1"]
+    assert [one.id for one in decide(signals, ASKING).evidence] == ["p1"]
+
+
 def test_beside_a_certain_answer_nothing_is_quoted():
     answer, tokens, _ = turn(desk([EXPRESS], [KETTLE]), "how much is EXPRESS delivery")
     assert [one.id for one in answer.decision.evidence] == ["a1"] and tokens == "Express delivery costs S$9.90."
