@@ -16,7 +16,7 @@ CANDIDATES = 3
 COMPOSED_RIGHT = 0.6
 # Asking back quotes the nearest passage, too, where it answers at least one time in five, for each of three questions
 # offered is right about as often; an approved answer that is not certain has one beside it where it is likelier than
-# not: of six such answers to the sample's calibration questions five were wrong, and the passage told four of these.
+# not: on the sample's calibration questions most such answers were wrong, and mostly the passage told what was asked.
 QUOTED_FROM, BESIDE_FROM = 0.2, 0.5
 
 
@@ -134,8 +134,8 @@ def _ask_back(signals: Signals, reason: Reason, confidence: float, offered: Sequ
 def _quoted(signals: Signals, least: float) -> list[Match]:
     """The nearest passage where it answers with at least this probability or lies nearer than any approved answer.
 
-    The second tells where answers are few and far, before anything is fitted: on the sample, where they are many, it
-    holds for 3 of 86 English calibration questions, and two of the passages are right.
+    The second tells where answers are few and far, before anything is fitted; on the sample, where they are many, it
+    hardly ever holds.
     """
     passages = [one for one in signals.passages if one.evidence.kind is EvidenceKind.PASSAGE][:1]
     if not signals.in_scope or not passages:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from apps.chatbot import grounding
 from apps.chatbot.records import Evidence, EvidenceKind
 
-# Of the 36 questions of the sample's calibration set that only a document tells, the first passage quoted at this
-# length holds the answer to 21, at 80 tokens to 18 and at 40 to 13.
+# Five lines. Of the sample's calibration questions that only a document tells, the first passage held the answer more
+# often at this length than at 80 or 40 tokens, and no more often at 160.
 QUOTED_TOKENS = 120
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*")
 _RULE = re.compile(r"[\s|:-]+")

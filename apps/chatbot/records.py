@@ -297,6 +297,7 @@ class Decision:
     """What is done with a turn and why; ``confidence`` is the calibrated probability that the outcome is right.
 
     ``candidates`` are the questions asked back about; beside an approved answer, what else may have been meant.
+    ``evidence`` is what the text rests on or quotes; of an approved answer that itself comes first.
     """
 
     outcome: Outcome

@@ -83,6 +83,11 @@ class _Turn:
     clock: Clock
 
     @property
+    def searched(self) -> str:
+        """The question as it is searched for, and as what is said is held against."""
+        return self.query or self.text
+
+    @property
     def before(self) -> str:
         """The earlier question that this one leans on, empty for none."""
         return _earlier(self.history) if self.query else ""
@@ -95,7 +100,7 @@ class _Turn:
     def understood(self, now: datetime) -> tuple[Signals, Thresholds]:
         """What is known of the question, and the thresholds that hold for it."""
         section, tuning = self.desk.section, self.desk.tuning.get(self.language, Tuning())
-        asked = Asked(self.query or self.text, self.text, self.language, now, failures(self.history), self.before)
+        asked = Asked(self.searched, self.text, self.language, now, failures(self.history), self.before)
         depth = Depth(passages=section.retrieval.passages)
         signals = understand(asked, self.desk.library, self.desk.intents, tuning, depth, self.desk.judge())
         limits = tuning.of(signals.judged).thresholds
@@ -103,7 +108,7 @@ class _Turn:
 
     def answered_by(self, text: str) -> bool:
         """Whether a text speaks of what was asked."""
-        return self.desk.to_the_point(self.query or self.text, text, self.language)
+        return self.desk.to_the_point(self.searched, text, self.language)
 
     def slots(self) -> dict[str, str]:
         """What the customer's words so far fill in."""
@@ -175,13 +180,13 @@ def _said(turn: _Turn, decision: Decision, slots: Mapping[str, str]) -> tuple[st
         if missing:
             asked = replace(decision, outcome=Outcome.CLARIFY, reason=Reason.SLOT_MISSING)
             return reply.ask_for_slots(missing, language), asked
-        beside = quotation(turn.query or turn.text, decision.evidence[1:])
+        beside = quotation(turn.searched, decision.evidence[1:])
         return reply.beside(reply.fill(answer, slots), language, beside), decision
     if decision.outcome is Outcome.HAND_OVER:
         return wordings.say(decision.reason.value, language), decision
     if decision.reason is Reason.OUT_OF_SCOPE:
         return wordings.say("out_of_scope", language), decision
-    quoted = quotation(turn.query or turn.text, decision.evidence)
+    quoted = quotation(turn.searched, decision.evidence)
     return reply.clarify(decision.candidates, language, quoted), decision
 
 
@@ -261,7 +266,7 @@ def _quoted(
 
 def _nearest(turn: _Turn, decision: Decision) -> tuple[str, int] | None:
     """The sentence to quote with its number; None where it is beside the point."""
-    quoted = quotation(turn.text, decision.evidence)
+    quoted = quotation(turn.searched, decision.evidence)
     return quoted if quoted is not None and turn.answered_by(quoted[0]) else None
 
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from apps.recommender.records import Wish
 
 Scores = npt.NDArray[np.float32]
-# The diversity dial d takes STRENGTH * d ** CURVE times the likeness to all items above off an item's expected gain. On
-# 3,074 of amazon_industrial's validation rows that taught the blend nothing, 15 % more variety (dial 0.25) cost 1.0 %
-# of NDCG@10 and 25 % (dial 0.3) 2.0 %; by the likeness to the nearest item above alone, 25 % cost 2.5 %.
+# The diversity dial d takes STRENGTH * d ** CURVE times the likeness to all items above off an item's expected gain.
+# By the likeness to the nearest item above alone, or by shared words in the place of vectors, the same variety cost
+# more; what a few dials cost people who taught the blend nothing is printed by ``evaluate``.
 # SOFT: what looks sure in training is less so later.
 STRENGTH, CURVE, SOFT = 0.1, 4.0, 0.4
 # A new item takes a place when its score is at most so much, divided by 1 - freshness, below what interest alone would

@@ -194,6 +194,15 @@ def test_between_two_thresholds_answers_and_passages_are_composed_from_together(
     assert decision.outcome is Outcome.COMPOSE and [one.id for one in decision.evidence] == ["a2", "p1", "a1"]
 
 
+@pytest.mark.parametrize(("share", "quoted"), [(0.9, ["a2", "p1"]), (0.1, ["a2"])])
+def test_where_a_judge_has_read_the_passages_own_share_decides_whether_it_is_quoted(share, quoted):
+    asked = Asked("cost of express?", "cost of express?", "en", NOW)
+    signals = understand(asked, Library(), None, Tuning(), judge=Sure())
+    judged = [replace(one, judged=share) if one.evidence.id == "p1" else one for one in signals.passages]
+    sure = replace(signals, passages=tuple(judged), passage_probability=0.99)  # for the sake of the approved answer
+    assert [one.id for one in decide(sure, Thresholds(answer=0.8)).evidence] == quoted
+
+
 def test_the_very_words_of_an_approved_question_need_no_judge():
     signals = understand(Asked("Express price?", "Express price?", "en", NOW), Library(), None, Tuning(), judge=Sure())
     assert not signals.judged and signals.answers[0].exact
