@@ -32,14 +32,6 @@ def language() -> str:
     return str(st.session_state.get(LANGUAGE_KEY, "en"))
 
 
-def worded(words: Mapping[str, tuple[str, str]], key: str, language: str = "en", **values: object) -> str:
-    """The English or Chinese string of a key with its places filled; a key without one shows what follows its ``_``."""
-    if key not in words:
-        return key.partition("_")[2].replace("_", " ") or key
-    text = words[key][language == "zh"]
-    return text.format(**values) if values else text
-
-
 def plain(text: str) -> str:
     """Text from outside as Markdown that shows exactly these characters: no image, link, formula or directive."""
     return _MARKS.sub(r"\\\1", text).replace("\n", "  \n")

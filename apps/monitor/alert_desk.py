@@ -3,7 +3,7 @@
 Knows which channels exist by name, not how anything is sent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 from apps.monitor.alert_records import Alert, Message, MessageKind, State, Transition, Why
 from apps.monitor.alerts import alert_id, moved
 from apps.monitor.judging import Judge, Past, Sources
-from apps.monitor.notices import notice
+from apps.monitor.notices import Telling, notice
 from apps.monitor.records import SeriesKey
 from apps.monitor.rules import Rule, parse_rules
 from apps.monitor.store import Work
@@ -26,11 +26,11 @@ TOLD = (State.FIRING, State.SILENCED, State.PENDING)  # transitions whose eviden
 
 @dataclass(frozen=True)
 class DeskSettings:
-    """Channels there are, how long messages wait for company, where their links lead."""
+    """Channels there are, how long messages wait for company, how people are told."""
 
     channels: tuple[str, ...] = ()
     group_wait: timedelta = timedelta(seconds=10)
-    public_url: str = ""
+    telling: Callable[[], Telling] = Telling
 
 
 class Named(Protocol):
@@ -114,7 +114,7 @@ class AlertDesk:
         """One message for each channel of the rule (all channels when it names none)."""
         wanted = rule.channels if rule is not None and rule.channels else self.settings.channels
         told = work.stories.titles(alert.evidence.story_ids if alert.evidence else ())
-        body = notice(alert, kind, told, self.settings.public_url)
+        body = notice(alert, kind, told, self.settings.telling())
         group = alert.key.company or str(alert.key)
         for channel in (one for one in wanted if one in self.settings.channels):
             name = f"{alert.id}|{alert.episode}|{kind.value}|{alert.messages}|{channel}"

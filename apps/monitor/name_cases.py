@@ -1,13 +1,10 @@
 """Names that are known here: of companies, topics, sources, rules; a sentence with the nearest for one that is not."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from apps.monitor.cases import Cases
 from apps.monitor.common_words import is_common_word
-from apps.monitor.companies import Company, followed
 from apps.monitor.rules import Rule, parse_rules, rules_to_use
-from apps.monitor.starting import SAMPLE
 from apps.monitor.store import Work
 from core.errors import DataError, NotFoundError
 from core.reasons import Reason, joined, known, reason
@@ -81,22 +78,6 @@ class NameCases(Cases):
         doubtful = [name for name in names if is_common_word(name) and name not in listed]
         told = work.items.story_counts("company", doubtful)
         return {name for name in doubtful if told.get(name, 0) < PROVEN}
-
-    def company_names(self, language: str = "en") -> dict[str, str]:
-        """Names to show of the companies in the gazetteer, by id; in Chinese the first Chinese one, if there is one."""
-        return {id: company.name_in(language) for id, company in self._companies().items()}
-
-    def _companies(self) -> dict[str, Company]:
-        path = self.settings.monitor.reading.gazetteer or SAMPLE / "companies.csv"
-        if not path.is_file():
-            return {}
-        written = path.stat().st_mtime_ns
-        if self._names is None or self._names[0] != (path, written):
-            found = followed(path, self.settings.monitor.reading.well_known)
-            self._names = ((path, written), {one.id: one for one in found})
-        return self._names[1]
-
-    _names: tuple[tuple[Path, int], dict[str, Company]] | None = None  # of the file as it was last read
 
     def topics(self) -> list[str]:
         """Topics of the settings."""

@@ -27,6 +27,7 @@ from apps.monitor.intake_records import IngestReport, ReplayStep
 from apps.monitor.item_cases import ItemCases
 from apps.monitor.layouts import Layout
 from apps.monitor.live import Loop
+from apps.monitor.notices import trial
 from apps.monitor.notifiers import send
 from apps.monitor.polling import Poller, PollSettings
 from apps.monitor.records import Span
@@ -185,9 +186,7 @@ class MonitorService(ItemCases, AlertCases):
         """Sends a test message at once; ``RemoteError`` says what went wrong."""
         if name not in self._channels:
             raise NotFoundError(f"There is no channel '{name}' in the settings.")
-        now, words = utc_now(), {"alertname": "test", "severity": "info"}
-        said = {"summary": "Trifolium: a test message 测试消息", "description": "This channel works. 此通道可用。"}
-        body = {"status": "firing", "labels": words, "annotations": said}
+        now, body = utc_now(), trial(self.settings.monitor.alerting.language)
         send(self._channels[name], Message(uuid4().hex, name, MessageKind.TEST, "test", (body,), now, now))
 
     def status(self) -> dict[str, Any]:

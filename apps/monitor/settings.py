@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -82,6 +83,7 @@ class Alerting(Section):
         description="name = apprise URL (mailto://, slack://, dingtalk://, feishu://, wecombot:// …) or https://",
     )
     webhook_secret: SecretStr | None = Field(default=None, description="signs the JSON webhook (HMAC-SHA256)")
+    language: Literal["en", "zh"] = Field(default="en", description="of messages to people; pages have a switch")
     public_url: str = Field(default="http://127.0.0.1:8501", description="where links in messages lead")
     attempts: int = Field(default=10, ge=1, le=1000, description="tries before a message is given up")
     lease_s: float = Field(default=60.0, gt=0, le=3600, description="a sender that died loses its claim after this")

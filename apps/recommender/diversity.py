@@ -21,14 +21,14 @@ Scores = npt.NDArray[np.float32]
 # By the likeness to the nearest item above alone, or by shared words in the place of vectors, the same variety cost
 # more; what a few dials cost people who taught the blend nothing is printed by ``evaluate``.
 # SOFT: what looks sure in training is less so later.
-STRENGTH, CURVE, SOFT = 0.1, 4.0, 0.4
+STRENGTH, CURVE, SOFT = 0.14, 4.0, 0.5
 # A new item takes a place when its score is at most so much, divided by 1 - freshness, below what interest alone would
 # put there; at freshness 1 there is no rule. Five places of ten, by words, cost 0.8 % of NDCG@10 so, each half of
 # amazon_industrial's validation people judged by a blend learnt from the other; ``evaluate`` prints it for each number
 # of places. Against what variety put there it cost a varied list a third of its variety.
 FRESH_GAP = 1.0
 LEAST = 1e-3  # share of its gain that an item keeps for the record, whatever it is like
-MIX_STRENGTH = 6.0  # of the calibration dial, per nat of divergence
+MIX_STRENGTH = 5.0  # of the calibration dial, per nat of divergence
 MIX_SMOOTHING = 0.01  # share of the person's mix in the list's, so that no category has probability 0 (Steck 2018)
 EXPOSURE_STRENGTH = 1.0  # of the exposure dial, per spread of log exposure
 
@@ -59,7 +59,7 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
 
     The gain is an item's share of the choices (the softmax of the scores, which is what the blend was learnt as, made
     less sure of itself by ``SOFT``) by the place's discount in NDCG: low places are cheap, so variety goes there first,
-    and sure hits stay.
+    and sure hits stay. What was chosen then stands in the order of interest, which varies the list as much.
     """
     size = len(pool.scores)
     base = pool.scores - _held_back(pool, wish.exposure)
@@ -91,7 +91,7 @@ def choose(pool: Pool, wish: Wish, k: int) -> Chosen:
         counts[int(pool.categories[best])] += 1
         if penalty:
             loss += penalty * (pool.vectors @ pool.vectors[best])
-    return found
+    return _by_interest(found, base)
 
 
 def granted(
@@ -122,26 +122,6 @@ def granted(
     return dict(zip(reversed([spot for spot, _ in taken]), [place for _, place in taken], strict=True))
 
 
-def determinantal(scores: Scores, vectors: Scores, k: int, strength: float) -> list[int]:
-    """Greedy choice by a determinantal point process: scores times the volume the vectors span (Chen et al. 2018).
-
-    ``strength`` weighs the scores against the volume; the larger, the closer to the plain order. It stands beside
-    ``choose`` for comparison in ``evaluate``.
-    """
-    quality = np.exp(strength * (scores - scores.max()) / 2)
-    gains = (quality**2 * (vectors**2).sum(1)).astype(np.float64)
-    rows = np.zeros((0, len(scores)))
-    chosen: list[int] = []
-    for _ in range(min(k, len(scores))):
-        best = int(np.argmax(np.where(np.isin(np.arange(len(scores)), chosen), -np.inf, gains)))
-        chosen.append(best)
-        likeness = quality * quality[best] * (vectors @ vectors[best])
-        row = (likeness - rows[:, best] @ rows) / np.sqrt(max(gains[best], 1e-12))
-        rows = np.vstack([rows, row])
-        gains = gains - row**2
-    return chosen
-
-
 def intra_list_distance(vectors: Scores) -> float:
     """Mean of 1 - cosine over the pairs of a list; 0 for fewer than two."""
     count = len(vectors)
@@ -166,6 +146,12 @@ def divergence(mix: dict[int, float], shown: Counter[int]) -> float:
         share = shown[category] / total if total else 0.0
         value += wanted * np.log(wanted / ((1 - MIX_SMOOTHING) * share + MIX_SMOOTHING * wanted))
     return float(value)
+
+
+def _by_interest(chosen: Chosen, base: Scores) -> Chosen:
+    """The same items, those of the highest scores first; equal ones as they were chosen."""
+    order = np.argsort(-base[chosen.places], kind="stable").tolist()
+    return Chosen([chosen.places[n] for n in order], [chosen.added[n] for n in order], chosen.capped)
 
 
 def _closer(pool: Pool, counts: Counter[int]) -> Scores:

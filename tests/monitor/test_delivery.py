@@ -126,7 +126,7 @@ def test_messages_of_one_group_go_out_as_one_and_others_alone(store):
     put(store, message("m4", due=late, kind=MessageKind.RESOLVED))
     assert {id: len(one.alerts) for id, one in stored(store).items()} == {"m1": 2, "m3": 1, "m4": 1}
     title, body = text(stored(store)["m1"])
-    assert title == "[FIRING 告警] m1 (+1)" and "m2" in body and "id m1" in body
+    assert title == "[FIRING] m1 (+1)" and "m2" in body and "id m1" in body
 
 
 def test_nothing_is_added_to_a_message_that_was_tried_already(store):
@@ -182,6 +182,28 @@ def test_an_alert_reaches_the_webhook_signed_and_its_end_follows(hook):
     service.close()
 
 
+def test_people_are_told_in_their_language_by_names_and_machines_by_ids(tmp_path):
+    (tmp_path / "own.csv").write_text("id,name,aliases\nalba,Alba Bank,Alba Bank|阿尔巴银行\n", encoding="utf-8")
+    settings = {"alerting.language": "zh", "reading.gazetteer": tmp_path / "own.csv"}
+    service = monitor(rules=RULE, channels={"risk": "json://a.example"}, **settings)
+    service.ingest([bad(f"b{at}", at=NOW + at * MINUTE) for at in range(4)], now=NOW + 4 * MINUTE)
+    (message,) = service.messages()
+    title, body = text(message)
+    assert title == "[告警] bad：阿尔巴银行"
+    assert "1 小时内 4 个负面事件；界限为 3。" in body and "[高]" in body and "编号" in body
+    assert message.alerts[0]["labels"]["company"] == "alba"
+    service.close()
+
+
+def test_in_english_the_message_names_the_company_as_people_know_it(tmp_path):
+    (tmp_path / "own.csv").write_text("id,name,aliases\nalba,Alba Bank,Alba Bank|阿尔巴银行\n", encoding="utf-8")
+    service = monitor(rules=RULE, channels={"risk": "json://a.example"}, **{"reading.gazetteer": tmp_path / "own.csv"})
+    service.ingest([bad(f"b{at}", at=NOW + at * MINUTE) for at in range(4)], now=NOW + 4 * MINUTE)
+    title, body = text(service.messages()[0])
+    assert title == "[FIRING] bad: Alba Bank" and "Negative stories 4 in 1 h" in body
+    service.close()
+
+
 def test_history_that_is_ingested_quietly_tells_nobody():
     service = monitor(rules=RULE, channels={"risk": "http://127.0.0.1:9/x"})
     service.ingest([bad(f"b{at}", at=NOW + at * MINUTE) for at in range(5)], now=NOW + 5 * MINUTE, quiet=True)
@@ -215,7 +237,7 @@ def test_apprise_carries_the_message_and_its_failures_are_told_apart(hook):
     hook.status = 200
     send(channel, message("m1"))
     sent = json.loads(hook.got[-1][1])
-    assert "FIRING 告警" in sent["title"] and "id m1" in sent["message"]
+    assert "[FIRING]" in sent["title"] and "id m1" in sent["message"]
     for status, permanent in ((500, False), (403, True)):
         hook.status = status
         with pytest.raises(RemoteError) as error:

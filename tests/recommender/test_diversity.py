@@ -12,7 +12,6 @@ from apps.recommender.diversity import (
     STRENGTH,
     Pool,
     choose,
-    determinantal,
     divergence,
     granted,
     intra_list_distance,
@@ -53,6 +52,13 @@ def test_enough_variety_puts_another_kind_before_a_near_copy() -> None:
 def test_low_places_are_given_to_variety_first() -> None:
     kinds = [choose(ALIKE, Wish(diversity=dial), 3).places for dial in (0.0, 0.8, 1.0)]
     assert kinds == [[0, 1, 2], [0, 1, 3], [0, 3, 4]]
+
+
+def test_a_varied_list_stands_in_the_order_of_interest() -> None:
+    first_like_third = pool([3.0, 2.9, 2.85, 0.5], [0, 1, 0, 2])
+    chosen = choose(first_like_third, Wish(diversity=1.0), 4)
+    assert chosen.places == [0, 1, 2, 3]
+    assert chosen.added[2] < chosen.added[3]  # the copy was chosen last and says so where it stands
 
 
 def test_more_variety_never_makes_a_list_more_alike() -> None:
@@ -155,14 +161,3 @@ def test_a_fresh_item_is_held_against_the_plain_order_not_against_what_variety_p
     none = np.zeros(4, np.float32)
     assert granted([0, 2], [0, 1, 3, 2], fresh, scores, none, 0.5, 2) == {}
     assert granted([0, 1], [0, 1, 3, 2], fresh, scores + np.array([0, 0, 0, 5], np.float32), none, 0.5, 2) == {1: 3}
-
-
-def test_the_determinantal_choice_is_greedy_on_the_determinant() -> None:
-    scores, vectors = ALIKE.scores, ALIKE.vectors
-    quality = np.exp(0.5 * (scores - scores.max()) / 2)
-    kernel = quality[:, None] * (vectors @ vectors.T) * quality[None, :]
-    chosen: list[int] = []
-    for _ in range(3):
-        rest = [n for n in range(5) if n not in chosen]
-        chosen.append(max(rest, key=lambda n: np.linalg.det(kernel[np.ix_([*chosen, n], [*chosen, n])])))
-    assert determinantal(scores, vectors, 3, 0.5) == chosen

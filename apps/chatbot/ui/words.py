@@ -1,7 +1,7 @@
 """Every interface string of the chatbot's pages in English and Chinese; a test keeps the two in step."""
 
-from apps.page_parts import worded
 from apps.training_page import RUN_WORDS
+from core.bilingual import worded
 
 WORDS: dict[str, tuple[str, str]] = {
     **RUN_WORDS,

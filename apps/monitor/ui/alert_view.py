@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps.monitor.alert_records import OPEN, Alert, AlertView, Evidence, Severity, State, Transition
+from apps.monitor.alert_words import reason_words
 from apps.monitor.records import FeedEntry, Span
 from apps.monitor.ui import charts
-from apps.monitor.ui.shared import company_line, length_words, mood_badge, rule_name, say, series_name
+from apps.monitor.ui.shared import company_line, mood_badge, rule_name, say, series_name
 from apps.page_parts import date_forms, language, moment, percent, plain, say_later, shorten
 
 if TYPE_CHECKING:
@@ -60,46 +61,8 @@ def alert_line(watch: "MonitorService", one: Alert) -> None:
 
 
 def reason(seen: Evidence) -> str:
-    """Why the alert fired; the rule's own sentence in English, in Chinese one made of its cause or its numbers."""
-    if language() == "en" or not (seen.cause or seen.measure or seen.stories):
-        return seen.why
-    if seen.cause:
-        return _cause(seen)
-    return _reached(seen) + (_limit(seen) if seen.expected is None else _surge(seen)) + say("rule_end")
-
-
-def _reached(seen: Evidence) -> str:
-    """How much of what the rule counts there was; what is older than its ``value`` tells its stories."""
-    window = length_words(seen.window_end - seen.window_start)
-    if seen.measure == "share":
-        low = percent(seen.low or 0.0)
-        return say("seen_share", window=window, value=percent(seen.share or 0.0)) + say("seen_surely", low=low)
-    value = seen.value if seen.value is not None else getattr(seen, seen.measure or "stories", seen.stories)
-    return say(f"seen_{seen.measure or 'stories'}", window=window, value=_number(seen.measure, value))
-
-
-def _limit(seen: Evidence) -> str:
-    return "" if seen.threshold is None else say("seen_limit", limit=_number(seen.measure, seen.threshold))
-
-
-def _number(measure: str, value: float) -> str:
-    return percent(value) if measure == "share" else f"{value:.2f}" if measure == "polarity" else f"{value:g}"
-
-
-def _surge(seen: Evidence) -> str:
-    """What is usual, by how much it is exceeded, and how bad the news is."""
-    usual = say("seen_usual", expected=f"{seen.expected:.1f}", score=f"{seen.score or 0.0:.1f}")
-    of = say("seen_of", negative=seen.negative, judged=seen.judged or seen.stories)
-    if seen.share_limit is None or seen.low is None:
-        return usual + of
-    return usual + of + say("seen_surely", low=percent(seen.low)) + say("seen_limit", limit=percent(seen.share_limit))
-
-
-def _cause(seen: Evidence) -> str:
-    """The sentence of a cause with its places filled; a failing source's own words stay as they came."""
-    limit = "" if seen.threshold is None else length_words(timedelta(hours=seen.threshold))
-    length = length_words(seen.window_end - seen.window_start)
-    return say(f"cause_{seen.cause}", length=length, limit=limit, stories=seen.stories, error=seen.why)
+    """Why the alert fired."""
+    return reason_words(seen, language())
 
 
 def alert_body(watch: "MonitorService", view: AlertView) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from apps import page_parts
+from apps.monitor import alert_words
 from apps.monitor.records import Label, Reading, SeriesKey
 from apps.monitor.settings import MonitorSettings, load_settings
 from apps.monitor.ui.words import WORDS, translate
@@ -123,14 +124,12 @@ def topic_choice(topic: str) -> str:
 
 def series_name(watch: "MonitorService", key: SeriesKey) -> str:
     """Which items a series counts, in words."""
-    parts = [company_name(watch, key.company) if key.company else "", topic_name(key.topic) if key.topic else ""]
-    return " · ".join(part for part in (*parts, key.source) if part) or say("everything")
+    return alert_words.series_words(key, watch.company_names(language()), language())
 
 
 def rule_name(name: str) -> str:
-    """A rule by its name; those that ship have one in Chinese too, beside the one that their TOML gives them."""
-    key = f"rule_name_{name}"
-    return say(key) if language() == "zh" and has_words(key) else name
+    """A rule by its name, in Chinese too where it ships."""
+    return alert_words.rule_words(name, language())
 
 
 def mood_badge(reading: Reading) -> None:
@@ -163,14 +162,7 @@ def late_words() -> str:
 
 def length_words(length: timedelta) -> str:
     """A length in days, hours or minutes, whichever says it in a small number."""
-    minutes = max(0, round(length.total_seconds() / 60))
-    if minutes >= 2880 or (minutes and minutes % 1440 == 0):
-        return _counted("days", minutes / 1440)
-    return _counted("hours", minutes / 60) if minutes >= 90 or minutes == 60 else _counted("minutes", minutes)
-
-
-def _counted(unit: str, number: float) -> str:
-    return say(f"one_{unit}") if round(number) == 1 else say(f"so_many_{unit}", n=round(number))
+    return alert_words.length_words(length, language())
 
 
 def dark() -> bool:

@@ -1,13 +1,15 @@
 """The interface strings of the monitor's pages in English and Chinese: those of all pages, and the look-up.
 
-Strings of single pages lie in ``words_watch``, ``words_desk`` and ``words_sources``; a test keeps languages in step.
+Strings of single pages lie in ``words_watch``, ``words_desk`` and ``words_sources``, those that messages need too in
+``alert_words``; a test keeps languages in step.
 """
 
+from apps.monitor.alert_words import ALERTS
 from apps.monitor.ui.words_desk import DESK
 from apps.monitor.ui.words_sources import SOURCES
 from apps.monitor.ui.words_watch import WATCH
-from apps.page_parts import worded
 from apps.training_page import RUN_WORDS
+from core.bilingual import worded
 
 SHARED: dict[str, tuple[str, str]] = {
     # the leaf and its pages
@@ -69,28 +71,12 @@ SHARED: dict[str, tuple[str, str]] = {
     "mood_abstained": ("not sure", "未判定"),
     "topic": ("Topic", "主题"),
     "topic_all": ("All topics", "全部主题"),
-    "topic_earnings": ("Earnings", "业绩"),
-    "topic_guidance": ("Guidance", "业绩指引"),
-    "topic_credit": ("Credit and default", "信用与违约"),
-    "topic_regulation": ("Regulation and law", "监管与法律"),
-    "topic_management": ("Management", "管理层"),
-    "topic_product": ("Product", "产品"),
-    "topic_mergers": ("Mergers", "并购"),
-    "topic_market": ("Market", "市场行情"),
-    "topic_macro": ("Macro", "宏观"),
-    "topic_scandal": ("Fraud and scandal", "欺诈与丑闻"),
     "company": ("Company", "公司"),
     "company_all": ("All companies", "全部公司"),
     "source": ("Source", "来源"),
     "source_all": ("All sources", "全部来源"),
-    "everything": ("everything", "全部"),
     "severity": ("Severity", "级别"),
     "severity_all": ("All severities", "全部级别"),
-    "severity_critical": ("critical", "紧急"),
-    "severity_high": ("high", "高"),
-    "severity_warning": ("warning", "警告"),
-    "severity_info": ("info", "提示"),
-    "severity_low": ("low", "低"),
     "state": ("State", "状态"),
     "state_normal": ("normal", "正常"),
     "state_pending": ("pending", "待定"),
@@ -100,13 +86,6 @@ SHARED: dict[str, tuple[str, str]] = {
     "state_resolved": ("resolved", "已恢复"),
     "state_silenced": ("silenced", "已静默"),
     "state_no_data": ("no data", "无数据"),
-    # lengths of time
-    "one_days": ("a day", "1 天"),
-    "one_hours": ("an hour", "1 小时"),
-    "one_minutes": ("a minute", "1 分钟"),
-    "so_many_days": ("{n} days", "{n} 天"),
-    "so_many_hours": ("{n} hours", "{n} 小时"),
-    "so_many_minutes": ("{n} minutes", "{n} 分钟"),
     # small words
     "stories": ("stories", "事件数"),
     "reach": ("reach", "传播量"),
@@ -121,7 +100,7 @@ SHARED: dict[str, tuple[str, str]] = {
     "nobody": ("page", "页面"),
     "from": ("From", "起"),
 }
-WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **SHARED, **WATCH, **DESK, **SOURCES}
+WORDS: dict[str, tuple[str, str]] = {**RUN_WORDS, **ALERTS, **SHARED, **WATCH, **DESK, **SOURCES}
 
 
 def translate(key: str, language: str = "en", **values: object) -> str:

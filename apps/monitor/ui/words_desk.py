@@ -1,13 +1,6 @@
 """Interface strings of the pages one works at: Rules and Training. English and Chinese."""
 
 DESK: dict[str, tuple[str, str]] = {
-    # the rules that ship, by the name in their TOML
-    "rule_name_negative-surge": ("negative-surge", "负面激增"),
-    "rule_name_negative-drift": ("negative-drift", "负面渐增"),
-    "rule_name_negative-surge-by-topic": ("negative-surge-by-topic", "负面激增（按主题）"),
-    "rule_name_credit-line": ("credit-line", "信用警戒线"),
-    "rule_name_source-silent": ("source-silent", "来源静默"),
-    "rule_name_new-company": ("new-company", "新出现的公司"),
     # rules
     "section_rules": ("Rules", "规则"),
     "section_edit": ("Edit", "编辑"),
@@ -85,7 +78,6 @@ DESK: dict[str, tuple[str, str]] = {
     "rule_inhibited": ("silent while {names} fires", "{names} 告警时不再告警"),
     "rule_channels": ("told to {names}", "通知 {names}"),
     "rule_joint": (", ", "，"),
-    "rule_end": (".", "。"),
     "form_add": ("Put into the text below", "写入下方文本"),
     "kind_surge": ("Surge against its own past", "相对自身历史激增"),
     "kind_threshold": ("Above a fixed level", "超过固定阈值"),

@@ -21,7 +21,7 @@ from core.events import Log, OnEvent
 
 Places: TypeAlias = tuple[int, bool]  # how many of ten, and whether new items are ordered by words
 PLACES: tuple[Places, ...] = ((0, False), *((slots, by_words) for by_words in (False, True) for slots in range(1, 6)))
-DIALS = (0.2, 0.225, 0.25, 0.275, 0.3, 0.325)
+DIALS = (0.2, 0.225, 0.25, 0.2625, 0.275, 0.2875, 0.3)
 Choice: TypeAlias = Places | float
 CHOICES: tuple[Choice, ...] = (*PLACES, *DIALS)
 MOST_QUOTA_LOSS = 0.01

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from apps.monitor.alert_records import Evidence, MessageKind, State, Why
-from apps.monitor.notices import notice
+from apps.monitor.notices import Telling, notice
 from apps.monitor.records import SeriesKey
 from apps.page_parts import moment
 from core.errors import ConflictError
@@ -297,7 +297,9 @@ def test_another_section_or_filter_shows_the_newest_at_once(open_page, fake):
 
 @pytest.mark.parametrize(("language", "other"), [("en", "Aldermoor Bank"), ("zh", "奥德摩银行")])
 def test_the_link_of_a_message_opens_its_alert_alone(open_page, fake, language, other):
-    link = urlsplit(notice(fake.held["a2"], MessageKind.FIRING, [], "https://risk.example/")["generatorURL"])
+    link = urlsplit(
+        notice(fake.held["a2"], MessageKind.FIRING, [], Telling(public_url="https://risk.example/"))["generatorURL"]
+    )
     page = open_page(link.path.removeprefix("/monitor-"), language, asked=dict(parse_qsl(link.query)))
     assert "鹤川集团" in texts(page)
     assert other not in "".join(one.label for one in page.expander)
