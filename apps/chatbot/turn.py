@@ -3,7 +3,6 @@
 An iterator of events, the same for page, HTTP and terminal. Writes nothing: the service stores what comes out.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +12,9 @@ from datetime import datetime
 from apps.chatbot import grounding, reply, wordings
 from apps.chatbot.decision import Signals, Thresholds, after_refusal, decide
 from apps.chatbot.followup import standalone
+from apps.chatbot.picking import chosen, turns_down
 from apps.chatbot.quotation import quotation
-from apps.chatbot.records import Decision, Message, Outcome, Reason, Role, Turn
+from apps.chatbot.records import Candidate, Decision, Message, Outcome, Reason, Role, Turn
 from apps.chatbot.reply import Composed, Decided, Stage
 from apps.chatbot.settings import ChatbotSection
 from apps.chatbot.smalltalk import slots_in, small_talk
@@ -25,12 +25,6 @@ from core.inference.messages import GenerationOptions, Generator
 from core.text import language as language_of
 
 UNHELPFUL = (Reason.NO_EVIDENCE, Reason.OUT_OF_SCOPE, Reason.SEVERAL_CANDIDATES, Reason.TOO_VAGUE)
-
-
-# "2", "2.", "(2)", "no. 2", "第二个"
-_NUMBER = re.compile(
-    r"(?:no\.?|#|第|选)?\s*[(（]?(?:(?P<digit>[1-9])|(?P<sign>[一二三]))[)）.。、]?\s*(?:个|号|条)?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -127,15 +121,16 @@ def respond(
 ) -> Iterator[Stage | Decided | Token | Answer]:
     """Stages, the decision, tokens, then the ``Answer``. A generator that fails is answered around, by a quotation."""
     clock = Clock()
-    if kind := small_talk(text):
-        decision = Decision(Outcome.ANSWER, Reason.SMALL_TALK, 1.0)
+    offered = _offered(history)
+    picked = chosen(text, [one.question for one in offered])
+    if picked is None and (replied := _fixed(desk, history, text, language, offered)):
+        decision, said = replied
         yield Decided(decision)
-        yield from _whole(wordings.say(kind, language), decision, clock)
+        yield from _whole(said, decision, clock)
         return
-    chosen = _chosen(text, history)
-    if chosen:
-        text, language = chosen, language_of(chosen) if language_of(chosen) in ("en", "zh") else language
-    query = None if chosen else standalone(text, _turns(history))
+    if picked is not None:
+        text, language = picked, language_of(picked) if language_of(picked) in ("en", "zh") else language
+    query = None if picked else standalone(text, _turns(history))
     turn = _Turn(desk, history, text, language, query, cancel, clock)
     signals, limits = turn.understood(now)
     decision = decide(signals, limits)
@@ -150,14 +145,28 @@ def respond(
         yield from _whole(said, decision, clock)
 
 
-def _chosen(text: str, history: Sequence[Message]) -> str | None:
-    """The candidate question whose number is the whole message; None when it is none of those just offered."""
-    number = _NUMBER.fullmatch(text.strip())
+def _offered(history: Sequence[Message]) -> Sequence[Candidate]:
+    """The questions that the bot's last message asked back about."""
     decision = history[-1].decision if history else None
-    if number is None or decision is None or decision.outcome is not Outcome.CLARIFY:
+    return decision.candidates if decision is not None and decision.outcome is Outcome.CLARIFY else ()
+
+
+def _fixed(
+    desk: Desk, history: Sequence[Message], text: str, language: str, offered: Sequence[Candidate]
+) -> tuple[Decision, str] | None:
+    """What is said to words that ask nothing: small talk, or a yes or no to several offered questions."""
+    kind = small_talk(text)
+    if offered and kind == "agreement":
+        asked = Decision(Outcome.CLARIFY, Reason.SEVERAL_CANDIDATES, 1.0, candidates=tuple(offered))
+        return asked, "\n".join([wordings.say("which_number", language), *reply.listed(offered)])
+    if offered and turns_down(text):
+        if failures(history) + 1 >= desk.section.deciding.failures_before_person:
+            decision = Decision(Outcome.HAND_OVER, Reason.REPEATED_FAILURE, 1.0)
+            return decision, wordings.say(decision.reason.value, language)
+        return Decision(Outcome.CLARIFY, Reason.NO_EVIDENCE, 1.0), wordings.say("rephrase", language)
+    if kind is None:
         return None
-    place = int(number["digit"]) if number["digit"] else "一二三".index(number["sign"]) + 1
-    return decision.candidates[place - 1].question if 1 <= place <= len(decision.candidates) else None
+    return Decision(Outcome.ANSWER, Reason.SMALL_TALK, 1.0), wordings.say(kind, language)
 
 
 def failures(history: Sequence[Message]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "clarify": "Which of these do you mean?",
+        "which_number": "Which one? Please write its number.",
         "besides": "Our documents say besides:",
         "perhaps": "This may be what you are looking for:",
         "else_clarify": "If not, which of these do you mean?",
@@ -29,6 +30,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "zh": {
         "clarify": "您想问的是下面哪一个？",
+        "which_number": "是哪一个？请回复编号。",
         "besides": "我们的资料里还写着：",
         "perhaps": "下面这段也许就是您要找的：",
         "else_clarify": "如果不是，您想问的是下面哪一个？",

@@ -20,7 +20,7 @@ from apps.chatbot.records import (
     Role,
 )
 from apps.chatbot.reply import Decided
-from apps.chatbot.settings import ChatbotSection
+from apps.chatbot.settings import ChatbotSection, Deciding
 from apps.chatbot.turn import Answer, Desk, respond
 from apps.chatbot.understanding import Asked, Tuning, understand
 from core.errors import RemoteError
@@ -400,15 +400,36 @@ def test_the_very_words_of_an_approved_question_win_in_a_follow_up_too():
     assert signals.answers[0].evidence.id == EXPRESS.evidence.id and signals.answers[0].exact
 
 
-@pytest.mark.parametrize("reply", ["2", "2.", "(2)", "No. 2", "第二个", " 2 "])
-def test_the_number_of_an_offered_question_asks_it(reply):
+def offering(*matches: Match) -> Message:
+    """The bot's message that asks back about these."""
+    candidates = tuple(Candidate(one.evidence.id, one.wording) for one in matches)
+    decision = Decision(Outcome.CLARIFY, Reason.SEVERAL_CANDIDATES, 0.5, candidates=candidates)
+    return replace(bot(Reason.SEVERAL_CANDIDATES), decision=decision)
+
+
+@pytest.mark.parametrize("reply", ["2", "No. 2", "第二个", " 2 ", "the second one", "the last one"])
+def test_the_number_or_place_of_an_offered_question_asks_it(reply):
     at = desk([EXPRESS, STANDARD], thresholds=Thresholds(answer=1.01))
-    candidates = (Candidate("a1", EXPRESS.wording), Candidate("a2", STANDARD.wording))
-    offered = replace(bot(Reason.SEVERAL_CANDIDATES), decision=Decision(
-        Outcome.CLARIFY, Reason.SEVERAL_CANDIDATES, 0.5, candidates=candidates
-    ))  # fmt: skip
-    answer, _, _ = turn(at, reply, [offered])
+    answer, _, _ = turn(at, reply, [offering(EXPRESS, STANDARD)])
     assert (answer.decision.outcome, answer.text) == (Outcome.ANSWER, STANDARD.evidence.text)
+
+
+def test_yes_to_one_offered_question_asks_it_and_to_several_asks_which():
+    at = desk([EXPRESS, STANDARD], thresholds=Thresholds(answer=1.01))
+    answer, _, _ = turn(at, "yes please", [offering(EXPRESS)])
+    assert answer.text == EXPRESS.evidence.text
+    asked, _, _ = turn(at, "yes", [offering(EXPRESS, STANDARD)])
+    assert asked.text.splitlines()[0] == "Which one? Please write its number."
+    assert [one.question for one in asked.decision.candidates] == [EXPRESS.wording, STANDARD.wording]
+
+
+def test_who_turns_all_offered_questions_down_gets_a_person_as_after_any_second_failure():
+    at = desk([EXPRESS, STANDARD])
+    answer, _, _ = turn(at, "none of these", [offering(EXPRESS, STANDARD)])
+    assert (answer.decision.outcome, answer.decision.reason) == (Outcome.HAND_OVER, Reason.REPEATED_FAILURE)
+    patient = replace(at, section=at.section.model_copy(update={"deciding": Deciding(failures_before_person=3)}))
+    answer, _, _ = turn(patient, "none of these", [offering(EXPRESS, STANDARD)])
+    assert answer.decision.outcome is Outcome.CLARIFY and "another way" in answer.text
 
 
 @pytest.mark.parametrize(("reply", "history"), [("2", []), ("7", "offered"), ("2 kettles please", "offered")])
