@@ -13,6 +13,7 @@ from apps.chatbot.records import Evidence, EvidenceKind
 # often at this length than at 80 or 40 tokens, and no more often at 160.
 QUOTED_TOKENS = 120
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*")
+_BAR = re.compile(r"(?<!\\)\|")  # a bar that is not written \| ends a cell
 _RULE = re.compile(r"[\s|:-]+")
 _MARKS = re.compile(r"\*\*|__|`|^\s*#+\s+|^\s*>\s?|^\s*[-*+]\s+(?=\S)", re.MULTILINE)
 
@@ -51,7 +52,7 @@ def _told(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in row.split("|")]
+    return [cell.strip().replace(r"\|", "|") for cell in _BAR.split(row)]
 
 
 def _row(names: Sequence[str], cells: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from core.errors import AdapterError
+from core.errors import AdapterError, SettingsError, known_names
 from core.models.loading import quietly
 from core.training.dropout import quicken
 from core.training.options import TrainingOptions
@@ -18,23 +18,35 @@ HEADS = {"classifier", "score", "lm_head"}  # names of output layers in transfor
 
 
 def attach(model: Any, task_type: str, options: TrainingOptions) -> Any:
-    """The model with a fresh adapter that changes nothing yet; only the adapter (and a new head) is trainable."""
+    """The model with a fresh adapter that changes nothing yet; only the adapter (and a new head) is trainable.
+
+    ``SettingsError`` for target modules that the model has no linear layer of.
+    """
     from peft import LoraConfig, get_peft_model
 
-    targets = linear_names(model) if options.target_modules == "all-linear" else options.target_modules
+    targets = _targets(linear_names(model), options)
     config = LoraConfig(
         task_type=task_type,
         r=options.rank,
         lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft types it int and computes with floats
         lora_dropout=options.dropout,
         use_rslora=True,
-        target_modules=list(targets),
+        target_modules=targets,
         modules_to_save=list(getattr(model, "trained_whole", ())) or None,
     )
     with quietly():
         made = get_peft_model(model, config)
     quicken(made)
     return made
+
+
+def _targets(names: list[str], options: TrainingOptions) -> list[str]:
+    if options.target_modules == "all-linear":
+        return names
+    unknown = next((one for one in options.target_modules if one not in names), None)
+    if unknown is not None:
+        raise SettingsError(f"The model has no linear layer '{unknown}' to train; {known_names(unknown, names)}.")
+    return list(options.target_modules)
 
 
 def carry_on(model: Any, folder: Path) -> None:

@@ -41,6 +41,10 @@ def test_a_chinese_table_is_told_with_chinese_marks():
     assert readable(table) == "白米：水量 对齐刻度，时间 38 分钟。"
 
 
+def test_a_bar_written_with_a_backslash_is_a_cell_s_own():
+    assert readable("| Mode | Key |\n|---|---|\n| Either \\| or | F2 |") == "Either | or: Key F2."
+
+
 @pytest.mark.parametrize("text", ["a | b is no table", "2 * 3 = 6", "snake_case stays", "first line\nsecond line"])
 def test_what_is_no_markdown_is_left_as_it_is(text):
     assert readable(text) == text

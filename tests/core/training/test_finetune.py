@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.errors import CancelledError_, ConflictError, DataError, MissingExtraError, ResourceError
+from core.errors import CancelledError_, ConflictError, DataError, MissingExtraError, ResourceError, SettingsError
 from core.events import Log, Metric, Progress
 from core.models.catalog import fingerprint
 from core.runs import Run
@@ -64,6 +64,12 @@ def test_training_lowers_the_validation_loss_and_reports_progress(base: Path, tm
     config = json.loads((result.adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "tiny-lm" and config["use_rslora"]
     assert str(tmp_path) not in json.dumps(config)
+
+
+def test_a_layer_that_the_model_has_not_is_named_with_those_it_has(base: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, target_modules=("q",))
+    with pytest.raises(SettingsError, match=r"no linear layer 'q' to train; .*q_proj"):
+        finetune("sft", base, TRAIN, [], options, folder(tmp_path / "run"), plan=tiny.PLAN)
 
 
 def test_a_run_cut_off_resumes_to_the_same_weights(base: Path, tmp_path: Path) -> None:
