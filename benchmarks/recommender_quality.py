@@ -8,7 +8,8 @@ model twice (a minute each on an idle core); amazon_beauty needs 3 GB for the EA
 ndcg10, ndcg10_unfiltered   lists without and with what was seen; ndcg10_filtered is another name of the first
 cold_hr10                   of targets nobody had met, how many are within the first ten
 tuned_gain_filtered         share by which the tuned text model betters the frozen one, all else alike
-diversity_ild_gain          how much more varied lists are at the dial chosen on validation, for diversity_ndcg_loss
+diversity_ild_gain          how much more varied lists are at the dial chosen on validation, for diversity_ndcg_loss;
+                            served_ is the dial of served lists, _at_D each other that was tried
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from apps.recommender.measures import baselines, ours, ranked
 from apps.recommender.measures.baselines import Fitted, Ranker
-from apps.recommender.measures.dials import chosen_dials
+from apps.recommender.measures.dials import DIALS, chosen_dials
 from apps.recommender.measures.ours import Way
 from apps.recommender.measures.ranked import Ranking
 from apps.recommender.public_sets import Case, Part, Problem
@@ -23,6 +23,7 @@ from core.report import Report, flat
 Texts = Callable[[int | None], Sequence[Embedder]]  # the text model of a tuning part, of the report for None
 TUNING_CASES = 1_500  # of each tuning part, for choosing among a baseline's variants
 DIAL = Wish().diversity  # as lists are served where nobody says otherwise
+DIAL_NAMES = {f"_at_{dial:g}": dial for dial in DIALS}
 
 
 def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEvent, limit: int | None = None) -> Report:
@@ -39,11 +40,13 @@ def table(problem: Problem, texts: Texts, frozen: Texts | None, on_event: OnEven
         _note(rows, figures, context, who, filtered, unfiltered)
         on_event(Log(f"{problem.name}: {who} ranked"))
     mine = context.ours(texts, figures, on_event)
-    for who, result in mine.items():
-        _note(rows, figures, context, who, result.filtered, result.unfiltered)
-    for who, prefix in (("varied", ""), ("varied_as_served", "served_")):
-        more = varied_figures(*(context.row(mine[name].filtered) for name in (who, "no_quota")))
-        figures |= {f"{problem.name}.{prefix}{key}": value for key, value in more.items()}
+    for who in (who for who in mine if who not in DIAL_NAMES):
+        _note(rows, figures, context, who, mine[who].filtered, mine[who].unfiltered)
+    plain_row = context.row(mine["no_quota"].filtered)
+    forms = {"varied": "{}", "varied_as_served": "served_{}"} | {who: "{}" + who for who in DIAL_NAMES}
+    for who, form in forms.items():
+        more = varied_figures(context.row(mine[who].filtered), plain_row)
+        figures |= {f"{problem.name}.{form.format(key)}": value for key, value in more.items()}
     figures[f"{problem.name}.ece10"] = ranked.calibration(mine["ours"].probabilities, mine["ours"].wanted)
     if frozen is not None:
         plain = context.ours(frozen, {}, on_event, bare=True)["no_quota"]
@@ -112,6 +115,7 @@ class _Context:
             ways["ours"] = Way(whole, slots, by_words=by_words)
             ways["varied"] = Way(whole, 0, dials.diversity)  # one dial at a time: beside "no_quota"
             ways["varied_as_served"] = Way(whole, 0, DIAL)
+            ways |= {who: Way(whole, 0, dial) for who, dial in DIAL_NAMES.items()}  # the whole curve, none chosen
             ways["no_text"] = Way(ours.blend_without(choices, ours.NO_TEXT), slots)
             ways["no_behaviour"] = Way(ours.blend_without(choices, ours.NO_BEHAVIOUR), slots, by_words=by_words)
         knowledge = ours.fitted(self.problem, self.report, texts(None))
