@@ -1,7 +1,8 @@
 """The page "For you": be anybody, turn the dials, like and dislike, and read why each item is there or is not.
 
-A list is asked for once and kept for the session until the person, a dial or an event changes it: a redraw of the page
-serves no new list, so that the figures count what people were shown and not how often a page was drawn.
+The list is a preview: it is never stored as one that a person was shown, so that figures and training learn nothing from
+a team that turns dials. A click on a card is an event of that person like any other. A list is asked for once and stays
+for the session until the person, a dial or an event changes it.
 """
 
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ def draw() -> None:
     user = _who(shop)
     wish = _dials(shop)
     answer = _list(shop, user, wish)
+    st.caption(say("preview_line"))
     _line(answer)
     _cards(shop, user, answer)
     left, right = st.columns(2)
@@ -102,7 +104,7 @@ def _list(shop: "RecommenderService", user: str, wish: Wish) -> ListAnswer:
     key = (user, wish, shop.model)
     kept = st.session_state.get("list")
     if kept is None or kept[0] != key:
-        kept = (key, shop.recommend(user, (), wish))
+        kept = (key, shop.recommend(user, (), wish, keep=False))
         st.session_state["list"] = kept
     answer: ListAnswer = kept[1]
     return answer
@@ -137,6 +139,7 @@ def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
         st.info(say("list_none"), icon=":material/search_off:")
 
     def act(item: str, kind: str, place: int) -> None:
+        # the preview's id, which no figure knows: the event counts for the person and for no list she was served
         event = Event(uuid4().hex, user, item, kind, datetime.now(UTC), None, place, answer.list_id)
         shop.add_events([event])
         st.session_state.pop("list", None)

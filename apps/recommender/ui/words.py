@@ -27,6 +27,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Choose somebody, or type an id of your own to be a newcomer.",
         "选择一位用户，也可以输入新的编号，体验新访客。",
     ),
+    "preview_line": (
+        "A preview: looking at it counts as nothing. What you click on a card is kept as done by this person.",
+        "这是预览，查看不计入曝光；在卡片上的点击、喜欢等会记为此人的行为。",
+    ),
     "newcomer": ("A newcomer", "新访客"),
     "dials": ("More dials and rules", "更多调节与条件"),
     "dial_diversity": ("Variety", "多样性"),
@@ -203,8 +207,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "coverage": ("Coverage", "覆盖率"),
     "gini": ("Gini of exposure", "曝光基尼"),
     "quality_none": (
-        "No lists have been served in these days: open “For you”.",
-        "这段时间还没有产生列表，请先打开“为你推荐”。",
+        "No lists have been served in these days: your shop asks for them over HTTP. “For you” is a preview and counts "
+        "as none.",
+        "这段时间还没有产生列表：列表由店铺经 HTTP 请求。“为你推荐”只是预览，不计入。",
     ),
     "quality_days": ("Click rate and coverage by day", "每日点击率与覆盖率"),
     "so_far": ("so far", "截至目前"),

@@ -24,13 +24,30 @@ def test_the_list_is_drawn_in_both_languages_with_reasons(open_page, language):
     assert ("看过“" if language == "zh" else "Others who met") in shown(page)
 
 
-def test_a_redraw_serves_no_new_list_and_an_event_does(open_page, shop):
+@pytest.mark.parametrize(("language", "words"), [("en", "A preview"), ("zh", "这是预览")])
+def test_a_preview_is_no_list_that_the_person_was_shown_and_a_click_in_it_is_an_event(open_page, shop, language, words):
+    page = open_page("for_you", language, {"u": "dora"})
+    assert words in shown(page)
+    press(page, f"click-1-{cards(page)[0]}")
+    found = shop.quality()
+    assert (found.lists, found.people, found.exposure.most) == (0, 0, ())
+    assert [one.type for one in shop.person("dora").events] == ["click"]
+
+
+def test_a_click_in_a_preview_is_no_click_of_a_list_served_before(open_page, shop):
+    served = shop.recommend("dora")
+    page = open_page("for_you", query={"u": "dora"})
+    press(page, f"click-1-{served.list.items[0].item}")
+    assert (shop.quality().lists, shop.quality().click_rate) == (1, 0.0)
+
+
+def test_a_redraw_asks_for_no_new_list_and_an_event_does(open_page, shop):
     page = open_page("for_you", query={"u": "dora"})
     page.run()
     page.run()
-    assert shop.quality().lists == 1
+    assert len(shop._live.engine.asked) == 1
     press(page, f"click-1-{cards(page)[0]}")
-    assert shop.quality().lists == 2
+    assert len(shop._live.engine.asked) == 2
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,6 @@ def test_words_of_a_catalogue_cannot_become_markup(open_page, shop):
 
 
 def test_a_failure_is_one_sentence(open_page, shop, monkeypatch):
-    monkeypatch.setattr(shop, "recommend", lambda *given: 1 / 0)
+    monkeypatch.setattr(shop, "recommend", lambda *given, **more: 1 / 0)
     page = open_page("for_you")
     assert [one.value for one in page.error] == ["Something went wrong here; the log says what."] and not page.exception
