@@ -69,7 +69,10 @@ def _columns(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, s
     user = next((names[one] for one in USERS if one in names), None)
     item = next((names[one] for one in ITEMS if one in names), None)
     if rows and user is None:
-        raise DataError(f"'{path.name}' needs a column user, its columns are: {', '.join(map(str, rows[0]))}.")
+        raise DataError(
+            f"'{path.name}' needs a column user, its columns are: {', '.join(map(str, rows[0]))}; a file of ids alone, "
+            "one a line, must end in .txt."
+        )
     if item is None:
         return [(one, None) for one in dict.fromkeys(_cell(row, user) for row in rows) if one]
     pairs = [(_cell(row, user), _cell(row, item)) for row in rows]

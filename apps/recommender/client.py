@@ -36,6 +36,7 @@ class Listed:
     experiments: Mapping[str, str] = field(default_factory=dict)
     removed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     price: float = 0.0
+    notes: tuple[str, ...] = ()  # such as that no item has a category asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class RecommenderClient:
             said["experiments"],
             {rule: tuple(ids) for rule, ids in said["removed"].items()},
             said["price"],
+            tuple(said.get("notes", ())),
         )
 
     def score(
@@ -187,7 +189,8 @@ def _taken(said: Mapping[str, Any]) -> Taken:
 
 def _scored(said: Mapping[str, Any]) -> Scored:
     values = {one.name: said[one.name] for one in fields(Scored)}
-    return Scored(**(values | {"routes": tuple(said["routes"]), "because": tuple(said["because"])}))
+    given = {"routes": tuple(said["routes"]), "because": tuple(said["because"])}
+    return Scored(**(values | given | {"probability": said["probability"] or 0.0}))  # a likeness has none
 
 
 def _item(item: Item) -> dict[str, Any]:

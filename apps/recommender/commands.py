@@ -12,8 +12,18 @@ import typer
 
 from apps import terminal
 from apps.recommender import commands_desk
-from apps.recommender.commands_show import show_explanation, show_ingest, show_list, show_scores, warn_of_unknown
+from apps.recommender import commands_options as options
+from apps.recommender.commands_show import (
+    show_alike,
+    show_explanation,
+    show_ingest,
+    show_list,
+    show_scores,
+    warn_of_unknown,
+)
 from apps.recommender.settings import load_settings
+from core.errors import DataError
+from core.reasons import joined
 
 if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
@@ -21,8 +31,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The text-aware recommender.", no_args_is_help=True, add_completion=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Language = Annotated[Literal["en", "zh"], typer.Option(help="Language of the reasons.")]
-Dial = Annotated[float | None, typer.Option(min=0, max=1, help="0 to 1; the settings' if left out.")]
-Count = Annotated[int | None, typer.Option("-k", min=1, max=500, help="How many items.")]
+Alike = Annotated[int, typer.Option("-k", min=1, max=500, help="How many items.")]
 
 
 @contextmanager
@@ -72,18 +81,36 @@ def ingest(
 def recommend(
     ctx: typer.Context,
     user: Annotated[str, typer.Argument(help="A person's id; one nobody knows gets a list too.")] = "",
-    k: Count = None,
-    diversity: Dial = None,
-    freshness: Dial = None,
-    category: Annotated[list[str] | None, typer.Option(help="Only this category; may be given again.")] = None,
+    k: options.Count = None,
+    diversity: options.Diversity = None,
+    freshness: options.Freshness = None,
+    calibration: options.Calibration = None,
+    exposure: options.Exposure = None,
+    exclude_seen: options.ExcludeSeen = None,
+    category: options.Category = None,
+    item_language: options.ItemLanguage = None,
+    price_min: options.PriceMin = None,
+    price_max: options.PriceMax = None,
+    blocked_category: options.BlockedCategory = None,
+    blocked_brand: options.BlockedBrand = None,
+    most_per_category: options.MostPerCategory = None,
+    most_per_brand: options.MostPerBrand = None,
     keep: Annotated[bool, typer.Option(help="Store the list, as a served one.")] = False,
     language: Language = "en",
     as_json: Json = False,
 ) -> None:
     """Make a list for a person, with probability, parts and reason of each item."""
+    languages = [item_language] if item_language else None
+    filters = options.rules(
+        exclude_seen=exclude_seen, categories=category, languages=languages, price_min=price_min, price_max=price_max,
+        blocked_categories=blocked_category, blocked_brands=blocked_brand, most_per_category=most_per_category,
+        most_per_brand=most_per_brand,
+    )  # fmt: skip
+    dials = {"diversity": diversity, "freshness": freshness, "calibration": calibration, "exposure": exposure}
     with opened(ctx) as service:
-        filters = {"categories": tuple(category)} if category else {}
-        wish = service.wish(language, filters, k=k, diversity=diversity, freshness=freshness)
+        wish = service.wish(language, filters, k=k, **dials)
+        if unknown := service.unknown_names(wish.filters):
+            raise DataError(joined(unknown))
         answer = service.recommend(user, (), wish, keep)
         show_list(answer, service.items_of([one.item for one in answer.list.items]), as_json)
 
@@ -104,16 +131,16 @@ def score(
 
 
 @app.command()
-def similar(ctx: typer.Context, item: str, k: Count = None, language: Language = "en", as_json: Json = False) -> None:
-    """Find items like one."""
+def similar(ctx: typer.Context, item: str, k: Alike = 10, language: Language = "en", as_json: Json = False) -> None:
+    """Find items like one, by what they say and by who met both."""
     with opened(ctx) as service:
-        found = service.similar(item, k or 10, language)
-        show_scores(found, service.items_of([one.item for one in found]), as_json)
+        found = service.similar(item, k, language)
+        show_alike(found, service.items_of([one.item for one in found]), as_json)
 
 
 @app.command()
 def explain(
-    ctx: typer.Context, user: str, item: str, k: Count = None, language: Language = "en", as_json: Json = False
+    ctx: typer.Context, user: str, item: str, k: options.Count = None, language: Language = "en", as_json: Json = False
 ) -> None:
     """Tell why an item is where it is for a person, or at which stage it was lost."""
     with opened(ctx) as service:
@@ -123,9 +150,14 @@ def explain(
 @app.command("score-batch")
 def score_batch(
     ctx: typer.Context,
-    people: Annotated[Path, typer.Argument(help="Users, one a line, or a table with a column user and perhaps item.")],
+    people: Annotated[
+        Path,
+        typer.Argument(
+            help="A .txt with one id a line, or a csv, jsonl or parquet with a column user and perhaps item."
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="The parquet file to write.")],
-    k: Count = None,
+    k: options.Count = None,
     language: Language = "en",
 ) -> None:
     """Write lists for a file of people, or scores for a file of pairs, as parquet."""
@@ -152,11 +184,11 @@ def train(
 ) -> None:
     """Tune the text model on the team's own events with LoRA and fit everything anew; Ctrl-C stops, runs resume."""
     settings = terminal.settings_of(ctx, load_settings)
-    options = terminal.training_options(option or ())
+    chosen = terminal.training_options(option or ())
     from apps.recommender.training import finetune
 
     with terminal.progress() as on_event:
-        run = finetune(settings, on_event, promote=promote, resume=resume, text=text, **options)
+        run = finetune(settings, on_event, promote=promote, resume=resume, text=text, **chosen)
     terminal.say(f"Done: {run.path}", style="bold")
     figures = {name: value for name, value in run.report.items() if isinstance(value, int | float)}
     terminal.table(("figure", "value"), [(name, f"{value:.4g}") for name, value in figures.items()])

@@ -12,6 +12,7 @@ from apps.recommender.commands_show import plain, show_experiment, show_quality
 from apps.recommender.experiments import Variant
 from apps.recommender.money import money
 from apps.recommender.settings import load_settings
+from apps.recommender.wishes import no_such
 from core.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Search = Annotated[str, typer.Option(help="Words to look for.")]
 
 
@@ -64,6 +66,8 @@ def items(
 ) -> None:
     """List the catalogue, newest first."""
     with _opened(ctx) as desk:
+        if category and (unknown := no_such("category", category, lambda _: desk.categories())):
+            raise DataError(unknown)
         found, currency = desk.items(search, category, limit), desk.settings.recommender.currency
     if as_json:
         terminal.say_json(plain(found))
@@ -103,16 +107,20 @@ def person(ctx: typer.Context, user: str, limit: Limit = 50, as_json: Json = Fal
         terminal.say(f"experiment {name}: {variant}", style="dim")
 
 
-def forget_person(ctx: typer.Context, user: str) -> None:
-    """Delete everything of a person, for good."""
+def forget_person(ctx: typer.Context, user: str, yes: Yes = False) -> None:
+    """Delete everything of a person, for good; asks first."""
     with _opened(ctx) as desk:
+        _agree(yes, f"Every event and list of '{user}' will be deleted for good. Go on?")
         desk.delete_person(user)
     terminal.say(f"{user} is forgotten")
 
 
-def forget_item(ctx: typer.Context, item: str) -> None:
-    """Delete an item and its events, for good."""
+def forget_item(ctx: typer.Context, item: str, yes: Yes = False) -> None:
+    """Delete an item and its events, for good; asks first."""
     with _opened(ctx) as desk:
+        known = desk.items_of([item]).get(item)
+        named = f"{item} (“{known.title}”)" if known else f"'{item}'"
+        _agree(yes, f"{named} and every event of it will be deleted for good. Go on?")
         desk.delete_item(item)
     terminal.say(f"{item} is forgotten")
 
@@ -229,6 +237,13 @@ def parse_variant(text: str) -> Variant:
         return Variant(name.strip(), float(share), {dial.strip(): float(value) for dial, value in pairs})
     except ValueError as error:
         raise DataError(f"A variant is name:share or name:share:dial=value, got '{text}'.") from error
+
+
+def _agree(yes: bool, question: str) -> None:
+    """Go on only where somebody says so."""
+    if not yes and not terminal.agreed(question):
+        terminal.warn("Nothing was deleted.")
+        raise typer.Exit(terminal.FAILURE)
 
 
 def _day(when: object) -> str:

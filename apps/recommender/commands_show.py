@@ -7,7 +7,7 @@ from apps import terminal
 from apps.recommender.answers import IngestReport, ListAnswer, Quality, ScoreAnswer
 from apps.recommender.experiments import ExperimentReport
 from apps.recommender.records import Explanation, Item, Scored
-from apps.recommender.replies import explanation, list_reply, scored
+from apps.recommender.replies import alike, explanation, list_reply, scored
 
 WIDEST = 12  # blocks of the longest bar
 
@@ -23,10 +23,12 @@ def show_list(answer: ListAnswer, items: Mapping[str, Item], as_json: bool) -> N
     ]
     terminal.table(("#", "item", "title", "probability", "parts", "why"), rows, empty="nothing to recommend")
     made = answer.list
-    removed = sum(len(ids) for ids in made.removed.values())
-    said = [answer.route, f"list {answer.list_id}", f"{answer.took_ms:.0f} ms", f"{removed} removed by rules"]
+    told = f"{made.removed_count} removed by rules"
+    said = [answer.route, f"list {answer.list_id}", f"{answer.took_ms:.0f} ms", told]
     said += [f"variety {made.ild_plain:.2f} → {made.ild:.2f} at {made.price:.1%}"] if made.ild else []
     terminal.say(" · ".join(said), style="dim")
+    for note in made.notes:
+        terminal.warn(note)
 
 
 def show_scores(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool) -> None:
@@ -39,6 +41,15 @@ def show_scores(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool
         for one in rows
     ]
     terminal.table(("item", "title", "score", "probability", "parts", "why"), cells)
+
+
+def show_alike(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool) -> None:
+    """Items like one, the most alike first."""
+    if as_json:
+        terminal.say_json([alike(one, place) for place, one in enumerate(rows, start=1)])
+        return
+    cells = [[one.item, _title(one.item, items), f"{one.score:.3f}", _parts(one), one.reason] for one in rows]
+    terminal.table(("item", "title", "likeness", "parts", "why"), cells)
 
 
 def warn_of_unknown(user: str, answer: ScoreAnswer) -> None:

@@ -116,6 +116,6 @@ def _named(titles: Sequence[str], language: str) -> str:
     short = [
         title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1].rstrip()}…" for title in titles[:2]
     ]
-    if language == "zh":
-        return "和".join(title if title.startswith("《") else f"《{title}》" for title in short)
+    if language == "zh":  # a book brings its own marks, other goods are no titles
+        return "和".join(title if title.startswith("《") else f"“{title}”" for title in short)
     return " and ".join(f"“{title}”" for title in short)

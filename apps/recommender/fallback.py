@@ -38,6 +38,7 @@ class Fallback:
         self._recent: OrderedDict[str, deque[str]] = OrderedDict()
         self._beside: dict[str, Counter[str]] = {}
         self._by_date: list[str] | None = None  # newest first; None when it must be sorted again
+        self._names: dict[str, frozenset[str]] = {}  # per field of items; empty when they must be gathered again
 
     def item_ids(self) -> list[str]:
         """Ids of the items known."""
@@ -58,11 +59,18 @@ class Fallback:
         item = self._items.get(item_id)
         return item.title if item else item_id
 
+    def names(self, field: str) -> frozenset[str]:
+        """The categories, brands or languages that items have, "" among them where some have none."""
+        with self._lock:
+            if field not in self._names:
+                self._names[field] = frozenset(getattr(one, field) for one in self._items.values())
+            return self._names[field]
+
     def upsert_items(self, items: Iterable[Item]) -> None:
         """Add or replace items; their long texts are not kept here."""
         with self._lock:
             self._items |= {one.id: replace(one, description="", tags=(), attributes={}) for one in items}
-            self._by_date = None
+            self._changed()
 
     def observe(self, events: Iterable[Event]) -> None:
         """Count events."""
@@ -74,7 +82,7 @@ class Fallback:
         """Drop an item everywhere."""
         with self._lock:
             self._items.pop(item_id, None)
-            self._by_date = None
+            self._changed()
             self._popular.pop(item_id, None)
             self._beside.pop(item_id, None)
             for partners in self._beside.values():
@@ -125,6 +133,9 @@ class Fallback:
         """Ids of the newest items; those without a date come last."""
         with self._lock:
             return [one for one in self._newest() if self._in(one, category)][:k]
+
+    def _changed(self) -> None:
+        self._by_date, self._names = None, {}
 
     def _in(self, item_id: str, category: str) -> bool:
         item = self._items.get(item_id)

@@ -17,7 +17,7 @@ TEXT_SHARE = 0.6  # of the likeness; the rest is behaviour
 
 
 def similar_rows(knowledge: Knowledge, row: int, k: int, filters: Filters, language: str) -> list[Scored]:
-    """The ``k`` allowed items most like a row, itself left out; score is at most 1."""
+    """The ``k`` allowed items most like a row, itself left out; the score, at most 1, is a likeness, no probability."""
     catalogue = knowledge.catalogue
     screen = Screen(catalogue, person_of(empty(), 0.0, knowledge.options), filters)
     allowed = screen.allowed.copy()
@@ -37,7 +37,7 @@ def similar_rows(knowledge: Knowledge, row: int, k: int, filters: Filters, langu
         Scored(
             catalogue.numbers.id(int(rows[n])),
             float(scores[n]),
-            float(np.clip(scores[n], 0, 1)),
+            0.0,
             {"text": float(TEXT_SHARE * text[n]), "behaviour": float((1 - TEXT_SHARE) * behaviour[n])},
             reason=sentence("text" if TEXT_SHARE * text[n] >= scores[n] / 2 else "behaviour", title, language),
         )

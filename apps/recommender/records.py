@@ -211,7 +211,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One item of an answer: ``score`` is the sum of its ``parts``; ``probability`` is learnt on later behaviour."""
+    """One item of an answer: ``score`` is the sum of its ``parts``; ``probability`` is learnt on later behaviour.
+
+    It is 0 where there is none: without a model, and for items like an item, whose score is a likeness.
+    """
 
     item: str
     score: float
@@ -242,6 +245,11 @@ class Recommendation:
     ild: float = 0.0
     ild_plain: float = 0.0
     notes: tuple[str, ...] = ()  # e.g. that the cross-encoder's deadline passed
+
+    @property
+    def removed_count(self) -> int:
+        """How many items rules removed; one that several rules remove counts once."""
+        return len({item for ids in self.removed.values() for item in ids})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,22 +18,25 @@ SCORED: dict[str, Any] = {
 LISTED: dict[str, Any] = {
     "list_id": "5f0c9a6e2b7d4c1e8a3f0b9d6c2e7a14", "user": "u-42", "route": "warm", "model": "20260301-093000-1f2e",
     "experiments": {"more-variety": "varied"}, "took_ms": 7.2, "items": [{"rank": 1, **SCORED}],
-    "candidates": {"text": 200, "popular": 200}, "removed": {"exclude_seen": ["tea-green"]}, "price": 0.012,
-    "ild": 0.71, "ild_plain": 0.58, "notes": [],
+    "candidates": {"text": 200, "popular": 200}, "removed": {"exclude_seen": ["tea-green"]},
+    "removed_count": 1, "price": 0.012, "ild": 0.71, "ild_plain": 0.58, "notes": [],
 }  # fmt: skip
 
 
-class ScoredReply(BaseModel):
-    """One item: the score is the sum of its parts, the probability is calibrated (0 from a fall-back)."""
-
+class _Scored(BaseModel):
     item: str
     score: float
-    probability: float
     parts: dict[str, float]
     routes: list[str]
     reason: str
     because: list[str]
     known: bool
+
+
+class ScoredReply(_Scored):
+    """One item: the score is the sum of its parts, the probability is calibrated (0 from a fall-back)."""
+
+    probability: float
     model_config = ConfigDict(json_schema_extra={"example": SCORED})
 
 
@@ -46,7 +49,10 @@ class ListedReply(ScoredReply):
 
 
 class ListReply(BaseModel):
-    """A list. Send its ``list_id`` with the events that follow, so that they count for it."""
+    """A list. Send its ``list_id`` with the events that follow, so that they count for it.
+
+    An item may be ``removed`` by several rules; ``removed_count`` counts it once.
+    """
 
     list_id: str
     user: str
@@ -57,6 +63,7 @@ class ListReply(BaseModel):
     items: list[ListedReply]
     candidates: dict[str, int]
     removed: dict[str, list[str]]
+    removed_count: int
     price: float
     ild: float
     ild_plain: float
@@ -73,10 +80,22 @@ class ScoreReply(BaseModel):
     items: list[ScoredReply]
 
 
+class AlikeReply(_Scored):
+    """An item at its place among those like another one: the score is a likeness of at most 1, which is no probability.
+
+    ``details`` only when they were asked for.
+    """
+
+    rank: int
+    probability: None = None
+    details: dict[str, Any] | None = None
+    model_config = ConfigDict(json_schema_extra={"example": {"rank": 1, **SCORED, "score": 0.62, "probability": None}})
+
+
 class SimilarReply(BaseModel):
     """Items like one, best first."""
 
-    items: list[ListedReply]
+    items: list[AlikeReply]
 
 
 class ExplainReply(BaseModel):
@@ -113,6 +132,11 @@ def listed(one: Scored, rank: int, items: Mapping[str, Item] | None) -> dict[str
     return value
 
 
+def alike(one: Scored, rank: int, items: Mapping[str, Item] | None = None) -> dict[str, Any]:
+    """One item among those like another one."""
+    return listed(one, rank, items) | {"probability": None}
+
+
 def card(item: Item) -> dict[str, Any]:
     """What a shop needs to draw an item."""
     return {
@@ -139,6 +163,7 @@ def list_reply(answer: ListAnswer, items: Mapping[str, Item] | None) -> dict[str
         "items": [listed(one, rank, items) for rank, one in enumerate(made.items, start=1)],
         "candidates": dict(made.candidates),
         "removed": {rule: list(ids) for rule, ids in made.removed.items()},
+        "removed_count": made.removed_count,
         "price": round(made.price, 6),
         "ild": round(made.ild, 6),
         "ild_plain": round(made.ild_plain, 6),

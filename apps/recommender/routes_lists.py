@@ -11,10 +11,10 @@ from apps.recommender.replies import (
     ListReply,
     ScoreReply,
     SimilarReply,
+    alike,
     card,
     explanation,
     list_reply,
-    listed,
     score_reply,
 )
 from apps.recommender.wire import ExplainBody, RecommendBody, ScoreBody, SimilarBody, utc_now
@@ -49,10 +49,10 @@ async def score(body: ScoreBody, service: Service) -> Response:
 
 @router.post("/similar", responses=_reply(SimilarReply))
 def similar(body: SimilarBody, service: Service) -> Response:
-    """Items like one, best first."""
+    """Items like one, best first; the score is a likeness, and nobody's probability of wanting it."""
     found = service.similar(body.item, body.k, body.language)
     items = service.items_of([one.item for one in found]) if body.details else None
-    return quick({"items": [listed(one, rank, items) for rank, one in enumerate(found, start=1)]})
+    return quick({"items": [alike(one, rank, items) for rank, one in enumerate(found, start=1)]})
 
 
 @router.post("/explain", responses=_reply(ExplainReply))

@@ -7,6 +7,7 @@ for a list never fails for want of a model: behaviour, popularity and dates answ
 import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,11 @@ from apps.recommender.service_desk import Desk, utc_now
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Store
 from apps.recommender.timely import Timely
-from apps.recommender.wishes import dialled, wished
+from apps.recommender.wishes import dialled, unknown_names, wished
 from core.errors import BusyError, DataError, NotFoundError
 from core.events import OnEvent, ignore
 from core.inference.embedding import Embedder
+from core.reasons import Reason, in_language
 from core.settings import home
 
 QUICK_ITEMS = 5000  # so many are fitted while the first start waits; a larger shop is trained by command
@@ -128,6 +130,10 @@ class RecommenderService(Desk):
     def wish(self, language: str = "en", filters: Mapping[str, Any] | None = None, **given: Any) -> Wish:
         """A wish with the settings' values where nothing is given."""
         return wished(self.settings.recommender.lists, language, filters or {}, given)
+
+    def unknown_names(self, filters: Filters) -> list[Reason]:
+        """A sentence for each category, brand and language in the rules that no item has, with the nearest known."""
+        return unknown_names(filters, self._live.fallback.names)
 
     # What is taken in and what is forgotten
 
@@ -239,7 +245,14 @@ class RecommenderService(Desk):
     def _answered(self, call: ListCall, answer: ListAnswer, keep: bool = True) -> ListAnswer:
         if keep and self.settings.recommender.serving.keep_lists:
             self._lists.put(call.served(answer))
-        return answer
+        return self._told(answer, call.wish)
+
+    def _told(self, answer: ListAnswer, wish: Wish) -> ListAnswer:
+        """The answer with a note for each name in the rules that no item has."""
+        notes = [in_language(one, wish.language) for one in self.unknown_names(wish.filters)]
+        if not notes:
+            return answer
+        return replace(answer, list=replace(answer.list, notes=(*answer.list.notes, *notes)))
 
     def _score_call(
         self, candidates: Sequence[str | Item], user: str, history: Sequence[Event], language: str, explain: bool

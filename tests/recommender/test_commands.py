@@ -1,5 +1,6 @@
 """`trifolium recommender …` with the true service on a small engine: what is shown, exit codes, files."""
 
+import io
 import json
 import sys
 import types
@@ -9,8 +10,9 @@ import pytest
 from pyarrow import parquet
 
 import apps.__main__ as terminal_door
-from apps.recommender.commands_show import show_explanation
-from apps.recommender.records import Explanation, Scored
+from apps.recommender.answers import ListAnswer
+from apps.recommender.commands_show import show_explanation, show_list
+from apps.recommender.records import Explanation, Recommendation, Scored
 from core import runs
 from tests.recommender.plain_service import add_model, click, open_plain
 
@@ -58,10 +60,20 @@ def test_scores_similar_items_and_reasons(shop, capsys):
     assert run("score", "ann", "pot", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["item"] == "pot"
     assert run("similar", "tea", "-k", "2") == 0
+    shown = capsys.readouterr().out
+    assert "likeness" in shown and "probability" not in shown and "%" not in shown
+    assert run("similar", "tea", "--json") == 0
+    assert {one["probability"] for one in json.loads(capsys.readouterr().out)} == {None}
     assert run("explain", "ann", "rug") == 0
     assert "stage: shown" in capsys.readouterr().out
     assert run("explain", "ann", "tea", "--json") == 0
     assert json.loads(capsys.readouterr().out)["removed_by"] == ["exclude_seen"]
+
+
+def test_the_line_below_a_list_counts_an_item_that_two_rules_remove_once(capsys):
+    made = Recommendation("ann", (), True, "1", removed={"exclude_seen": ("a", "b"), "price_max": ("b", "c")})
+    show_list(ListAnswer("x", made, "warm", "1"), {}, False)
+    assert "3 removed by rules" in capsys.readouterr().out
 
 
 def test_what_speaks_against_an_item_goes_to_the_other_side_of_the_line(capsys):
@@ -107,7 +119,7 @@ def test_a_file_of_pairs_becomes_scores_in_their_order(shop, tmp_path):
     ("name", "text", "words"),
     [
         ("none.csv", None, "There is no file"),
-        ("x.csv", "name\nann\n", "needs a column user, its columns are: name"),
+        ("x.csv", "name\nann\n", "needs a column user, its columns are: name; a file of ids alone"),
         ("x.jsonl", "{broken", "cannot be read"),
         ("x.jsonl", "[1]", "each line must be a JSON object"),
         ("x.parquet", "no parquet", "cannot be read"),
@@ -143,9 +155,48 @@ def test_the_desk_reads_the_same_database_without_loading_a_model(shop, capsys):
 
 
 def test_a_person_and_an_item_are_forgotten(shop, capsys):
-    assert run("forget-person", "ann") == 0 and run("forget-item", "rug") == 0
+    assert run("forget-person", "ann", "--yes") == 0 and run("forget-item", "rug", "--yes") == 0
     assert run("person", "ann") == 2 and "Nothing is known of a user 'ann'." in capsys.readouterr().err
-    assert run("forget-item", "rug") == 2
+    assert run("forget-item", "rug", "--yes") == 2
+
+
+def test_forgetting_asks_first_and_leaves_all_as_it_is_where_nobody_says_yes(shop, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert run("forget-person", "ann") == 1
+    said = capsys.readouterr().err
+    assert "Every event and list of 'ann' will be deleted for good." in said and "Nothing was deleted." in said
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run("forget-item", "rug") == 2 and "say --yes" in capsys.readouterr().err
+    assert run("person", "ann") == 0 and "Tasting cup" in capsys.readouterr().out
+    assert run("items", "--search", "Wool rug") == 0 and "rug" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert run("forget-item", "rug") == 0 and "rug (“Wool rug”)" in capsys.readouterr().err
+
+
+def test_a_list_is_narrowed_by_price_brand_and_language_as_over_http(shop, capsys):
+    def shown(*words: str) -> set[str]:
+        assert run("recommend", "nobody", "--json", *words) == 0
+        return {one["item"] for one in json.loads(capsys.readouterr().out)["items"]}
+
+    assert shown() == {"tea", "cha", "cup", "pot", "lamp", "rug", "fan"}
+    assert shown("--price-min", "20", "--price-max", "48") == {"cup", "pot", "lamp"}
+    assert shown("--item-language", "zh") == {"cha"}
+    assert "tea" not in shown("--not-brand", "Lantern")
+    assert len(shown("--per-category", "1")) == 3
+    assert "tea" in shown("--not-category", "ware", "--calibration", "0.5", "--exposure", "1")
+
+
+def test_the_help_of_a_list_tells_what_holds_when_an_option_is_left_out(capsys):
+    assert run("recommend", "--help") == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "default: (20 unless set)" in shown and "default: (0.25 unless set)" in shown
+
+
+@pytest.mark.parametrize("line", [["recommend", "ann", "--category", "hoem"], ["items", "--category", "hoem"]])
+def test_a_category_that_no_item_has_is_an_error_with_the_nearest(shop, capsys, line):
+    assert run(*line) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == "No item has the category 'hoem'; the nearest known is 'home' (known here: drinks, home, ware)."
 
 
 def test_an_experiment_from_start_to_end(shop, home, capsys):

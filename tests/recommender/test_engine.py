@@ -138,7 +138,7 @@ def test_a_reason_names_the_words_that_an_item_shares() -> None:
     (cup,) = engine.score(["cup"], NOW, "p")
     assert (cup.reason, cup.because) == ("It shares words with “Clay teapot”: clay.", ("pot",))
     (杯,) = engine.score(["杯"], NOW, "q", language="zh")
-    assert (杯.reason, 杯.because) == ("它与《紫砂茶壶》有共同的词：紫砂。", ("壶",))
+    assert (杯.reason, 杯.because) == ("它与“紫砂茶壶”有共同的词：紫砂。", ("壶",))
 
 
 def test_freshness_grants_places_and_no_more() -> None:
@@ -171,7 +171,7 @@ def test_an_unknown_id_costs_no_other_candidate_its_score(shop: Recommender) -> 
 
 def test_a_reason_tells_brand_from_category_and_keeps_chinese_brackets() -> None:
     assert sentence("brand", ["Oolong"], "en") == "It is of the same brand as “Oolong”."
-    assert sentence("category", ["《夜读》", "乌龙"], "zh") == "它与《夜读》和《乌龙》属于同一品类。"
+    assert sentence("category", ["《夜读》", "乌龙"], "zh") == "它与《夜读》和“乌龙”属于同一品类。"
 
 
 def kin(liked: str, other: str) -> tuple[str, tuple[str, ...]]:
@@ -209,7 +209,15 @@ def test_reasons_name_things_the_person_met_in_the_language_asked_for(shop: Reco
     assert set(english.because) <= met
     title = next(one.title for one in catalogue() if one.id == english.because[0])
     assert title in english.reason
-    assert f"《{title}》" in chinese.reason
+    assert f"“{title}”" in chinese.reason and "《" not in chinese.reason
+
+
+def test_an_item_that_two_rules_remove_counts_once(shop: Recommender) -> None:
+    rules = Filters(exclude_seen=False, categories=("bicycles",), price_max=12.5)
+    made = shop.recommend(NOW, wish=replace(PLAIN, filters=rules))
+    assert len(made.removed["categories"]) == 8  # all of tea
+    assert len(made.removed["price_max"]) == 10  # the five dearest of each kind
+    assert made.removed_count == 13  # all of tea and the five dearest things for bicycles
 
 
 @pytest.mark.parametrize(
@@ -286,6 +294,7 @@ def test_similar_things_share_words_or_buyers(shop: Recommender) -> None:
     assert {one.item for one in shop.similar("t0", 3, NOW)} <= {f"t{n}" for n in range(8)}
     assert shop.similar(Item("x", "bike lamp solar"), 2, NOW)[0].item in ("r0", "r1")
     assert "t0" not in [one.item for one in shop.similar("t0", 15, NOW)]
+    assert {one.probability for one in shop.similar("t0", 3, NOW)} == {0.0}  # a likeness is none
     with pytest.raises(DataError, match="no item 'gone'"):
         shop.similar("gone", 3, NOW)
 

@@ -48,8 +48,24 @@ def test_a_list_comes_with_its_id_reasons_and_who_made_it(client):
     first = answer["items"][0]
     assert first["rank"] == 1 and set(first) >= {"item", "score", "probability", "parts", "routes", "reason", "because"}
     assert {one["details"]["category"] for one in answer["items"]} <= {"home", "ware"}
+    assert answer["removed_count"] == len(set().union(*answer["removed"].values()))
     assert len(answer["list_id"]) == 32 and answer["model"] and answer["took_ms"] > 0
     assert "details" not in client.post(f"{AT}/recommend", json={"user": "ann"}).json()["items"][0]
+
+
+def test_a_category_that_no_item_has_is_named_in_a_note_and_breaks_no_page(client):
+    def notes(**body) -> list[str]:
+        answer = client.post(f"{AT}/recommend", json=body)
+        assert answer.status_code == 200
+        return answer.json()["notes"]
+
+    assert notes(filters={"categories": ["home"]}) == []
+    told = "No item has the category 'hoem'; the nearest known is 'home' (known here: drinks, home, ware)."
+    assert notes(filters={"categories": ["hoem"]}) == [told]
+    assert notes(filters={"categories": ["hoem"]}, language="zh")[0].startswith(
+        "没有商品属于品类“hoem”；最接近的是“home”"
+    )
+    assert notes(filters={"blocked_brands": ["Lantrn"]})[0].startswith("No item is of the brand 'Lantrn'; the nearest")
 
 
 def test_lists_and_scores_come_without_a_model_that_breaks(client, service):
@@ -144,6 +160,7 @@ def test_a_person_is_shown_and_forgotten(client):
 def test_similar_popular_and_latest(client):
     found = client.post(f"{AT}/similar", json={"item": "tea", "k": 2, "details": True}).json()["items"]
     assert [one["rank"] for one in found] == [1, 2] and found[0]["details"]["title"]
+    assert [one["score"] for one in found] == [1.0, 0.5] and [one["probability"] for one in found] == [None, None]
     assert client.post(f"{AT}/similar", json={"item": "ghost"}).status_code == 404
     assert client.get(f"{AT}/latest", params={"k": 1}).json()["items"][0]["item"] == "fan"
     assert all(

@@ -1,8 +1,8 @@
 """The page "For you": be anybody, turn the dials, like and dislike, and read why each item is there or is not.
 
-The list is a preview: it is never stored as one that a person was shown, so that figures and training learn nothing from
-a team that turns dials. A click on a card is an event of that person like any other. A list is asked for once and stays
-for the session until the person, a dial or an event changes it.
+The list is a preview: it is never stored as one that a person was shown, so that figures and training learn nothing
+from a team that turns dials. A click on a card is an event of that person like any other. A list is asked for once and
+stays for the session until the person, a dial or an event changes it.
 """
 
 from datetime import UTC, datetime
@@ -117,8 +117,7 @@ def _line(answer: ListAnswer) -> None:
         said.append(
             say("variety_line", before=f"{made.ild_plain:.2f}", after=f"{made.ild:.2f}", price=f"{made.price:.1%}")
         )
-    removed = sum(len(ids) for ids in made.removed.values())
-    said += [say("removed_line", n=removed)] if removed else []
+    said += [say("removed_line", n=made.removed_count)] if made.removed else []
     said += [say("arm_line", name=name, arm=arm) for name, arm in answer.arms.items()]
     said.append(f"{answer.took_ms:.0f} ms")
     st.caption(plain("  ·  ".join(said)))
