@@ -80,7 +80,9 @@ class _Links:
 
     def __init__(self, signals: Signals, blend: Blend, rows: Rows, table: Matrix) -> None:
         self.signals, self.liked, self.rows = signals, signals.person.liked, rows
-        self._young, self._unmet = (table[:, NAMES.index(name)] > 0 for name in ("fresh", "cold"))
+        knowledge = signals.knowledge
+        self._young = table[:, NAMES.index("fresh")] > 0  # as ``candidates.is_fresh`` has it: young, or unmet
+        self._unmet = knowledge.popularity.wanted[rows] < knowledge.options.fresh_events
         self._worded = _given(blend, table, WORDS) > _given(blend, table, MEANING)
         self._strength = {"text": self._likeness, "behaviour": self._met, "rule": self._kin}
         self._found: dict[str, list[list[int]]] = {}  # per part and row: the liked items that speak most for it
@@ -91,19 +93,24 @@ class _Links:
         """The sentence for a candidate, and the ids of the items it names."""
         if "unfinished" in routes:
             return sentence("unfinished", (), language), ()
-        part = strongest(parts)
+        part = self._part(place, parts)
         if part == "text" and self._worded[place]:
             named, shared = self._in_common(place)
             if shared:
                 title, name = self._title(named), self.signals.knowledge.catalogue.numbers.id(named)
                 return sentence("words", [title], language, shared), (name,)
         liked = self._named(part)[place] if part in self._strength and len(self.liked) else []
-        if part == "recency" and self._unmet[place] and not self._young[place]:
-            part = "unmet"
         if part == "rule" and liked:
             part, liked = self._bond(place, liked)
         numbers = self.signals.knowledge.catalogue.numbers
         return sentence(part, [self._title(row) for row in liked], language), tuple(numbers.ids(liked))
+
+    def _part(self, place: int, parts: dict[str, float]) -> str:
+        """The part that speaks most; recency only where the item is new, "unmet" where hardly anybody has met it."""
+        part = strongest(parts)
+        if part != "recency" or self._young[place]:
+            return part
+        return "unmet" if self._unmet[place] else strongest(parts | {"recency": 0.0})
 
     def _title(self, row: int) -> str:
         return self.signals.knowledge.catalogue.item(row).title

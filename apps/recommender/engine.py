@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -344,6 +345,8 @@ class Recommender:
         end = ended(made, row, wish.k)
         if end.place is None:
             scored = self._score([item], now, user, history, wish.language, True)[0]
+            if end.stage == "route":  # its parts are told, but what speaks for it was not enough to propose it
+                scored = replace(scored, reason=end.sentence(wish), because=())
             return Explanation(item, end.stage, end.sentence(wish), end.rank, None, end.rules, scored)
         at = slice(end.place - 1, end.place)
         scored = self._scored(made, made.places[at], made.added[at], wish)[0]

@@ -15,7 +15,7 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "words": "It shares words with {items}: {words}.",
         "behaviour": "People who chose {items} also chose this.",
         "popularity": "Many people want this at the moment.",
-        "recency": "It came into the catalogue lately.",
+        "recency": "It is new in the catalogue.",
         "unmet": "Hardly anybody has met it yet.",
         "brand": "It is of the same brand as {items}.",
         "category": "It is in the same category as {items}.",
@@ -30,7 +30,7 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "words": "它与{items}有共同的词：{words}。",
         "behaviour": "选择了{items}的人也选择了它。",
         "popularity": "最近很多人想要它。",
-        "recency": "它是近期上架的。",
+        "recency": "它是新上架的。",
         "unmet": "目前还很少有人接触过它。",
         "brand": "它与{items}是同一品牌。",
         "category": "它与{items}属于同一品类。",
@@ -45,7 +45,7 @@ _STAGE: Mapping[str, Mapping[str, str]] = {
     "en": {
         "unknown": "There is no item '{item}' in the catalogue.",
         "filter": "It may not be shown: {rules}.",
-        "route": "No route proposed it: it is neither popular nor close to anything known of this person.",
+        "route": "No route proposed it: others are more popular, and others closer to what is known of this person.",
         "ranking": "It was ranked {rank}, below the first {k}.",
         "diversity": "It was ranked {rank} by interest but gave way to variety, mix, freshness or a cap.",
         "shown": "It is shown at place {place}. {why}",
@@ -53,7 +53,7 @@ _STAGE: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "unknown": "目录中没有商品“{item}”。",
         "filter": "它不能展示：{rules}。",
-        "route": "没有任何渠道推荐它：它既不热门，也不接近此人的任何已知兴趣。",
+        "route": "没有任何渠道推荐它：有别的商品更热门，也有别的商品更接近此人的已知兴趣。",
         "ranking": "它排在第 {rank} 位，未进入前 {k} 名。",
         "diversity": "按兴趣它排在第 {rank} 位，但为多样性、类别比例、新品或上限让了位。",
         "shown": "它展示在第 {place} 位。{why}",
@@ -86,8 +86,8 @@ def strongest(parts: Mapping[str, float]) -> str:
 def sentence(part: str, titles: Sequence[str], language: str, shared: Sequence[str] = ()) -> str:
     """One sentence for the strongest part, naming up to two items it follows from.
 
-    ``part`` may be finer than the score's: brand or category for rule, unmet for the recency of an old item, words for
-    a text that has these ``shared`` ones.
+    ``part`` may be finer than the score's: brand or category for rule, unmet for the recency of an item that is not new
+    but has met hardly anybody, words for a text that has these ``shared`` ones.
     """
     words = _WHY[language]
     if part in ("text", "behaviour", "rule") and not titles:

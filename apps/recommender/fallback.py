@@ -22,7 +22,7 @@ PEOPLE = 100_000  # persons kept, the longest silent are dropped
 WORDS = {
     "behaviour": ("Others who met {title} also met it.", "看过“{title}”的人也看过它。"),
     "popular": ("Many people want it these days.", "近期很受欢迎。"),
-    "latest": ("New in the catalogue.", "新近上架。"),
+    "latest": ("Shown by its date: the newest come first.", "按上架时间展示，新的在前。"),
 }
 UNKNOWN = ("There is no item '{item}'.", "没有商品“{item}”。")
 

@@ -6,6 +6,7 @@ One half of ``service.RecommenderService``; alone, for commands that would wait 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from apps.recommender import experiments, quality
 from apps.recommender.answers import IngestReport, ItemView, PersonView, Quality
@@ -22,8 +23,8 @@ from core.events import OnEvent, ignore
 from core.settings import home
 
 FRESH_ITEMS = 500  # new items watched
-FRESH_DAYS = EngineOptions().fresh_days
-FEW_PEOPLE = 10  # wanted by fewer, an item is still to be discovered
+FRESH_DAYS, FRESH_EVENTS = EngineOptions().fresh_days, EngineOptions().fresh_events
+Fresh = Literal["new", "unmet"]
 
 
 def utc_now() -> datetime:
@@ -64,12 +65,17 @@ class Desk:
         """Items by id, as far as there are any."""
         return self._store.items_of(ids)
 
-    def newcomers(self, items: Iterable[Item]) -> set[str]:
-        """Ids of those that are new to people too: younger than ``FRESH_DAYS``, wanted by fewer than ``FEW_PEOPLE``."""
+    def fresh(self, items: Iterable[Item]) -> dict[str, Fresh]:
+        """Which are new in the catalogue and which of the others hardly anybody wanted, by the model's own measure.
+
+        Both are what the dial "freshness" gives places to (``candidates.is_fresh``).
+        """
         since = utc_now() - timedelta(days=FRESH_DAYS)
-        young = [one.id for one in items if one.created_at is not None and one.created_at > since]
-        wanted = self._store.people_per_item(young, [one.type for one in self._meanings if one.positive])
-        return {one for one in young if wanted.get(one, 0) < FEW_PEOPLE}
+        young = {one.id: one.created_at is not None and one.created_at >= since for one in items}
+        others = [one for one, new in young.items() if not new]
+        wanted = self._store.people_per_item(others, [one.type for one in self._meanings if one.positive])
+        unmet = {one for one in others if wanted.get(one, 0) < FRESH_EVENTS}
+        return {one: "new" if new else "unmet" for one, new in young.items() if new or one in unmet}
 
     def categories(self) -> dict[str, int]:
         """Items per category, largest first."""

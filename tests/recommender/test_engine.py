@@ -280,6 +280,27 @@ def test_why_and_why_not_tell_where_an_item_went(shop: Recommender) -> None:
     assert "p0" not in low.sentence
 
 
+def test_an_item_that_no_route_brought_is_given_no_reason_that_its_verdict_denies() -> None:
+    many = [Item(f"x{n}", f"thing {n}", created_at=NOW - timedelta(days=90)) for n in range(80)]
+    engine = Recommender.start([*catalogue(), *many], [CountingWords()], EngineOptions(per_route=1))
+    engine.observe([*checkerboard(), *(event("somebody", one.id, days_ago=60) for one in many)])
+    told = [engine.explain(one.id, NOW, "p0", wish=PLAIN) for one in many]
+    lost = next(one for one in told if one.stage == "route")
+    assert lost.scored is not None and lost.scored.reason == lost.sentence
+    assert "others are more popular" in lost.sentence
+
+
+def test_only_what_is_new_is_called_new_and_what_nobody_met_is_called_that() -> None:
+    items = [Item("new", "aa", created_at=NOW - timedelta(days=2)), Item("unmet", "bb", created_at=NOW - timedelta(days=20)),
+             Item("met", "cc", created_at=NOW - timedelta(days=20))]  # fmt: skip
+    engine = Recommender.start(items, [])
+    engine.observe([event("p", "met", days_ago=19)])
+    found = {one.item: one.reason for one in engine.score(["new", "unmet", "met"], NOW)}
+    assert found["new"] == "It is new in the catalogue."
+    assert found["unmet"] == "Hardly anybody has met it yet."
+    assert "new" not in found["met"] and "Hardly" not in found["met"]
+
+
 def test_explain_and_recommend_tell_one_story(shop: Recommender) -> None:
     wish = Wish(k=4, diversity=0.5, freshness=0.0)
     made = shop.recommend(NOW, "p3", wish=wish)

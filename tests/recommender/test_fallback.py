@@ -42,7 +42,7 @@ def test_with_nothing_counted_the_newest_come_first():
     shop.upsert_items(ITEMS)
     rows, route = shop.list_("x", (), 10, Filters(), "zh")
     assert [one.item for one in rows] == ["lamp", "pot", "cup", "tea", "old"]
-    assert route == "latest" and rows[0].reason == "新近上架。"
+    assert route == "latest" and rows[0].reason == "按上架时间展示，新的在前。"
     assert Fallback(MEANINGS).list_("x", (), 5, Filters(), "en") == ([], "latest")
 
 

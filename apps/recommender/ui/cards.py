@@ -12,7 +12,7 @@ import streamlit as st
 
 from apps.page_parts import listed, plain, shorten
 from apps.recommender.records import Item, Scored
-from apps.recommender.service_desk import FEW_PEOPLE, FRESH_DAYS
+from apps.recommender.service_desk import FRESH_DAYS, Fresh
 from apps.recommender.ui import charts
 from apps.recommender.ui.shared import category_name, say
 
@@ -37,15 +37,18 @@ def hue(category: str) -> int:
     return int.from_bytes(sha256(category.encode()).digest()[:2], "big") % 360
 
 
-def cover(item: Item, price: str, new: bool = False, chance: float = 0.0, best: float = 1.0) -> None:
-    """A coloured head: category, price, a large first letter, a mark "new" or "not available", a bar of the chance
-    against the best one."""
-    badge = f"<em>{escape(say('sold_out'))}</em>" if not item.available else ""
-    if new:
-        why = say("is_new_help", days=f"{FRESH_DAYS:g}", few=FEW_PEOPLE)
-        badge = f'<em title="{escape(why)}">{escape(say("is_new"))}</em>'
+def cover(item: Item, price: str, fresh: Fresh | None = None, chance: float = 0.0, best: float = 1.0) -> None:
+    """A coloured head: category, price, a large first letter, a mark "new", "hardly met" or "not available", and a bar
+    of the chance against the best one."""
+    badge = ""
+    if not item.available:
+        badge = f"<em>{escape(say('sold_out'))}</em>"
+    elif fresh:
+        why = say(f"is_{fresh}_help", days=f"{FRESH_DAYS:g}")
+        badge = f'<em title="{escape(why)}">{escape(say(f"is_{fresh}"))}</em>'
     wide = min(100.0, 100 * chance / best) if best > 0 else 0.0
-    bar = f'<u title="{escape(say("chance", p=f"{chance:.1%}"))}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
+    told = escape(say("chance_help", p=f"{chance:.1%}"))
+    bar = f'<u title="{told}" style="width:{wide:.1f}%"></u>' if chance > 0 else ""
     name = escape(category_name(item.category))
     letter = escape(next((sign for sign in item.title if sign.isalnum()), "·"))
     st.html(
@@ -54,11 +57,11 @@ def cover(item: Item, price: str, new: bool = False, chance: float = 0.0, best: 
     )
 
 
-def draw_place(place: Place, titles: Mapping[str, str], act: Act, new: bool) -> None:
+def draw_place(place: Place, titles: Mapping[str, str], act: Act, fresh: Fresh | None) -> None:
     """A card: cover, title, chance, reason, what can be done with it, and why it is here."""
     one, item = place.scored, place.item
     with st.container(border=True, key=f"card-{place.number}"):
-        cover(item, place.price, new, one.probability, place.best)
+        cover(item, place.price, fresh, one.probability, place.best)
         st.markdown(f"#### {plain(shorten(item.title, 80))}")
         st.caption(plain(one.reason))
         with st.container(horizontal=True, gap="small"):

@@ -7,6 +7,7 @@ import streamlit as st
 from apps.page_parts import choose, percent, plain, shorten
 from apps.recommender.quality import FreshItem
 from apps.recommender.records import Item
+from apps.recommender.service_desk import Fresh
 from apps.recommender.ui.bring_in import bring_in
 from apps.recommender.ui.cards import cover
 from apps.recommender.ui.item_view import draw_item
@@ -57,11 +58,11 @@ def _items(shop: "RecommenderService") -> None:
     pages = -(-len(found) // PAGE)
     number = 1 if pages == 1 else min(st.pagination(pages, key="catalogue-page"), pages)
     shown = found[(number - 1) * PAGE : number * PAGE]
-    new = shop.newcomers(shown)
+    fresh = shop.fresh(shown)
     for start in range(0, len(shown), COLUMNS):
         for column, item in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column:
-                _card(item, priced(shop, item), item.id in new)
+                _card(item, priced(shop, item), fresh.get(item.id))
 
 
 def _found(shop: "RecommenderService", words: str, category: str, order: str) -> list[Item]:
@@ -74,9 +75,9 @@ def _found(shop: "RecommenderService", words: str, category: str, order: str) ->
     return [one for one in wanted if one.id in fitting]
 
 
-def _card(item: Item, price: str, new: bool) -> None:
+def _card(item: Item, price: str, fresh: Fresh | None) -> None:
     with st.container(border=True, key=f"card-{item.id}"):
-        cover(item, price, new)
+        cover(item, price, fresh)
         st.markdown(f"#### {plain(shorten(item.title, 60))}")
         st.caption(plain(shorten(item.description, 110)))
         if st.button(say("details"), key=f"open-{item.id}", icon=":material/open_in_full:"):

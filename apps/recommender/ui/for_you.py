@@ -144,11 +144,11 @@ def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
         st.session_state.pop("list", None)
         say_later(say(f"noted_{kind}"))
 
-    new = shop.newcomers(place.item for place in places)
+    fresh = shop.fresh(place.item for place in places)
     for start in range(0, len(places), COLUMNS):
         for column, place in zip(st.columns(COLUMNS), places[start : start + COLUMNS], strict=False):
             with column:
-                draw_place(place, titles, act, place.item.id in new)
+                draw_place(place, titles, act, fresh.get(place.item.id))
 
 
 def _history(shop: "RecommenderService", user: str) -> None:

@@ -24,7 +24,7 @@ def draw_item(shop: "RecommenderService", item_id: str) -> None:
     item = view.item
     left, right = st.columns([2, 3])
     with left:
-        cover(item, priced(shop, item), item.id in shop.newcomers([item]))
+        cover(item, priced(shop, item), shop.fresh([item]).get(item.id))
         _facts(item, priced(shop, item))
     with right:
         st.markdown(f"### {plain(item.title)}")

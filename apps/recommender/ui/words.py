@@ -38,11 +38,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "0 is the pure order of interest; more trades a little of it for variety.",
         "0 为纯兴趣排序；越大，越用少许准确换取多样。",
     ),
-    "dial_freshness": ("New items", "新品比例"),
+    "dial_freshness": ("New and hardly met items", "新品与少有人知的商品"),
     "dial_freshness_help": (
-        "At least this share of places goes to items of the last two weeks, as far as some come close enough; "
-        "interest alone may bring more.",
-        "近两周上架且得分足够接近的商品至少占这一比例；按兴趣排序时可以更多。",
+        "At least this share of places goes to items marked “new” (the last two weeks) or “hardly met” (nobody wanted "
+        "them yet), as far as some come close enough; interest alone may bring more.",
+        "标为“新品”（近两周上架）或“少有人知”（尚无人想要）且得分足够接近的商品至少占这一比例；按兴趣排序时可以更多。",
     ),
     "dial_calibration": ("Own mix of categories", "贴合自己的品类构成"),
     "dial_calibration_help": (
@@ -73,6 +73,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "buy": ("Buy", "购买"),
     "why": ("Why", "为什么"),
     "chance": ("{p} likely", "可能性 {p}"),
+    "chance_help": (
+        "How likely this person is to want it: {p}. The longest bar is the most likely item of this list.",
+        "此人想要它的可能性：{p}。最长的条是本列表中可能性最高的商品。",
+    ),
     "noted_like": ("Noted: you like it. The list has changed.", "已记录喜欢，列表已更新。"),
     "noted_click": ("Noted: you looked at it. The list has changed.", "已记录浏览，列表已更新。"),
     "noted_dislike": ("Noted: not for you. The list has changed.", "已记录不感兴趣，列表已更新。"),
@@ -94,7 +98,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "route_name_factors": ("factors", "隐因子"),
     "route_name_text": ("text", "文本"),
     "route_name_words": ("words", "词语"),
-    "route_name_fresh": ("new", "新品"),
+    "route_name_fresh": ("new or hardly met", "新品或少有人知"),
     "route_name_unfinished": ("unfinished", "未完成"),
     "route_name_behaviour": ("behaviour", "行为"),
     "route_name_latest": ("new", "新品"),
@@ -149,8 +153,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "sold_out": ("not available", "暂不可售"),
     "is_new": ("new", "新品"),
     "is_new_help": (
-        "In the shop for less than {days} days, and fewer than {few} people have wanted it so far.",
-        "上架不到 {days} 天，想要它的人还不到 {few} 位。",
+        "New in the catalogue: it came in the last {days} days.",
+        "新上架：上架不到 {days} 天。",
+    ),
+    "is_unmet": ("hardly met", "少有人知"),
+    "is_unmet_help": (
+        "Not new, but hardly anybody has met it yet: nobody clicked, liked or bought it.",
+        "并非新品，但还很少有人接触过：没有人点击、喜欢或购买过。",
     ),
     "events_of_item": ("What people did with it", "用户行为"),
     "events_none": ("Nobody has met it yet: the text alone speaks for it.", "还没有人接触过，只凭文本推荐。"),

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.recommender.records import Item
-from apps.recommender.service_desk import FEW_PEOPLE
 from tests.recommender.plain_service import click, open_plain
 from tests.recommender.ui.conftest import press, shown
 
@@ -65,21 +64,20 @@ def test_a_click_on_a_card_is_an_event_at_its_place_and_changes_the_list(open_pa
         assert before[1] not in cards(page)
 
 
-@pytest.mark.parametrize(("language", "mark"), [("en", "new"), ("zh", "新品")])
-def test_new_is_what_came_lately_and_few_people_wanted(open_page, shop, language, mark):
+@pytest.mark.parametrize(("language", "new", "unmet"), [("en", "new", "hardly met"), ("zh", "新品", "少有人知")])
+def test_a_card_says_whether_its_item_is_new_or_hardly_met(open_page, shop, language, new, unmet):
     lately = datetime.now(UTC) - timedelta(days=3)
-    shop.put_items([Item(f"n{k}", f"Newcomer {k}", created_at=lately) for k in range(2)])
-    shop.put_items([Item("o", "Old and unmet", created_at=lately - timedelta(days=30))])
-    people = range(FEW_PEOPLE)
-    shop.add_events([click(f"f{k}", f"fan{k}", "n0", 0) for k in people] + [click("r", "fan0", "n1", 0) for _ in "ab"])
-    new = shop.newcomers(shop.items())
-    assert new & {"n0", "n1", "o"} == {"n1"}
+    shop.put_items([Item("n", "New and wanted", created_at=lately), Item("u", "Unmet, of no date")])
+    shop.put_items([Item("o", "Old and wanted", created_at=lately - timedelta(days=30))])
+    shop.add_events([click("a", "fan", "n", 0), click("b", "fan", "o", 0)])
+    found = shop.fresh(shop.items())
+    assert {one: found.get(one) for one in ("n", "u", "o")} == {"n": "new", "u": "unmet", "o": None}
     page = open_page("for_you", language, {"u": "somebody"})
-    assert "n0" in cards(page) and "n1" in cards(page) and not page.exception
+    assert {"n", "u", "o"} <= set(cards(page)) and not page.exception
     covers = [one.proto.body for one in page.get("html") if 'class="cover"' in one.proto.body]
-    marked = [one for one in covers if f">{mark}</em>" in one]
-    assert len(covers) == len(cards(page)) > len(marked) == len(new & set(cards(page)))
-    assert str(FEW_PEOPLE) in marked[0].split('title="')[1].split('"')[0]
+    marks = dict(zip(cards(page), covers, strict=True))
+    assert f">{new}</em>" in marks["n"] and f">{unmet}</em>" in marks["u"] and "</em>" not in marks["o"]
+    assert "14" in marks["n"].split('title="')[1].split('"')[0]
 
 
 def test_another_person_gets_another_list_and_the_address_keeps_it(open_page, shop):
