@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+NEAR = 10  # items shown where none has the words
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Search = Annotated[str, typer.Option(help="Words to look for.")]
 
@@ -69,11 +70,15 @@ def items(
         if category and (unknown := no_such("category", category, lambda _: desk.categories())):
             raise DataError(unknown)
         found, currency = desk.items(search, category, limit), desk.settings.recommender.currency
+        near = desk.nearest_items(search, category, min(limit, NEAR)) if search and not found and not as_json else []
     if as_json:
         terminal.say_json(plain(found))
         return
+    if near:
+        terminal.warn(f"Nothing has the words '{search}'; nearest:")
     rows = [
-        [one.id, one.title, one.category, one.brand, money(one.price, currency), _day(one.created_at)] for one in found
+        [one.id, one.title, one.category, one.brand, money(one.price, currency), _day(one.created_at)]
+        for one in found or near
     ]
     terminal.table(("id", "title", "category", "brand", "price", "since"), rows, empty="no items")
 

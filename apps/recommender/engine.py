@@ -224,6 +224,12 @@ class Recommender:
             with self._knowledge.guests([Item(**{**_fields(item), "id": "\0guest"})]) as rows:
                 return similar_rows(self._knowledge, int(rows[0]), k, filters, language)
 
+    def nearest(self, text: str, k: int) -> list[str]:
+        """Ids of the ``k`` items nearest in meaning to some words; none without a text model."""
+        with self._answering():
+            rows = self._knowledge.nearest(self._knowledge.model.encode([Item("\0words", text)])[0], k)
+            return self._knowledge.catalogue.numbers.ids(rows.tolist())
+
     def explain(
         self, item: str, now: datetime, user: str = "", history: Sequence[Event] = (), wish: Wish = Wish()
     ) -> Explanation:

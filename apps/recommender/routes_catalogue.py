@@ -48,9 +48,13 @@ def items(
     category: str = "",
     limit: int = Query(50, ge=1, le=500),
     offset: int = Query(0, ge=0),
+    nearest: bool = Query(False, description="where nothing has the words of search: items near in words or meaning"),
 ) -> list[Item]:
-    """The catalogue, newest first."""
-    return list(service.items(search, category, limit, offset))
+    """The catalogue, newest first; ``search`` is looked for as it is written in title, description, brand and id."""
+    found = list(service.items(search, category, limit, offset))
+    if nearest and search.strip() and not found and not offset:
+        return list(service.nearest_items(search, category, limit))
+    return found
 
 
 @router.get("/items/{item_id:path}", tags=["items"])

@@ -11,6 +11,7 @@ from typing import Literal
 from apps.recommender import experiments, quality
 from apps.recommender.answers import IngestReport, ItemView, PersonView, Quality
 from apps.recommender.arrivals import Arrivals, Kind
+from apps.recommender.catalogue_search import LOOKED, nearest_in_words
 from apps.recommender.experiments import Experiment, ExperimentReport, Variant
 from apps.recommender.list_writer import ListWriter
 from apps.recommender.model_shelf import ModelShelf, Version
@@ -60,6 +61,10 @@ class Desk:
     def items(self, search: str = "", category: str = "", limit: int = 100, offset: int = 0) -> list[Item]:
         """The catalogue, newest first."""
         return self._store.items(search, category, limit, offset)
+
+    def nearest_items(self, search: str, category: str = "", limit: int = 12) -> list[Item]:
+        """Where no item has the words as written: those nearest in words; the service adds those nearest in meaning."""
+        return nearest_in_words(search, self._store.items("", category, LOOKED), limit)
 
     def items_of(self, ids: Sequence[str]) -> dict[str, Item]:
         """Items by id, as far as there are any."""

@@ -12,7 +12,7 @@ from core.tokens import chinese_words, lexical_tokens
 
 MOST = 3  # words that a sentence names
 _WORD = re.compile(r"[\u4e00-\u9fff]+|[^\W_\u4e00-\u9fff]+(?:['’.,-][^\W_\u4e00-\u9fff]+)*")
-_LITTLE = frozenset(lexical_tokens("a an and at by for from in of on or the to with 的 和 与 及 在"))
+LITTLE = frozenset(lexical_tokens("a an and at by for from in of on or the to with 的 和 与 及 在"))
 
 
 def shared_words(text: str, other: str) -> list[str]:
@@ -21,7 +21,7 @@ def shared_words(text: str, other: str) -> list[str]:
     >>> shared_words("Brass bell for a bike", "Bikes with bells of steel")
     ['bell', 'bike']
     """
-    there = set(lexical_tokens(other)) - _LITTLE
+    there = set(lexical_tokens(other)) - LITTLE
     found = {word: None for word in _words(text) if there.issuperset(lexical_tokens(word))}
     return list(found)[:MOST]
 

@@ -154,6 +154,15 @@ def test_the_desk_reads_the_same_database_without_loading_a_model(shop, capsys):
     assert done.stdout.strip() == "[]"
 
 
+def test_a_search_that_finds_nothing_shows_the_nearest_and_says_so(shop, capsys):
+    assert run("items", "--search", "rosted oolnog") == 0
+    shown = capsys.readouterr()
+    assert "Nothing has the words 'rosted oolnog'; nearest:" in shown.err
+    assert "Roasted oolong" in shown.out and "Tasting cup" not in shown.out
+    assert run("items", "--search", "rosted oolnog", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []  # a program is told what there is
+
+
 def test_a_person_and_an_item_are_forgotten(shop, capsys):
     assert run("forget-person", "ann", "--yes") == 0 and run("forget-item", "rug", "--yes") == 0
     assert run("person", "ann") == 2 and "Nothing is known of a user 'ann'." in capsys.readouterr().err

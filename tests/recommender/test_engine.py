@@ -320,6 +320,11 @@ def test_similar_things_share_words_or_buyers(shop: Recommender) -> None:
         shop.similar("gone", 3, NOW)
 
 
+def test_words_find_the_items_nearest_in_meaning(shop: Recommender) -> None:
+    assert shop.nearest("steel lock", 1) == ["r3"]
+    assert Recommender.start(catalogue(), []).nearest("steel lock", 1) == []
+
+
 def test_the_same_event_twice_counts_once_and_bad_ones_lose_nobody() -> None:
     engine = fitted()
     good = event("q", "t0", days_ago=1)

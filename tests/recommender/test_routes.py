@@ -148,6 +148,15 @@ def test_items_are_put_read_listed_and_deleted(client):
     assert "no item 'bowl'" in error_of(client.delete(f"{AT}/items/bowl"))
 
 
+def test_the_nearest_items_are_sent_only_where_they_are_asked_for(client):
+    def found(**query) -> list[str]:
+        return [one["id"] for one in client.get(f"{AT}/items", params=query).json()]
+
+    assert found(search="lmap") == []
+    assert found(search="lmap", nearest=True) == ["lamp"]
+    assert found(search="lamp", nearest=True) == ["lamp"]
+
+
 def test_a_person_is_shown_and_forgotten(client):
     client.post(f"{AT}/events", json={"events": [{"id": "g1", "user": "gil", "item": "tea"}]})
     assert [one["item"] for one in client.get(f"{AT}/users/gil").json()["events"]] == ["tea"]

@@ -1,5 +1,6 @@
 """The page "Catalogue": search, new items and their chances, bringing files in; an item opens with what is like it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from apps.recommender.service import RecommenderService
 
 COLUMNS, PAGE, MOST = 4, 24, 1200
+NEAR = 12  # items shown where none has the words searched for
 SPAN_DAYS = 30
 
 
@@ -52,12 +54,23 @@ def _items(shop: "RecommenderService") -> None:
     )
     found = _found(shop, words.strip(), category or "", order)
     if not found:
-        st.info(say("items_none"), icon=":material/search_off:")
+        _nearest(shop, words.strip(), category or "")
         return
     st.caption(say("items_many", n=MOST) if len(found) == MOST else say("items_count", n=len(found)))
     pages = -(-len(found) // PAGE)
     number = 1 if pages == 1 else min(st.pagination(pages, key="catalogue-page"), pages)
-    shown = found[(number - 1) * PAGE : number * PAGE]
+    _cards(shop, found[(number - 1) * PAGE : number * PAGE])
+
+
+def _nearest(shop: "RecommenderService", words: str, category: str) -> None:
+    """Where no item has the words: those nearest to them, under a line that says so."""
+    near = shop.nearest_items(words, category, NEAR) if words else []
+    told = say("items_near", words=plain(words)) if near else say("items_none")
+    st.info(told, icon=":material/search_off:")
+    _cards(shop, near)
+
+
+def _cards(shop: "RecommenderService", shown: Sequence[Item]) -> None:
     fresh = shop.fresh(shown)
     for start in range(0, len(shown), COLUMNS):
         for column, item in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):

@@ -136,7 +136,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "section_fresh": ("New items", "新品"),
     "section_bring": ("Bring in", "导入"),
     "search": ("Search", "搜索"),
-    "search_help": ("Words of the title, the description or the brand.", "标题、描述或品牌中的词。"),
+    "search_help": (
+        "Words of the title, the description or the brand; where none has them, the nearest are shown.",
+        "标题、描述或品牌中的词；没有完全匹配时显示最接近的商品。",
+    ),
     "category_all": ("All categories", "全部品类"),
     "sort": ("Order", "排序"),
     "sort_new": ("Newest", "最新"),
@@ -144,6 +147,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "items_count": ("{n} items", "共 {n} 件"),
     "items_many": ("More than {n} items: narrow the search.", "超过 {n} 件，请缩小范围。"),
     "items_none": ("No item fits.", "没有符合的商品。"),
+    "items_near": (
+        "No item has the words “{words}”; the nearest in spelling or meaning:",
+        "没有商品含有“{words}”，以下在字词或含义上最接近：",
+    ),
     "details": ("Details", "详情"),
     "back": ("Back to the catalogue", "返回目录"),
     "brand": ("Brand", "品牌"),

@@ -37,6 +37,15 @@ def test_items_are_searched_filtered_and_ordered(open_page):
     assert "No item fits" in shown(page)
 
 
+@pytest.mark.parametrize(("language", "line"), [("en", "No item has the words “lmap”"), ("zh", "没有商品含有“lmap”")])
+def test_where_nothing_has_the_words_the_nearest_are_shown_and_said_to_be_that(open_page, language, line):
+    page = open_page("catalogue", language, **{"catalogue-search": "lmap"})
+    assert opens(page) == ["lamp"] and line in shown(page)
+    assert opens(open_page("catalogue", language, **{"catalogue-search": "carpet"})) == ["rug"]  # nearest in meaning
+    other = {"catalogue-search": "carpet", "catalogue-category": "ware"}
+    assert opens(open_page("catalogue", language, **other)) == []
+
+
 def test_an_item_opens_with_its_text_events_and_what_is_like_it(open_page):
     page = press(open_page("catalogue"), "open-tea")
     said = shown(page)
