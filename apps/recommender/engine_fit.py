@@ -20,6 +20,10 @@ from apps.recommender.ranking import Blend, Choices, calibrated, learn, starting
 from core.events import Log, OnEvent
 
 LEAST_CHOICES = 30  # below that the starting blend stays
+TOO_FEW = (
+    "{found} later choices are too few to learn the blend from, {least} are the least: lists are ranked by the "
+    "starting weights until more events are brought and it is trained again."
+)
 POOLING_CHOICES = 800  # the grid of poolings is small
 
 
@@ -35,7 +39,7 @@ def learn_blend(
     before = events.times < cut
     fit_before(knowledge, people[before], events.where(before), min(cut, now))
     if len(later) < LEAST_CHOICES:
-        on_event(Log(f"{len(later)} later choices are too few to learn the blend from: the starting weights stay."))
+        on_event(Log(TOO_FEW.format(found=len(later), least=LEAST_CHOICES)))
         return start.without(silent)
     choose_pooling(knowledge, histories, later)
     choices = learn_from(knowledge, histories, later, knowledge.options.seed)

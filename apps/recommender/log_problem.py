@@ -22,7 +22,7 @@ def log_problem(name: str, items: Sequence[Item], events: Sequence[Event], optio
     cuts = [part[0].time for part in parts[1:] if part]
     made = list(choices(known, options))
     if len(cuts) < 2:
-        raise DataError("The events are too few to be cut by time into three parts.")
+        raise DataError("The events are too few to be cut by time into three parts: bring more, of several days.")
     tuning = _part(
         [one for one in made if one.time < cuts[1]],
         [one for one in made if cuts[0] <= one.time < cuts[1]],
@@ -32,7 +32,8 @@ def log_problem(name: str, items: Sequence[Item], events: Sequence[Event], optio
     report = _part(made, [one for one in made if one.time >= cuts[1]], rows, cuts[1])
     if min(len(tuning.cases), len(report.cases)) < LEAST:
         raise DataError(
-            f"{len(tuning.cases)} and {len(report.cases)} later choices are too few to measure on: {LEAST} at least."
+            f"{len(tuning.cases)} and {len(report.cases)} later choices are too few to measure on, {LEAST} each are "
+            "the least: bring more events; until then nothing can be compared and the text model stays as it is."
         )
     note = f"cut by time at {cuts[0]:%Y-%m-%d %H:%M} and {cuts[1]:%Y-%m-%d %H:%M}; each first choice later is a case"
     return Problem(name, items, [tuning], report, (note,))

@@ -78,11 +78,14 @@ class ModelShelf:
                 write_json(self.folder / POINTER, {"live": name, "before": before})
         return self._version(name, name)
 
+    def earlier(self) -> list[str]:
+        """Names of the versions that were live before the live one and are still there, the latest last."""
+        return [one for one in self._pointer()["before"] if (self.folder / one / ABOUT).is_file()]
+
     def roll_back(self) -> Version:
         """Make the version live that was so before. ``ConflictError`` when there is none."""
         with self._writing():
-            pointer = self._pointer()
-            before = [one for one in pointer["before"] if (self.folder / one / ABOUT).is_file()]
+            before = self.earlier()
             if not before:
                 raise ConflictError("There is no earlier model to go back to.")
             write_json(self.folder / POINTER, {"live": before[-1], "before": before[:-1]})

@@ -20,6 +20,7 @@ ROUTES = (
     "popular", "trending", "together", "linear", "factors", "text", "words", "fresh", "unfinished",
 )  # fmt: skip
 LONGEST_ID = 200  # characters
+ITEM, EVENT, USER = Reason("Item", "商品"), Reason("Event", "行为"), Reason("User", "用户")
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -40,7 +41,7 @@ class Item:
     attributes: Mapping[str, float | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require_id("Item", self.id)
+        _require_id(ITEM, self.id)
         if not self.title.strip():
             raise DataError(reason(NO_TITLE, id=self.id))
         if self.price is not None and not (math.isfinite(self.price) and self.price >= 0):
@@ -76,9 +77,9 @@ class Event:
     list_id: str = ""
 
     def __post_init__(self) -> None:
-        _require_id("Event", self.id)
-        _require_id("User", self.user)
-        _require_id("Item", self.item)
+        _require_id(EVENT, self.id)
+        _require_id(USER, self.user)
+        _require_id(ITEM, self.item)
         if not self.type:
             raise DataError(reason(NO_TYPE, id=self.id))
         _require_aware(f"Event '{self.id}': time", self.time)
@@ -314,7 +315,7 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _require_id(what: str, id_: str) -> None:
+def _require_id(what: Reason, id_: str) -> None:
     if not isinstance(id_, str) or not id_ or len(id_) > LONGEST_ID:
         raise DataError(reason(ID, what=what, most=LONGEST_ID, value=repr(str(id_)[:60])))
 

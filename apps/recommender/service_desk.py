@@ -163,6 +163,10 @@ class Desk:
         """Make a model the live one; processes that answer notice at their next look."""
         return self._shelf.promote(name)
 
+    def can_roll_back(self) -> bool:
+        """Whether an earlier model is there to go back to."""
+        return bool(self._shelf.earlier())
+
     def roll_back(self) -> Version:
         """Make the model live that was so before."""
         return self._shelf.roll_back()

@@ -108,7 +108,8 @@ def adapter_examples(
     held = examples([one for one in made if one.time >= cut], items, languages)[:2000]
     if len(train) < 20:
         raise DataError(
-            f"There are {len(train)} choices after an earlier one but 20 are the least to learn from: send more events."
+            f"There are {len(train)} choices after an earlier one but 20 are the least to teach the text model: bring "
+            "more events, or fit the rest alone (in a terminal --no-text); until then the model that is live ranks."
         )
     return train, held
 

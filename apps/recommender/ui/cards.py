@@ -60,7 +60,7 @@ def cover(item: Item, price: str, fresh: Fresh | None = None, chance: float = 0.
 def draw_place(place: Place, titles: Mapping[str, str], act: Act, fresh: Fresh | None) -> None:
     """A card: cover, title, chance, reason, what can be done with it, and why it is here."""
     one, item = place.scored, place.item
-    with st.container(border=True, key=f"card-{place.number}"):
+    with st.container(border=True, height="stretch", key=f"card-{place.number}"):
         cover(item, place.price, fresh, one.probability, place.best)
         st.markdown(f"#### {plain(shorten(item.title, 80))}")
         st.caption(plain(one.reason))

@@ -89,7 +89,7 @@ def _found(shop: "RecommenderService", words: str, category: str, order: str) ->
 
 
 def _card(item: Item, price: str, fresh: Fresh | None) -> None:
-    with st.container(border=True, key=f"card-{item.id}"):
+    with st.container(border=True, height="stretch", key=f"card-{item.id}"):
         cover(item, price, fresh)
         st.markdown(f"#### {plain(shorten(item.title, 60))}")
         st.caption(plain(shorten(item.description, 110)))

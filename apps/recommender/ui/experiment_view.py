@@ -32,12 +32,13 @@ def _experiment(shop: "RecommenderService", one: Experiment) -> None:
     until = f" – {moment(one.ended_at)}" if one.ended_at else ""
     st.caption(plain(" · ".join(part for part in (one.about, moment(one.started_at) + until) if part)))
     report = shop.read_experiment(one.name)
-    st.dataframe(_rows(report), hide_index=True, key=f"arms-{one.name}")
+    told = {say(name): st.column_config.Column(help=say(f"{name}_help")) for name in ("click_rate", "ndcg")}
+    st.dataframe(_rows(report), hide_index=True, key=f"arms-{one.name}", column_config=told)
     for difference in report.differences:
         _difference(one, difference)
-    told = [one for one in report.differences if one.verdict != "too_few"]
-    if told:
-        st.altair_chart(charts.differences(told, say("click_rate")), key=f"differences-{one.name}")
+    settled = [one for one in report.differences if one.verdict != "too_few"]
+    if settled:
+        st.altair_chart(charts.differences(settled, say("click_rate")), key=f"differences-{one.name}")
     if report.mismatch_p < SUSPICIOUS:
         st.warning(say("mismatch"), icon=":material/warning:")
     if one.running and st.button(say("end"), key=f"end-{one.name}", icon=":material/stop_circle:"):

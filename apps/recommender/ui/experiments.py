@@ -80,23 +80,25 @@ def _quality(shop: "RecommenderService") -> None:
 def _figures(found: Quality) -> None:
     last = found.days[-1] if found.days else None
     figures = (
-        (say("lists"), f"{found.lists:,}"),
-        (say("people"), f"{found.people:,}"),
-        (say("click_rate"), f"{found.click_rate:.1%}" if found.lists else "–"),
-        (say("ndcg"), "–" if found.ndcg is None else f"{found.ndcg:.3f}"),
-        (say("coverage"), percent(found.exposure.coverage)),
-        (say("gini"), f"{found.exposure.gini:.2f}"),
-        (say("without_model"), f"{sum(one.without_model for one in found.days):,}"),
-        (say("p95_ms"), f"{last.p95_ms:.0f} ms" if last else "–"),
+        ("lists", f"{found.lists:,}"),
+        ("people", f"{found.people:,}"),
+        ("click_rate", f"{found.click_rate:.1%}" if found.lists else "–"),
+        ("ndcg", "–" if found.ndcg is None else f"{found.ndcg:.3f}"),
+        ("coverage", percent(found.exposure.coverage)),
+        ("gini", f"{found.exposure.gini:.2f}"),
+        ("without_model", f"{sum(one.without_model for one in found.days):,}"),
+        ("p95_ms", f"{last.p95_ms:.0f} ms" if last else "–"),
     )
     with st.container(horizontal=True, key="figures"):
-        for label, value in figures:
-            st.metric(label, value, border=True)
+        for name, value in figures:
+            st.metric(say(name), value, border=True, help=say(f"{name}_help"))
 
 
 @st.fragment(run_every=LOOK_S)
 def _pulse(shop: "RecommenderService") -> None:
     with one_sentence():
+        st.subheader(say("section_pulse"))
+        st.caption(say("pulse_line"))
         rows = [row for row in shop.pulse(MINUTES) if row[1] != "impression"]
         if not rows:
             st.info(say("pulse_none"), icon=":material/monitor_heart:")

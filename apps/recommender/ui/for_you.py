@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 300  # offered; any other id can be typed
 COLUMNS = 3
-SHOWN_EVENTS = 30
+SHOWN_EVENTS, FIRST_EVENTS = 30, 8  # in all, and before a click on "earlier"
 LENGTHS = (6, 12, 24, 48)
 DIALS = ("diversity", "freshness", "calibration", "exposure")
 
@@ -120,7 +120,7 @@ def _line(answer: ListAnswer) -> None:
     said += [say("removed_line", n=made.removed_count)] if made.removed else []
     said += [say("arm_line", name=name, arm=arm) for name, arm in answer.arms.items()]
     said.append(f"{answer.took_ms:.0f} ms")
-    st.caption(plain("  ·  ".join(said)))
+    st.caption(plain("  ·  ".join(said)), help=say("variety_help") if made.ild else None)
 
 
 def _cards(shop: "RecommenderService", user: str, answer: ListAnswer) -> None:
@@ -166,8 +166,10 @@ def _history(shop: "RecommenderService", user: str) -> None:
         for one in events
         if one.type != "impression"
     ]
-    with st.container(height=240, border=False):
-        st.markdown("\n".join(rows) or say("known_none"))
+    st.markdown("\n".join(rows[:FIRST_EVENTS]) or say("known_none"))
+    if rows[FIRST_EVENTS:]:
+        with st.expander(say("known_more", n=len(rows) - FIRST_EVENTS)):
+            st.markdown("\n".join(rows[FIRST_EVENTS:]))
     with st.popover(say("forget"), icon=":material/person_remove:"):
         st.write(plain(say("forget_sure", user=user)))
         if st.button(say("delete_yes"), key="forget", type="primary"):

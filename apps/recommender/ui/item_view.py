@@ -50,10 +50,10 @@ def _facts(item: Item, price: str) -> None:
         (say("category"), category_name(item.category)),
         (say("brand"), item.brand),
         (say("price"), price),
-        (say("language"), item.language),
+        (say("language"), say(f"language_{item.language}") if item.language else ""),
         (say("since"), f"{item.created_at:%Y-%m-%d}" if item.created_at else ""),
         *(
-            (str(name), f"{value:g}" if isinstance(value, float) else str(value))
+            (say(f"column_{name}"), f"{value:g}" if isinstance(value, float) else str(value))
             for name, value in item.attributes.items()
         ),
     ]
@@ -77,7 +77,7 @@ def _alike(shop: "RecommenderService", found: list[Scored]) -> None:
     for start in range(0, len(known), COLUMNS):
         for column, one in zip(st.columns(COLUMNS), known[start : start + COLUMNS], strict=False):
             item = items[one.item]
-            with column.container(border=True, key=f"card-{item.id}"):
+            with column.container(border=True, height="stretch", key=f"card-{item.id}"):
                 cover(item, priced(shop, item))
                 st.markdown(f"#### {plain(shorten(item.title, 60))}")
                 st.caption(plain(one.reason))

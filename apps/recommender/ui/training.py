@@ -54,7 +54,7 @@ def _model(shop: "RecommenderService", row: Version) -> None:
     if not row.live and st.button(say("promote"), key=f"promote-{row.name}", icon=":material/publish:"):
         shop.promote(row.name)
         say_later(say("promoted", name=row.name))
-    if row.live and st.button(say("roll_back"), key="roll-back", icon=":material/undo:"):
+    if row.live and shop.can_roll_back() and st.button(say("roll_back"), key="roll-back", icon=":material/undo:"):
         say_later(say("rolled_back", name=shop.roll_back().name))
 
 

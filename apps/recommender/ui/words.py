@@ -63,6 +63,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "variety {before} → {after}, at {price} of the expected clicks",
         "多样度 {before} → {after}，代价为预期点击的 {price}",
     ),
+    "variety_help": (
+        "Variety is how unlike each other the texts of the list are, from 0 (all the same) to 1 (nothing in common), "
+        "without and with the dials.",
+        "多样度是列表中商品文本彼此不同的程度，0 为完全相同，1 为毫无共同之处；前后分别为不调节与调节后的值。",
+    ),
     "removed_line": ("{n} left out by rules", "规则排除 {n} 件"),
     "arm_line": ("experiment {name}: {arm}", "实验 {name}：{arm}"),
     "list_none": ("Nothing to show: loosen the rules.", "没有可展示的商品，请放宽条件。"),
@@ -104,6 +109,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "route_name_latest": ("new", "新品"),
     # for you: beside the list
     "known": ("What is known", "已知的行为"),
+    "known_more": ("{n} earlier ones", "更早的 {n} 条"),
     "known_none": ("Nothing yet: look at something, or like it.", "还没有记录，先看看或点个喜欢。"),
     "why_not": ("Why is something not here?", "为什么没有它？"),
     "why_not_pick": ("An item", "选择商品"),
@@ -157,6 +163,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "price": ("Price", "价格"),
     "since": ("In the catalogue since", "上架时间"),
     "language": ("Language", "语言"),
+    "language_en": ("English", "英文"),
+    "language_zh": ("Chinese", "中文"),
+    "column_margin": ("margin", "毛利率"),
+    "column_rating": ("rating", "评分"),
     "sold_out": ("not available", "暂不可售"),
     "is_new": ("new", "新品"),
     "is_new_help": (
@@ -222,6 +232,36 @@ WORDS: dict[str, tuple[str, str]] = {
     "ndcg": ("NDCG of clicks", "点击 NDCG"),
     "coverage": ("Coverage", "覆盖率"),
     "gini": ("Gini of exposure", "曝光基尼"),
+    "lists_help": ("Lists that your shop asked for and showed.", "店铺请求并展示过的列表数。"),
+    "people_help": ("Different people who were shown a list.", "看到列表的不同用户数。"),
+    "click_rate_help": (
+        "Of all places shown, how many were then wanted: clicked, liked, bought.",
+        "所有展示位中，随后被点击、喜欢或购买的比例。",
+    ),
+    "ndcg_help": (
+        "How near the top of the list the clicked items stood: 1 when they stood first, lower the further down.",
+        "被点击的商品在列表中有多靠前：排在最前为 1，越靠后越低。",
+    ),
+    "coverage_help": (
+        "How much of the catalogue was shown to anybody at all.",
+        "目录中至少被展示过一次的商品比例。",
+    ),
+    "gini_help": (
+        "How unevenly places are spread: 0 when every item is shown equally often, near 1 when a few get nearly all.",
+        "展示机会有多不均：0 为所有商品机会相同，接近 1 为少数商品几乎占尽。",
+    ),
+    "without_model_help": (
+        "Lists that behaviour, popularity or dates answered, because there was no model or it was late.",
+        "因没有模型或模型超时，改由行为、热度或时间生成的列表数。",
+    ),
+    "p95_ms_help": (
+        "On the last day, 95 of 100 lists were made in this time or less.",
+        "最近一天，100 个列表中有 95 个在此时间内生成。",
+    ),
+    "pulse_line": (
+        "What people did in the last hour, minute by minute and kind by kind; drawn anew every five seconds.",
+        "过去一小时的用户行为，按分钟和类型统计，每五秒刷新。",
+    ),
     "quality_none": (
         "No lists have been served in these days: your shop asks for them over HTTP. “For you” is a preview and counts "
         "as none.",

@@ -57,6 +57,12 @@ def test_an_item_opens_with_its_text_events_and_what_is_like_it(open_page):
     assert len(opens(page)) == 7
 
 
+def test_a_chinese_page_names_languages_and_columns_in_chinese(open_page, shop):
+    shop.put_items([Item("vase", "Vase", language="en", attributes={"margin": 0.4, "shelf": "B2"})])
+    said = shown(open_page("catalogue", "zh", query={"item": "vase"}))
+    assert "语言:** 英文" in said and "毛利率:** 0.4" in said and "shelf:** B2" in said
+
+
 @pytest.mark.parametrize(("currency", "price"), [("", "12.50"), ("€", "€12.50"), ("EUR", "12.50 EUR")])
 def test_a_price_is_shown_in_the_shop_s_currency(open_page, shop, currency, price):
     section = shop.settings.recommender.model_copy(update={"currency": currency})

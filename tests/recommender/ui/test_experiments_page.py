@@ -37,6 +37,19 @@ def test_the_figures_are_those_of_the_lists_served(open_page, shop):
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "near 1 when a few get nearly all"), ("zh", "少数商品几乎占尽")]
+)
+def test_every_figure_says_in_plain_words_what_it_means(open_page, language, words):
+    helps = [one.help for one in open_page("experiments", language).metric]
+    assert all(helps) and any(words in one for one in helps)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Events by the minute"), ("zh", "实时行为")])
+def test_the_events_by_the_minute_have_a_heading(open_page, language, words):
+    assert words in shown(open_page("experiments", language, experiments_section="pulse"))
+
+
 DATES = DateForms("%-d %b", "%-d %b %H:%M", "%b %Y")
 
 

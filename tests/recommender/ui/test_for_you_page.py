@@ -120,6 +120,14 @@ def test_a_person_is_forgotten_by_a_click(open_page, shop):
     assert "is forgotten" in page.toast[0].value
 
 
+def test_of_much_that_is_known_the_newest_stand_first_and_the_rest_one_click_away(open_page, shop):
+    shop.add_events([click(f"d{n}", "dora", "tea", n) for n in range(11)])
+    page = open_page("for_you", query={"u": "dora"})
+    assert "3 earlier ones" in [one.label for one in page.expander]
+    known = [one.value for one in page.markdown if one.value.count("Roasted oolong") > 1]
+    assert [one.count("Roasted oolong") for one in known] == [8, 3]
+
+
 def test_without_a_model_the_page_says_who_answers(tmp_path, monkeypatch, open_page):
     from apps.recommender.ui import shared
 
