@@ -75,7 +75,7 @@ def test_bad_rows_are_reported_by_line_and_cost_nobody(tmp_path: Path) -> None:
     assert [in_language(one.sentence, "zh") for one in parsed.problems] == [
         "time 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“yesterday”。",
         "这一行有 2 个值，而表头有 5 列。",
-        "User 的编号应为 1 至 200 个字符，实际是 ''。",
+        "用户 的编号应为 1 至 200 个字符，实际是 ''。",
     ]
 
 
