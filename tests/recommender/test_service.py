@@ -9,7 +9,7 @@ import pytest
 
 from apps.recommender.experiments import Variant
 from apps.recommender.model_shelf import ModelShelf
-from apps.recommender.records import Filters, Wish
+from apps.recommender.records import Filters, Item, Wish
 from core.errors import BusyError, ConflictError, DataError, NotFoundError
 from tests.recommender.plain_service import add_model, click, item, open_plain
 
@@ -314,3 +314,24 @@ def test_everything_is_there_again_after_a_restart(service, tmp_path):
     assert again.status()["known"] == {"items": 7, "events": 7, "people": 4, "lists": 1}
     assert "tea" not in ids(again.recommend("dora"))
     again.close()
+
+
+def test_the_sample_shop_goes_whole_and_one_s_own_shop_stays(tmp_path):
+    from apps.recommender.dataset import read_sample
+    from apps.recommender.sample_shop import SAMPLE
+
+    service = open_plain(tmp_path, model=False)
+    own = service.counts()
+    sample = read_sample(SAMPLE)
+    some = {one.id for one in sample.items[:8]}
+    service.take_sample(sample.items[:8], [one for one in sample.events if one.item in some][:300])
+    taken = sample.items[0]
+    service.put_items([Item(taken.id, "A lamp of our own")])  # the same id, but not the sample's any more
+    service._fit_small = lambda on_event: None  # no encoder here
+    assert service.forget_sample() == 7
+    after = service.counts()
+    assert (after["items"], service.item(taken.id).item.title) == (own["items"] + 1, "A lamp of our own")
+    assert after["events"] - own["events"] == sum(service.item(taken.id).events.values())
+    assert service.forget_sample() == 0 and not service.untouched
+    assert [one.live for one in service.models()] == [False] * len(service.models())
+    service.close()
