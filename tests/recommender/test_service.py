@@ -11,6 +11,7 @@ from apps.recommender.experiments import Variant
 from apps.recommender.model_shelf import ModelShelf
 from apps.recommender.records import Filters, Item, Wish
 from core.errors import BusyError, ConflictError, DataError, NotFoundError
+from tests.recommender.plain_engine import PlainEngine
 from tests.recommender.plain_service import add_model, click, item, open_plain
 
 
@@ -229,6 +230,20 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one_at_work(service, tmp_p
         service.promote(add_model(shelf, tmp_path, "plain-8"))
     assert service.recommend("ann").list.version == "plain-1"
     assert "other vectors" in service.status()["problem"]
+
+
+def test_a_model_of_another_shop_is_refused_with_the_reason(service, tmp_path, monkeypatch):
+    other = add_model(ModelShelf(tmp_path), tmp_path, "elsewhere")
+
+    def stranger(folder):
+        engine = PlainEngine("elsewhere")
+        engine.upsert_items([Item(f"x{n}", f"thing {n}") for n in range(20)])
+        return engine
+
+    monkeypatch.setattr(service._live, "_open", stranger)
+    with pytest.raises(DataError, match="of its 20 items 0 are in this one"):
+        service.promote(other)
+    assert service.model and service.recommend("ann").list.items
 
 
 def test_a_model_fed_from_the_database_knows_what_came_before_it_was_loaded(service, tmp_path):
