@@ -123,7 +123,7 @@ def _read(
     lines: list[int] = []
     problems: list[Problem] = []
     bare = 0
-    for line, row in rows_of(path):
+    for line, row in rows_of(path).rows:
         if isinstance(row, Reason):
             problems.append(Problem(line, row))
             continue

@@ -9,6 +9,12 @@ UNKNOWN_FILE: Words = (
     "无法识别“{name}”的文件类型；可用的有 {known}。",
 )
 EMPTY_FILE: Words = ("'{name}' is empty.", "“{name}”是空文件。")
+UNREADABLE: Words = ("'{name}' cannot be read: {why}.", "无法读取“{name}”：{why}。")
+ENCODING: Words = (
+    "'{name}' is no sound text in UTF-8, UTF-16 or GB18030: save it as UTF-8 (in Excel: 'CSV UTF-8') and take it in "
+    "again.",
+    "“{name}”不是完好的 UTF-8、UTF-16 或 GB18030 文本：请另存为 UTF-8（Excel 中选“CSV UTF-8”）后重新导入。",
+)
 NO_PARQUET: Words = ("'{name}' is no parquet file.", "“{name}”不是 parquet 文件。")
 ITEMS_OR_EVENTS: Words = (
     "The name '{name}' does not tell whether the file holds items or events: say which (in a terminal by "
