@@ -41,6 +41,7 @@ HEADERLESS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 ATOMIC = (".inter", ".item", ".user")
 JSON = (".jsonl", ".ndjson")
 SEPARATED = (".csv", ".tsv", ".txt")
+LONGEST_CELL = 10_000_000  # characters; the csv module's own limit of 131,072 would lose a file for one long text
 KNOWN = ".csv, .tsv, .jsonl, .parquet, .inter, .item, u.data, ratings.dat, movies.dat, each also with .gz"
 
 
@@ -97,6 +98,7 @@ def _open(path: Path, encoding: str) -> TextIO:
 
 def _separated(path: Path, encoding: str, separator: str | None, plain: bool = False) -> Iterator[Row]:
     """Rows under a header; without a ``separator`` the header tells it."""
+    csv.field_size_limit(LONGEST_CELL)
     with _open(path, encoding) as file:
         if separator is None:
             separator = delimiter_of(file.readline())
