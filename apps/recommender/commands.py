@@ -12,7 +12,14 @@ import typer
 
 from apps import terminal
 from apps.recommender import commands_desk
-from apps.recommender.commands_show import show_explanation, show_ingest, show_list, show_scores, warn_of_unknown
+from apps.recommender.commands_show import (
+    show_explanation,
+    show_ingest,
+    show_list,
+    show_next_steps,
+    show_scores,
+    warn_of_unknown,
+)
 from apps.recommender.settings import load_settings
 
 if TYPE_CHECKING:
@@ -66,11 +73,32 @@ def ingest(
     try:
         with terminal.progress(quiet=as_json) as on_event:
             report = desk.ingest(paths, kind, mapping or None, on_event, DateOrder(dates or ""))
+        beside, fitted = len(desk.sample_items()), bool(desk.models())
     finally:
         desk.close()
     show_ingest(report, as_json)
+    if not as_json and not report.in_vain:
+        show_next_steps(beside, fitted)
     if report.in_vain:
         raise typer.Exit(terminal.FAILURE)
+
+
+@app.command("forget-sample")
+def forget_sample(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Take the sample shop out: items, events, lists, and the models fitted on it. Your own data stays."""
+    with opened(ctx) as service:
+        count = len(service.sample_items())
+        if not count:
+            terminal.say("the sample shop is not in the catalogue")
+            return
+        if not yes:
+            typer.confirm(f"Take {count} items of the sample shop out, with all that was done with them?", abort=True)
+        with terminal.progress() as on_event:
+            service.forget_sample(on_event)
+        terminal.say(f"{count} items of the sample shop are out; model: {service.status()['model']}")
 
 
 @app.command()

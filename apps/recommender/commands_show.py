@@ -90,6 +90,19 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
         terminal.say_reasons(report.noted)
 
 
+def show_next_steps(of_sample: int, fitted: bool) -> None:
+    """What else a person who brought her own data has to do."""
+    if of_sample:
+        terminal.warn(
+            f"{of_sample} items of the sample shop stand beside them, and the model was learnt from its people: "
+            "`trifolium recommender forget-sample` takes the sample out."
+        )
+    elif fitted:
+        terminal.say("The model knows them at its next look; `trifolium recommender train` learns from them.")
+    else:
+        terminal.say("No model is fitted yet: the next start fits a small shop, `trifolium recommender train` any.")
+
+
 def show_experiment(report: ExperimentReport, as_json: bool) -> None:
     """Arms side by side, differences below."""
     if as_json:

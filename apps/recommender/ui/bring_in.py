@@ -33,21 +33,25 @@ def bring_in(shop: "RecommenderService") -> None:
     with st.form("bring-in", border=True):
         files = st.file_uploader(say("files"), TYPES, accept_multiple_files=True, help=say("files_help"))
         kind = st.selectbox(say("files_kind"), KINDS, format_func=lambda one: say(f"kind_{one}"), key="files-kind")
-        dates = st.selectbox(
-            say("files_dates"),
-            [one.value for one in DateOrder],
-            format_func=lambda one: say(f"dates_{one}"),
-            key="files-dates",
-            help=say("files_dates_help"),
-        )
+        dates = _date_order()
         if st.form_submit_button(say("files_go"), type="primary", icon=":material/upload:"):
             if files:
                 pairs = contents(files)
-                st.session_state[JOB] = Job(
-                    lambda listen: _ingest(shop, pairs, kind, DateOrder(dates or ""), listen), say("unexpected")
-                )
+                st.session_state[JOB] = Job(lambda listen: _ingest(shop, pairs, kind, dates, listen), say("unexpected"))
                 st.rerun()
             st.warning(say("files_none"))
+
+
+def _date_order() -> DateOrder:
+    orders = [one.value for one in DateOrder]
+    chosen = st.selectbox(
+        say("files_dates"),
+        orders,
+        format_func=lambda one: say(f"dates_{one}"),
+        key="files-dates",
+        help=say("files_dates_help"),
+    )
+    return DateOrder(chosen or "")
 
 
 def _ingest(

@@ -184,6 +184,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "dates_month-first": ("month first", "月在前"),
     "files_go": ("Take in", "导入"),
     "files_none": ("Choose a file first.", "请先选择文件。"),
+    "sample_out": ("Take the sample shop out", "移除示例商店"),
+    "sample_out_line": (
+        "{n} items of the sample go, with all that its people did, and the models fitted on them. Your own items and "
+        "events stay, and a new model is fitted on them.",
+        "将移除示例的 {n} 件商品、示例用户的全部行为，以及由此拟合的模型。您自己的商品和行为会保留，并据此重新拟合。",
+    ),
+    "sample_out_go": ("Take it out", "移除"),
+    "sample_going": ("The sample is taken out; your own items are read …", "正在移除示例并读取您的商品……"),
+    "sample_gone": ("{n} items of the sample shop are out.", "已移除示例商店的 {n} 件商品。"),
     "report_items": ("Items added", "新增商品"),
     "report_updated": ("Items updated", "更新商品"),
     "report_events": ("Events added", "新增行为"),

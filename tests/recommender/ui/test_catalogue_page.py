@@ -7,6 +7,8 @@ from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowP
 from apps.recommender.file_use import FileUse
 from apps.recommender.records import Item
 from apps.recommender.row_problems import NO_TITLE, PRICE_LEFT_OUT
+from apps.recommender.sample_shop import items_of_sample
+from apps.recommender.ui import sample_out
 from apps.recommender.ui.bring_in import JOB
 from core.reasons import reason
 from tests.recommender.ui.conftest import press, shown
@@ -134,3 +136,19 @@ def test_taking_in_needs_a_file(open_page):
     page = open_page("catalogue", catalogue_section="bring")
     next(one for one in page.button if one.label == "Take in").click().run()
     assert "Choose a file" in page.warning[0].value
+
+
+def test_the_sample_shop_is_taken_out_by_a_button_and_offered_no_more(shop, open_page, monkeypatch):
+    title = items_of_sample()["t001"]
+    shop.put_items([Item("t001", title)])
+    monkeypatch.setattr(shop, "_fit_small", lambda on_event: None)  # no encoder here
+    page = open_page("catalogue", catalogue_section="bring")
+    assert "1 items of the sample go" in shown(page)
+    press(page, "sample-out")
+    assert page.session_state[sample_out.JOB].wait(20)
+    page = open_page(
+        "catalogue", "zh", catalogue_section="bring", **{sample_out.JOB: page.session_state[sample_out.JOB]}
+    )
+    assert "已移除示例商店的 1 件商品" in shown(page)
+    assert not [one for one in page.button if one.key == "sample-out"]
+    assert "t001" not in {one.id for one in shop.items()} and shop.counts()["items"] == 7
