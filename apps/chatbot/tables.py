@@ -29,10 +29,10 @@ from apps.chatbot.row_problems import (
     SHEET,
     UNREADABLE,
 )
-from core.encodings import looks_chinese
 from core.errors import DataError
 from core.reasons import reason, reason_of
 from core.text import delimiter_of
+from core.text_encoding import looks_chinese
 
 T = TypeVar("T")
 LONGEST_CELL = 10_000_000  # characters; the csv module's own limit of 131,072 refuses long documents

@@ -26,10 +26,10 @@ from apps.recommender.row_problems import (
     UNKNOWN_FILE,
     UNREADABLE,
 )
-from core.encodings import NAMES, encoding_of
 from core.errors import DataError
 from core.reasons import Reason, reason
 from core.text import delimiter_of
+from core.text_encoding import NAMES, encoding_of
 
 Row = tuple[int, Mapping[str, Any] | Reason]  # line from 1; a reason instead of a row says what is wrong with it
 # files without a header whose columns everybody knows: MovieLens 100K and 1M; their encoding where it is known

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from core.encodings import PIECE, encoding_of
+from core.text_encoding import PIECE, encoding_of
 
 SHOP = "编号,名称\n1,茶杯和茶壶\n2,焙火乌龙茶\n3,竹编台灯\n"
 
