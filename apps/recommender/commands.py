@@ -55,6 +55,10 @@ def ingest(
         list[str] | None,
         typer.Option("--column", "-c", metavar="OURS=THEIRS", help="A column by another name, such as item=sku."),
     ] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None,
+        typer.Option(help="How dates like 03/04/2026 are read, where no other date of the file tells."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk.
@@ -62,12 +66,13 @@ def ingest(
     A file that cannot be read stops no other one; the exit code is 1 then, and where no row at all was taken.
     """
     from apps.recommender.service_desk import open_desk
+    from core.dates import DateOrder
 
     mapping = {key: str(value) for key, value in terminal.parse_overrides(column or (), "--column").items()}
     desk = open_desk(terminal.settings_of(ctx, load_settings))
     try:
         with terminal.progress(quiet=as_json) as on_event:
-            report = desk.ingest(paths, kind, mapping or None, on_event)
+            report = desk.ingest(paths, kind, mapping or None, on_event, DateOrder(dates or ""))
         beside, fitted = len(desk.sample_items()), bool(desk.models())
     finally:
         desk.close()

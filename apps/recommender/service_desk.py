@@ -18,6 +18,7 @@ from apps.recommender.sample_shop import items_of_sample
 from apps.recommender.served import Outcome, ServedList, outcomes
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Person, Store
+from core.dates import DateOrder
 from core.errors import NotFoundError
 from core.events import OnEvent, ignore
 from core.settings import home
@@ -48,10 +49,14 @@ class Desk:
         kind: Kind = "auto",
         mapping: Mapping[str, str] | None = None,
         on_event: OnEvent = ignore,
+        dates: DateOrder = DateOrder.UNSAID,
     ) -> IngestReport:
-        """Files of items and events into the store; bad rows are in the report. Models follow on their own."""
+        """Files of items and events into the store; bad rows are in the report. Models follow on their own.
+
+        ``dates`` is the order of those such as 03/04/2026, where no other date of their file tells it.
+        """
         arrivals = Arrivals(self._store, self._meanings, lambda item: False)
-        return arrivals.files(paths, kind, mapping, utc_now(), on_event)
+        return arrivals.files(paths, kind, mapping, utc_now(), on_event, dates)
 
     def item(self, item_id: str) -> ItemView:
         """``NotFoundError`` for an unknown id."""

@@ -173,6 +173,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind_auto": ("Told by the file's name", "按文件名识别"),
     "kind_items": ("Items", "商品"),
     "kind_events": ("Events", "行为"),
+    "files_dates": ("Dates such as 03/04/2026", "日期写法（如 03/04/2026）"),
+    "files_dates_help": (
+        "Where some date of the file has a number over 12, that tells; else say it here. Dates that may be read two "
+        "ways are never guessed.",
+        "文件中只要有大于 12 的数字即可判定；否则请在此指明。有两种读法的日期不会猜测。",
+    ),
+    "dates_": ("as the file's other dates tell", "由文件中其他日期判定"),
+    "dates_day-first": ("day first", "日在前"),
+    "dates_month-first": ("month first", "月在前"),
     "files_go": ("Take in", "导入"),
     "files_none": ("Choose a file first.", "请先选择文件。"),
     "sample_out": ("Take the sample shop out", "移除示例商店"),
@@ -189,10 +198,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "report_events": ("Events added", "新增行为"),
     "report_problems": ("Rows not taken", "未收录的行"),
     "report_same": ("{n} rows were known already and have not changed.", "另有 {n} 行此前已收录，没有变化。"),
-    "without_price": (
-        "{n} items were taken without a price: what stands there is none.",
-        "{n} 件商品的价格无效，已按无价格收录。",
+    "noted_rows": (
+        "Rows that want a look: taken without a price or a date, or replaced by a later row.",
+        "请留意以下各行：未带价格或日期收录，或以后面的行为准。",
     ),
+    "noted_why": ("What is to be looked at", "需要留意的原因"),
     "zoneless": ("{n} times name no zone: they were read as UTC.", "{n} 个时间没有时区，已按 UTC 读取。"),
     "report_failed": ("Nothing could be read from {files}; the table says why.", "无法读取 {files}，原因见下表。"),
     "problem_file": ("File", "文件"),

@@ -4,8 +4,9 @@ import pytest
 
 from apps.page_parts import Job
 from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
+from apps.recommender.file_use import FileUse
 from apps.recommender.records import Item
-from apps.recommender.row_problems import NO_TITLE
+from apps.recommender.row_problems import NO_TITLE, PRICE_LEFT_OUT
 from apps.recommender.sample_shop import items_of_sample
 from apps.recommender.ui import sample_out
 from apps.recommender.ui.bring_in import JOB
@@ -104,6 +105,21 @@ def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
         page = open_page("catalogue", language, catalogue_section="bring", **{JOB: job})
         assert page.dataframe[0].value.iloc[1].tolist() == ["items.csv", "3", told]
         assert page.metric[3].value == "1"  # the empty file is no row
+
+
+def test_rows_that_were_taken_with_a_note_stand_apart_and_how_a_file_was_understood_is_told(open_page):
+    noted = (RowProblem("商品.csv", 2, reason(PRICE_LEFT_OUT, value="面议")),)
+    use = FileUse("商品.csv", "items", "GB18030", {"description": ("desc",)}, ("grams",))
+    job = Job(lambda listen: IngestReport(ItemReport(added=1, noted=noted), uses=(use,)), "")
+    assert job.wait(30)
+    for language, heading, told in (
+        ("en", "What is to be looked at", "It was read as GB18030. Columns taken: desc as description."),
+        ("zh", "需要留意的原因", "按 GB18030 编码读取。列的对应：“desc”作 description。"),
+    ):
+        page = open_page("catalogue", language, catalogue_section="bring", **{JOB: job})
+        (table,) = page.dataframe
+        assert heading in table.value.columns and page.metric[3].value == "0"
+        assert any(told in one.value.replace("\\", "") for one in page.caption) and not page.exception
 
 
 def test_a_long_reason_makes_the_rows_of_its_table_higher(open_page):
