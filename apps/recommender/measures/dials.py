@@ -65,7 +65,7 @@ def _paired(rankings: Mapping[Choice, Ranking], dial: float, users: Sequence[str
 def _out_of_sample(
     lessons: Sequence[Lesson],
 ) -> tuple[Mapping[Choice, Ranking], npt.NDArray[np.bool_], list[str]]:
-    """The tuning cases ranked with each choice of places and each dial; of each whether its target is new, and whose it is."""
+    """The tuning cases ranked with each choice of places and each dial; whose targets are new; whose cases they are."""
     parts: dict[Choice, list[Ranking]] = {choice: [] for choice in CHOICES}
     new, users = [], []
     for half in (0, 1):
