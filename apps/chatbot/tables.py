@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -33,6 +32,7 @@ from apps.chatbot.row_problems import (
 from core.errors import DataError
 from core.reasons import reason, reason_of
 from core.text import delimiter_of
+from core.text_encoding import looks_chinese
 
 T = TypeVar("T")
 LONGEST_CELL = 10_000_000  # characters; the csv module's own limit of 131,072 refuses long documents
@@ -143,11 +143,7 @@ def text_of(path: Path) -> str:
 
 
 def _guesses(content: bytes) -> tuple[str, ...]:
-    """In Chinese text bytes above 127 mostly come in pairs; in western text they mostly stand alone."""
-    high = [place for place, byte in enumerate(content[:100_000]) if byte > 127]
-    paired = sum(later - earlier == 1 for earlier, later in pairwise(high))
-    chinese = paired > len(high) / 2 - 1
-    return ("gb18030", "big5", "cp1252") if chinese else ("cp1252", "gb18030")
+    return ("gb18030", "big5", "cp1252") if looks_chinese(content) else ("cp1252", "gb18030")
 
 
 def _csv_rows(text: str, known: Callable[[str], bool], reading: Reading[Any]) -> list[Row]:

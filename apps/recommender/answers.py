@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from apps.recommender.file_use import FileUse
 from apps.recommender.quality import Day, Exposure, FreshItem
 from apps.recommender.records import Event, Item, Recommendation, Scored
 from apps.recommender.store import PutReport
@@ -10,15 +11,11 @@ from apps.recommender.store import PutReport
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """A row that was not taken: where it stands (line 1 is the first line of a file, row 1 of a call) and why.
-
-    ``kept``: it was taken, but without its price.
-    """
+    """A row that wants a word: where it stands (line 1 is the first line of a file, row 1 of a call) and why."""
 
     source: str
     line: int  # 0: the whole file
     reason: str
-    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +32,25 @@ class EventReport:
 
 @dataclass(frozen=True, slots=True)
 class ItemReport:
-    """What became of items."""
+    """What became of items: ``problems`` are rows not taken.
+
+    ``noted`` are rows that were taken, but without their price or date, or that gave way to a later row of their id.
+    """
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     problems: tuple[RowProblem, ...] = ()
+    noted: tuple[RowProblem, ...] = ()
 
     def __add__(self, other: "ItemReport | PutReport") -> "ItemReport":
-        problems = other.problems if isinstance(other, ItemReport) else ()
+        problems, noted = (other.problems, other.noted) if isinstance(other, ItemReport) else ((), ())
         return ItemReport(
             self.added + other.added,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.problems + problems,
+            self.noted + noted,
         )
 
 
@@ -56,13 +58,14 @@ class ItemReport:
 class IngestReport:
     """What became of files; ``failed`` names those of which nothing could be read, the reason is a problem.
 
-    ``zoneless`` counts times without a zone, which were read as UTC.
+    ``zoneless`` counts times without a zone, which were read as UTC; ``uses`` says of each file how it was understood.
     """
 
     items: ItemReport = ItemReport()
     events: EventReport = EventReport()
     failed: tuple[str, ...] = ()
     zoneless: int = 0
+    uses: tuple[FileUse, ...] = ()
 
     def __add__(self, other: "IngestReport") -> "IngestReport":
         return IngestReport(
@@ -70,6 +73,7 @@ class IngestReport:
             self.events + other.events,
             self.failed + other.failed,
             self.zoneless + other.zoneless,
+            self.uses + other.uses,
         )
 
     @property
@@ -78,14 +82,14 @@ class IngestReport:
         return tuple(sorted(self.items.problems + self.events.problems, key=lambda one: (one.source, one.line)))
 
     @property
-    def bad_rows(self) -> int:
-        """How many rows were not taken; a whole file is none of them."""
-        return sum(one.line > 0 and not one.kept for one in self.problems)
+    def noted(self) -> tuple[RowProblem, ...]:
+        """Rows that were taken and want a word, by file and line."""
+        return tuple(sorted(self.items.noted, key=lambda one: (one.source, one.line)))
 
     @property
-    def without_price(self) -> int:
-        """How many items were taken without the price that their row gave, for it is none."""
-        return sum(one.kept for one in self.problems)
+    def bad_rows(self) -> int:
+        """How many rows were not taken; a whole file is none of them."""
+        return sum(one.line > 0 for one in self.problems)
 
     @property
     def in_vain(self) -> bool:

@@ -7,15 +7,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
 from apps.recommender.records import Event, EventMeaning, Item
 from apps.recommender.row_problems import FUTURE, ITEMS_OR_EVENTS, NO_FILE, UNKNOWN_ITEM, UNKNOWN_TYPE
 from apps.recommender.store import Store
+from core.dates import DateOrder
 from core.errors import DataError
 from core.events import Log, OnEvent, Progress, ignore
 from core.reasons import Reason, joined, known, reason, reason_of
+
+if TYPE_CHECKING:
+    from apps.recommender.dataset import Problem
 
 Kind = Literal["auto", "items", "events"]
 PIECE = 500  # rows in one transaction: what is reported done survives a crash
@@ -40,6 +44,7 @@ class Arrivals:
         mapping: Mapping[str, str] | None,
         now: datetime,
         on_event: OnEvent = ignore,
+        dates: DateOrder = DateOrder.UNSAID,
     ) -> IngestReport:
         """Files or whole folders, items before events whatever the order given; each file's report is a ``Log`` too.
 
@@ -48,10 +53,10 @@ class Arrivals:
         items, events, report = _sorted_out(paths, kind)
         named = len(report.failed)
         for path in items:
-            report += _tried(path, partial(self._item_file, path, mapping, on_event), on_event)
+            report += _tried(path, partial(self._item_file, path, mapping, dates, on_event), on_event)
         known = {one.id for one in self._store.all_items()} if events else set()
         for path in events:
-            report += _tried(path, partial(self._event_file, path, mapping, known, now, on_event), on_event)
+            report += _tried(path, partial(self._event_file, path, mapping, dates, known, now, on_event), on_event)
         if report.failed and len(report.failed) == named + len(items) + len(events):
             reasons = dict.fromkeys(one.reason for one in report.problems if one.source in report.failed)
             raise DataError(joined(reasons))
@@ -89,30 +94,42 @@ class Arrivals:
             return reason(FUTURE, time=event.time.isoformat())
         return self._kinds[event.type].refused(event.value)
 
-    def _item_file(self, path: Path, mapping: Mapping[str, str] | None, on_event: OnEvent) -> IngestReport:
+    def _item_file(
+        self, path: Path, mapping: Mapping[str, str] | None, dates: DateOrder, on_event: OnEvent
+    ) -> IngestReport:
         from apps.recommender.dataset import read_items
 
         on_event(Log(f"Reading {path.name} …"))
-        parsed = read_items(path, mapping)
-        problems = tuple(RowProblem(path.name, one.line, one.sentence, one.kept) for one in parsed.problems)
-        report = ItemReport(problems=problems) + self.items(parsed.rows, on_event)
-        return IngestReport(report, zoneless=parsed.zoneless)
+        parsed = read_items(path, mapping, dates)
+        problems, noted = _of_file(path, parsed.problems), _of_file(path, parsed.noted)
+        report = ItemReport(problems=problems, noted=noted) + self.items(parsed.rows, on_event)
+        return IngestReport(report, zoneless=parsed.zoneless, uses=(parsed.use,))
 
     def _event_file(
-        self, path: Path, mapping: Mapping[str, str] | None, known: set[str], now: datetime, on_event: OnEvent
+        self,
+        path: Path,
+        mapping: Mapping[str, str] | None,
+        dates: DateOrder,
+        known: set[str],
+        now: datetime,
+        on_event: OnEvent,
     ) -> IngestReport:
         from apps.recommender.dataset import read_events
 
         on_event(Log(f"Reading {path.name} …"))
-        parsed = read_events(path, mapping)
-        report = EventReport(problems=tuple(RowProblem(path.name, one.line, one.sentence) for one in parsed.problems))
+        parsed = read_events(path, mapping, dates)
+        report = EventReport(problems=_of_file(path, parsed.problems))
         arrivals = Arrivals(self._store, self._meanings, known.__contains__)
         for start in range(0, len(parsed.rows), PIECE):
             stop = start + PIECE
             report += arrivals.events(parsed.rows[start:stop], now, path.name, parsed.lines[start:stop])
             on_event(Progress("events", min(start + PIECE, len(parsed.rows)), len(parsed.rows)))
         in_order = tuple(sorted(report.problems, key=lambda one: one.line))  # reading and storing each found some
-        return IngestReport(events=replace(report, problems=in_order), zoneless=parsed.zoneless)
+        return IngestReport(events=replace(report, problems=in_order), zoneless=parsed.zoneless, uses=(parsed.use,))
+
+
+def _of_file(path: Path, problems: "Iterable[Problem]") -> tuple[RowProblem, ...]:
+    return tuple(RowProblem(path.name, one.line, one.sentence) for one in problems)
 
 
 def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> IngestReport:
@@ -124,7 +141,7 @@ def _tried(path: Path, take: Callable[[], IngestReport], on_event: OnEvent) -> I
         return _refused(path.name, reason_of(error))
     items, events = report.items, report.events
     taken = items.added + items.updated + items.unchanged + events.added + events.known
-    on_event(Log(f"{path.name}: {taken} rows read, {report.bad_rows} not taken"))
+    on_event(Log(f"{path.name}: {taken} rows taken, {report.bad_rows} not taken"))
     return report
 
 

@@ -18,6 +18,7 @@ from apps.recommender.commands_show import (
     show_explanation,
     show_ingest,
     show_list,
+    show_next_steps,
     show_scores,
     warn_of_unknown,
 )
@@ -57,6 +58,10 @@ def ingest(
         list[str] | None,
         typer.Option("--column", "-c", metavar="OURS=THEIRS", help="A column by another name, such as item=sku."),
     ] = None,
+    dates: Annotated[
+        Literal["day-first", "month-first"] | None,
+        typer.Option(help="How dates like 03/04/2026 are read, where no other date of the file tells."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take in items and events; rows not taken are listed by line with the reason. What is reported is on disk.
@@ -64,17 +69,39 @@ def ingest(
     A file that cannot be read stops no other one; the exit code is 1 then, and where no row at all was taken.
     """
     from apps.recommender.service_desk import open_desk
+    from core.dates import DateOrder
 
     mapping = {key: str(value) for key, value in terminal.parse_overrides(column or (), "--column").items()}
     desk = open_desk(terminal.settings_of(ctx, load_settings))
     try:
         with terminal.progress(quiet=as_json) as on_event:
-            report = desk.ingest(paths, kind, mapping or None, on_event)
+            report = desk.ingest(paths, kind, mapping or None, on_event, DateOrder(dates or ""))
+        beside, fitted = len(desk.sample_items()), bool(desk.models())
     finally:
         desk.close()
     show_ingest(report, as_json)
+    if not as_json and not report.in_vain:
+        show_next_steps(beside, fitted)
     if report.in_vain:
         raise typer.Exit(terminal.FAILURE)
+
+
+@app.command("forget-sample")
+def forget_sample(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Take the sample shop out: items, events, lists, and the models fitted on it. Your own data stays."""
+    with opened(ctx) as service:
+        count = len(service.sample_items())
+        if not count:
+            terminal.say("the sample shop is not in the catalogue")
+            return
+        if not yes:
+            typer.confirm(f"Take {count} items of the sample shop out, with all that was done with them?", abort=True)
+        with terminal.progress() as on_event:
+            service.forget_sample(on_event)
+        terminal.say(f"{count} items of the sample shop are out; model: {service.status()['model']}")
 
 
 @app.command()

@@ -78,7 +78,7 @@ def show_explanation(found: Explanation, as_json: bool) -> None:
 
 
 def show_ingest(report: IngestReport, as_json: bool) -> None:
-    """What was taken in and what was not; files of which nothing could be read are named beside it too."""
+    """What was taken in, how its files were understood, and what was not; files that gave nothing are named too."""
     if report.failed:
         terminal.warn(f"Nothing could be read from {', '.join(report.failed)}: the report says why.")
     if as_json:
@@ -87,13 +87,31 @@ def show_ingest(report: IngestReport, as_json: bool) -> None:
     items, events = report.items, report.events
     terminal.say(f"items: {items.added} added, {items.updated} updated, {items.unchanged} unchanged", style="bold")
     terminal.say(f"events: {events.added} added, {events.known} known already", style="bold")
-    if report.bad_rows or report.failed:
-        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
-    if report.without_price:
-        terminal.say(f"  {report.without_price} items taken without their price", style="yellow")
+    for one in report.uses:
+        if told := one.told():
+            terminal.say(f"  {one.source}: {told}", style="dim")
     if report.zoneless:
         terminal.say(f"  {report.zoneless} times name no zone: read as UTC", style="yellow")
+    if report.problems:
+        terminal.say(terminal.not_taken(report.bad_rows, len(report.failed)), style="bold")
     terminal.say_reasons(report.problems)
+    if report.noted:
+        rows = len({(one.source, one.line) for one in report.noted})
+        terminal.say(f"to be looked at: {rows} {'row' if rows == 1 else 'rows'}", style="bold")
+        terminal.say_reasons(report.noted)
+
+
+def show_next_steps(of_sample: int, fitted: bool) -> None:
+    """What else a person who brought her own data has to do."""
+    if of_sample:
+        terminal.warn(
+            f"{of_sample} items of the sample shop stand beside them, and the model was learnt from its people: "
+            "`trifolium recommender forget-sample` takes the sample out."
+        )
+    elif fitted:
+        terminal.say("The model knows them at its next look; `trifolium recommender train` learns from them.")
+    else:
+        terminal.say("No model is fitted yet: the next start fits a small shop, `trifolium recommender train` any.")
 
 
 def show_experiment(report: ExperimentReport, as_json: bool) -> None:

@@ -8,47 +8,66 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+from apps.recommender import cells
+from apps.recommender.cells import Dates
 from apps.recommender.columns import EVENT_COLUMNS, ITEM_COLUMNS, Columns
+from apps.recommender.file_use import FileUse
 from apps.recommender.records import Event, Item
 from apps.recommender.row_files import rows_of
-from apps.recommender.row_problems import NO_TIME, NUMBER, PRICE_LEFT_OUT, TIME
+from apps.recommender.row_problems import DATE_LEFT_OUT, PRICE_LEFT_OUT, STANDS_AGAIN
 from apps.recommender.splits import temporal
+from core.dates import DateOrder
 from core.errors import DataError
 from core.reasons import Reason, reason, reason_of
 
 Made = TypeVar("Made", Item, Event)
-
-MILLISECONDS_FROM = 1e11  # a time stamp above is in milliseconds: in seconds it would be after the year 5000
-NO_WORDS = ("", "null", "none", "nan", "n/a")
-_ZONE = re.compile(r"(?:Z|[+-]\d\d(?::?\d\d){0,2})\s*$", re.IGNORECASE)
-FALSE_WORDS = ("0", "false", "no", "n", "f")
+NAMELESS = "-"  # the id of an event whose row has none, until it gets its own
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A row that could not be used, by its line (from 1), and why; ``kept`` where it only lost its price."""
+    """Something about a row, by its line (from 1): why it could not be used, or what of it was left out."""
 
     line: int
     sentence: str
-    kept: bool = False
 
 
 @dataclass(frozen=True)
 class Parsed(Generic[Made]):
-    """Usable rows with the line each began on, and the problems; ``zoneless`` rows have a time without a zone."""
+    """Usable rows with the line each began on, how the file was understood, and the rows that gave none.
+
+    ``noted`` are rows that were taken though something of them was not, or gave way to a later row of their id;
+    ``zoneless`` rows have a time without a zone.
+    """
 
     rows: tuple[Made, ...]
     problems: tuple[Problem, ...]
     lines: tuple[int, ...]
+    use: FileUse
+    noted: tuple[Problem, ...] = ()
     zoneless: int = 0
+
+
+@dataclass(frozen=True)
+class _Layout(Generic[Made]):
+    """What rows of one kind need: ``make`` reads the known cells and the others, ``left_out`` says what it did not.
+
+    ``when`` is the field with the moment.
+    """
+
+    kind: Literal["items", "events"]
+    names: Mapping[str, tuple[str, ...]]
+    needed: Sequence[str]
+    when: str
+    make: Callable[[dict[str, Any], dict[str, Any], Dates], Made]
+    left_out: Callable[[dict[str, Any], Made, Dates], list[Reason]]
 
 
 @dataclass(frozen=True)
@@ -67,24 +86,27 @@ class Sample:
         }
 
 
-def read_items(path: Path, mapping: Mapping[str, str] | None = None) -> Parsed[Item]:
+def read_items(
+    path: Path, mapping: Mapping[str, str] | None = None, dates: DateOrder = DateOrder.UNSAID
+) -> Parsed[Item]:
     """Items of a file. ``mapping`` gives our field's name the file's column; columns nobody knows become attributes.
 
-    Raises ``DataError`` for a file of no known kind, without the needed columns, or a mapping that names none.
+    Of rows with the same id the last one is taken, the others are noted. ``dates`` is the order of those such as
+    03/04/2026 where no other date of the file tells it. Raises ``DataError`` for a file of no known kind, without the
+    needed columns, or a mapping that names none.
     """
-    return _read(path, mapping or {}, ITEM_COLUMNS, ("id", "title"), _item, _price_problem)
+    return _last_of_each(_read(path, mapping or {}, _items, dates))
 
 
-def read_events(path: Path, mapping: Mapping[str, str] | None = None) -> Parsed[Event]:
+def read_events(
+    path: Path, mapping: Mapping[str, str] | None = None, dates: DateOrder = DateOrder.UNSAID
+) -> Parsed[Event]:
     """Events of a file, in its order. A row without a type is a rating where it has a value, a click otherwise.
 
-    A row without an id gets one made of its content, so that reading the file twice adds nothing. Times are ISO 8601
-    (without a zone: UTC) or seconds or milliseconds since 1970.
+    A row without an id gets one made of its content, so that reading the file twice adds nothing. Times are dates
+    (without a zone: UTC; ``dates`` as above) or seconds or milliseconds since 1970.
     """
-    repeats: Counter[str] = Counter()
-    return _read(
-        path, mapping or {}, EVENT_COLUMNS, ("user", "item", "time"), lambda found, rest: _event(found, repeats)
-    )
+    return _read(path, mapping or {}, _events, dates)
 
 
 def read_sample(folder: Path) -> Sample:
@@ -109,38 +131,78 @@ def _whole(parsed: Parsed[Made], name: str) -> tuple[Made, ...]:
     return parsed.rows
 
 
+def _items() -> _Layout[Item]:
+    return _Layout("items", ITEM_COLUMNS, ("id", "title"), "created_at", _item, _left_out)
+
+
+def _events() -> _Layout[Event]:
+    """For one reading: how often each content was met is counted anew."""
+    repeats: Counter[str] = Counter()
+    return _Layout(
+        "events",
+        EVENT_COLUMNS,
+        ("user", "item", "time"),
+        "time",
+        lambda found, rest, dates: _with_id(_event(found, dates), repeats),
+        lambda found, made, dates: [],
+    )
+
+
 def _read(
-    path: Path,
-    mapping: Mapping[str, str],
-    columns: Mapping[str, tuple[str, ...]],
-    needed: Sequence[str],
-    make: Callable[[dict[str, Any], dict[str, Any]], Made],
-    lost: Callable[[dict[str, Any]], Reason | None] = lambda found: None,
+    path: Path, mapping: Mapping[str, str], layout: Callable[[], _Layout[Made]], order: DateOrder
 ) -> Parsed[Made]:
-    """``lost`` says what of a row was left out though the row is used."""
-    named = Columns(path.name, mapping, columns, needed)
-    rows: list[Made] = []
-    lines: list[int] = []
-    problems: list[Problem] = []
-    bare = 0
-    for line, row in rows_of(path):
+    """Once; and again where some dates need an order that others of the file prove."""
+    dates = Dates(order)
+    parsed = _read_once(path, mapping, layout(), dates)
+    if (better := dates.better) is DateOrder.UNSAID:
+        return parsed
+    parsed = _read_once(path, mapping, layout(), Dates(better))
+    return replace(parsed, use=replace(parsed.use, dates=better))
+
+
+def _read_once(path: Path, mapping: Mapping[str, str], layout: _Layout[Made], dates: Dates) -> Parsed[Made]:
+    named = Columns(path.name, mapping, layout.names, layout.needed)
+    file = rows_of(path)
+    gathered = _Gathered(layout, dates)
+    for line, row in file.rows:
         if isinstance(row, Reason):
-            problems.append(Problem(line, row))
-            continue
-        chosen = named.of(row)
+            gathered.problems.append(Problem(line, row))
+        else:
+            gathered.take(line, row, named.of(row))
+    named.check()
+    return gathered.parsed(FileUse(path.name, layout.kind, file.encoding, named.renamed, named.others))
+
+
+@dataclass
+class _Gathered(Generic[Made]):
+    """What was read of a file so far."""
+
+    layout: _Layout[Made]
+    dates: Dates
+    rows: list[Made] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    noted: list[Problem] = field(default_factory=list)
+    zoneless: int = 0
+
+    def take(self, line: int, row: Mapping[str, Any], chosen: Mapping[str, str]) -> None:
+        """Adds what a row gives, be it the reason why it gives nothing; ``chosen`` are its columns for our fields."""
+        layout = self.layout
         found = {name: row.get(column) for name, column in chosen.items()}
         try:
-            made = make(found, _rest(row, chosen))
+            made = layout.make(found, _rest(row, chosen), self.dates)
         except (DataError, ValueError, TypeError, OverflowError) as error:
-            problems.append(Problem(line, _sentence(error)))
-            continue
-        if (left_out := lost(found)) is not None:
-            problems.append(Problem(line, left_out, kept=True))
-        rows.append(made)
-        lines.append(line)
-        bare += _zoneless(found.get("time") or found.get("created_at"))
-    named.check()
-    return Parsed(tuple(rows), tuple(problems), tuple(lines), bare)
+            self.problems.append(Problem(line, _sentence(error)))
+            return
+        self.rows.append(made)
+        self.lines.append(line)
+        self.noted += [Problem(line, why) for why in layout.left_out(found, made, self.dates)]
+        self.zoneless += getattr(made, layout.when) is not None and cells.zoneless(found.get(layout.when))
+
+    def parsed(self, use: FileUse) -> Parsed[Made]:
+        """All of it."""
+        problems, noted = tuple(self.problems), tuple(self.noted)
+        return Parsed(tuple(self.rows), problems, tuple(self.lines), use, noted, self.zoneless)
 
 
 def _rest(row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -148,127 +210,95 @@ def _rest(row: Mapping[str, Any], chosen: Mapping[str, str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in taken}
 
 
-def _item(found: dict[str, Any], rest: dict[str, Any]) -> Item:
+def _last_of_each(parsed: Parsed[Item]) -> Parsed[Item]:
+    """Without the rows whose id stands again further down, each of which is noted with the line that was taken."""
+    pairs = list(zip(parsed.rows, parsed.lines, strict=True))
+    last = {item.id: line for item, line in pairs}
+    again = {line: item.id for item, line in pairs if last[item.id] != line}
+    given_way = [Problem(line, reason(STANDS_AGAIN, id=name, line=last[name])) for line, name in again.items()]
+    rest = [one for one in parsed.noted if one.line not in again]
+    return replace(
+        parsed,
+        rows=tuple(item for item, line in pairs if line not in again),
+        lines=tuple(line for line in parsed.lines if line not in again),
+        noted=tuple(sorted((*given_way, *rest), key=lambda one: one.line)),
+    )
+
+
+def _item(found: dict[str, Any], rest: dict[str, Any], dates: Dates) -> Item:
     return Item(
-        id=_text(found.get("id")),
-        title=_text(found.get("title")),
-        description=_text(found.get("description")),
-        tags=_tags(found.get("tags")),
-        category=_text(found.get("category")),
-        brand=_text(found.get("brand")),
+        id=cells.text(found.get("id")),
+        title=cells.text(found.get("title")),
+        description=cells.text(found.get("description")),
+        tags=cells.tags(found.get("tags")),
+        category=cells.text(found.get("category")),
+        brand=cells.text(found.get("brand")),
         price=_price(found.get("price")),
-        language=_text(found.get("language")),
-        created_at=None if _missing(found.get("created_at")) else _time(found["created_at"], "created_at"),
-        available=_text(found.get("available")).lower() not in FALSE_WORDS,
-        attributes=_attributes(rest),
+        language=cells.text(found.get("language")),
+        created_at=_created(found, dates),
+        available=cells.text(found.get("available")).lower() not in cells.FALSE_WORDS,
+        attributes=cells.attributes(rest),
     )
 
 
 def _price(value: Any) -> float | None:
     """A price that is none costs the item its price, not its place in the catalogue and all events with it."""
     try:
-        price = _number(value, "price")
+        price = cells.number(value, "price")
     except DataError:
         return None
     return price if price is not None and math.isfinite(price) and price >= 0 else None
 
 
-def _price_problem(found: dict[str, Any]) -> Reason | None:
-    value = found.get("price")
-    return None if _missing(value) or _price(value) is not None else reason(PRICE_LEFT_OUT, value=str(value)[:40])
+def _created(found: dict[str, Any], dates: Dates) -> datetime | None:
+    """As with the price: a date that is none costs the item its date only."""
+    try:
+        return None if cells.missing(found.get("created_at")) else dates.moment(found["created_at"], "created_at")
+    except DataError:
+        return None
 
 
-def _event(found: dict[str, Any], repeats: Counter[str]) -> Event:
-    value = _number(found.get("value"), "value")
-    kind = _text(found.get("type")) or ("rating" if value is not None else "click")
-    position = _number(found.get("position"), "position")
-    event = Event(
-        id=_text(found.get("id")) or "-",
-        user=_text(found.get("user")),
-        item=_text(found.get("item")),
-        type=kind,
-        time=_time(found.get("time"), "time"),
+def _left_out(found: dict[str, Any], item: Item, dates: Dates) -> list[Reason]:
+    price, date = found.get("price"), found.get("created_at")
+    told = []
+    if item.price is None and not cells.missing(price):
+        told.append(reason(PRICE_LEFT_OUT, value=str(price)[: cells.SHOWN]))
+    if item.created_at is None and not cells.missing(date):
+        told.append(reason(DATE_LEFT_OUT, why=_why_no_date(date, dates)))
+    return told
+
+
+def _why_no_date(value: Any, dates: Dates) -> str:
+    try:
+        dates.moment(value, "created_at")
+    except DataError as error:
+        return reason_of(error)
+    return ""
+
+
+def _event(found: dict[str, Any], dates: Dates) -> Event:
+    value = cells.number(found.get("value"), "value")
+    position = cells.number(found.get("position"), "position")
+    return Event(
+        id=cells.text(found.get("id")) or NAMELESS,
+        user=cells.text(found.get("user")),
+        item=cells.text(found.get("item")),
+        type=cells.text(found.get("type")) or ("rating" if value is not None else "click"),
+        time=dates.moment(found.get("time"), "time"),
         value=value,
         position=int(position) if position is not None else None,
-        list_id=_text(found.get("list_id")),
+        list_id=cells.text(found.get("list_id")),
     )
-    if event.id != "-":
+
+
+def _with_id(event: Event, repeats: Counter[str]) -> Event:
+    """One without an id gets one made of its content and of how often that was met before."""
+    if event.id != NAMELESS:
         return event
     content = "\x1f".join((event.user, event.item, event.type, event.time.isoformat(), repr(event.value)))
     repeats[content] += 1
     name = hashlib.sha256(f"{content}\x1f{repeats[content]}".encode()).hexdigest()[:24]
-    return Event(name, event.user, event.item, event.type, event.time, value, event.position, event.list_id)
-
-
-def _attributes(rest: Mapping[str, Any]) -> dict[str, float | str]:
-    """Columns of the team's own: numbers as such, also where the file has them as text."""
-    found: dict[str, float | str] = {}
-    for name, value in rest.items():
-        if _missing(value) or isinstance(value, dict | list):
-            continue
-        try:
-            found[name] = float(value)
-        except ValueError:
-            found[name] = str(value)
-    return found
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() in NO_WORDS) or value != value
-
-
-def _text(value: Any) -> str:
-    if _missing(value):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def _number(value: Any, name: str) -> float | None:
-    if _missing(value):
-        return None
-    text = str(value).strip().strip("$€£¥ ")
-    comma = "." if re.fullmatch(r"[+-]?\d+,\d{1,2}", text) else ""  # 12,50 is twelve and a half, 1,250 is not
-    try:
-        return float(text.replace(",", comma))
-    except ValueError as error:
-        raise DataError(reason(NUMBER, name=name, value=str(value)[:40])) from error
-
-
-def _tags(value: Any) -> tuple[str, ...]:
-    """A list, or a text parted by | or ; or commas; else by blanks."""
-    if isinstance(value, list | tuple):
-        return tuple(str(one).strip() for one in value if str(one).strip())
-    text = _text(value)
-    mark = next((one for one in "|;," if one in text), None)
-    return tuple(one.strip() for one in text.split(mark) if one.strip())
-
-
-def _time(value: Any, name: str) -> datetime:
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if _missing(value):
-        raise DataError(reason(NO_TIME, name=name))
-    text = str(value).strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _iso(text, name)
-    return datetime.fromtimestamp(seconds / 1000 if abs(seconds) > MILLISECONDS_FROM else seconds, UTC)
-
-
-def _zoneless(value: Any) -> bool:
-    """Whether a time of day stands there without its zone; a day alone is not asked for one."""
-    if isinstance(value, datetime):
-        return value.tzinfo is None
-    return isinstance(value, str) and ":" in value and _ZONE.search(value) is None
-
-
-def _iso(text: str, name: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise DataError(reason(TIME, name=name, value=text[:40])) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return replace(event, id=name)
 
 
 def _sentence(error: Exception) -> str:

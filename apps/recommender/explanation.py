@@ -23,7 +23,7 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "behaviour_alone": "People with a similar history chose this.",
         "rule_alone": "The shop's own figures speak for it.",
         "unfinished": "You began with this and have not finished.",
-        "nothing": "Shown to learn what you like.",
+        "nothing": "Nothing known of you speaks for it yet.",
     },
     "zh": {
         "text": "它的描述与{items}相近。",
@@ -38,7 +38,7 @@ _WHY: Mapping[str, Mapping[str, str]] = {
         "behaviour_alone": "与您经历相似的人选择了它。",
         "rule_alone": "店铺自己的数据为它加分。",
         "unfinished": "您之前看中了它，还没有完成。",
-        "nothing": "先展示给您，以便了解您的喜好。",
+        "nothing": "目前还没有信息表明您会喜欢它。",
     },
 }
 _STAGE: Mapping[str, Mapping[str, str]] = {
@@ -61,15 +61,17 @@ _STAGE: Mapping[str, Mapping[str, str]] = {
 }
 _RULE: Mapping[str, Mapping[str, str]] = {
     "en": {
-        "exclude_seen": "the person has met it already", "available_only": "it is not available",
-        "categories": "it is of another category", "languages": "it is in another language",
-        "price_min": "it costs too little", "price_max": "it costs too much", "blocked_items": "it is blocked",
+        "exclude_seen": "the person has met it already", "refused": "the person refused it",
+        "available_only": "it is not available", "categories": "it is of another category",
+        "languages": "it is in another language", "price_min": "it costs too little",
+        "price_max": "it costs too much", "blocked_items": "it is blocked",
         "blocked_categories": "its category is blocked", "blocked_brands": "its brand is blocked",
         "most_per_category": "the list has enough of its category",
         "most_per_brand": "the list has enough of its brand",
     },
     "zh": {
-        "exclude_seen": "此人已经看过", "available_only": "暂时无货", "categories": "属于其他类别",
+        "exclude_seen": "此人已经看过", "refused": "此人表示不喜欢", "available_only": "暂时无货",
+        "categories": "属于其他类别",
         "languages": "是其他语言的内容", "price_min": "价格过低", "price_max": "价格过高", "blocked_items": "已被屏蔽",
         "blocked_categories": "所属类别被屏蔽", "blocked_brands": "所属品牌被屏蔽",
         "most_per_category": "列表中同类商品已足够", "most_per_brand": "列表中同品牌商品已足够",

@@ -77,6 +77,7 @@ def _behaviour(signals: Signals, rows: Rows) -> dict[str, Matrix]:
     lately = np.zeros(len(signals.knowledge), np.float32)
     steps = np.arange(len(signals.person.seen) - 1, -1, -1, dtype=np.float32)
     seen[signals.person.seen], lately[signals.person.seen] = 1.0, SEEN_STEPS**steps
+    seen[signals.person.disliked] = lately[signals.person.disliked] = 0.0  # met, but that speaks for nothing
     whole = {"together": signals.together, "together_last": signals.together_last}
     return {
         **{name: standard(values[signals.living]).of(values[rows]) for name, values in whole.items()},

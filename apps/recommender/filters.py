@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apps.recommender.catalogue import Catalogue
-from apps.recommender.identifiers import Numbers
+from apps.recommender.identifiers import Numbers, Rows
 from apps.recommender.person import Person
 from apps.recommender.records import Filters
 
@@ -45,6 +45,7 @@ def _rules(catalogue: Catalogue, person: Person, filters: Filters) -> dict[str, 
     """The rules that are on, by the name of their field."""
     codes = catalogue.categories, catalogue.brands, catalogue.languages
     every: dict[str, tuple[object, Callable[[], Mask]]] = {
+        "refused": (len(person.disliked), lambda: _rows(catalogue, person.disliked)),  # whatever is asked for
         "exclude_seen": (filters.exclude_seen, lambda: _seen(catalogue, person, filters)),
         "available_only": (filters.available_only, lambda: ~catalogue.available),
         "categories": (filters.categories, lambda: ~_among(catalogue.category, codes[0], filters.categories)),
@@ -62,17 +63,20 @@ def _rules(catalogue: Catalogue, person: Person, filters: Filters) -> dict[str, 
 
 
 def _seen(catalogue: Catalogue, person: Person, filters: Filters) -> Mask:
-    mask = np.zeros(len(catalogue), np.bool_)
-    mask[person.seen] = True
+    mask = _rows(catalogue, person.seen)
     if filters.keep_unfinished:
         mask[person.unfinished] = False
     return mask
 
 
 def _items(catalogue: Catalogue, ids: Sequence[str]) -> Mask:
-    mask = np.zeros(len(catalogue), np.bool_)
     rows = catalogue.numbers.rows(ids)
-    mask[rows[rows >= 0]] = True
+    return _rows(catalogue, rows[rows >= 0])
+
+
+def _rows(catalogue: Catalogue, rows: Rows) -> Mask:
+    mask = np.zeros(len(catalogue), np.bool_)
+    mask[rows] = True
     return mask
 
 

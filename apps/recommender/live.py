@@ -17,10 +17,11 @@ from apps.recommender.following import Follower
 from apps.recommender.model_shelf import ModelShelf
 from apps.recommender.served import ServedList, impressions
 from apps.recommender.store import Seen, Store
-from core.errors import TrifoliumError
+from core.errors import ConflictError, TrifoliumError
 
 PATIENCE_S = 5.0  # how long a caller waits while a larger intake is being taken in
 LARGE = 20_000  # items from which on memory is not looked through for garbage again and again
+SAME_SHOP = 0.1  # share of a model's items that must be in the catalogue, of which many may have been deleted since
 COUNTED = 200_000  # newest events that the fall-back reads at a start
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,9 @@ class LiveModel:
             if wanted is None or wanted.name == self.name or (wanted.name == self._refused and not again):
                 return False
             try:
-                self.put(self._open(wanted.path), wanted.name)
+                engine = self._open(wanted.path)
+                self._check_shop(engine)
+                self.put(engine, wanted.name)
             except TrifoliumError as error:
                 self._refused = wanted.name
                 self.problem = f"Model {wanted.name} cannot be used: {error}"
@@ -103,6 +106,15 @@ class LiveModel:
                 return False
             log.info("Model %s answers from now on.", wanted.name)
             return True
+
+    def _check_shop(self, engine: Recommender) -> None:
+        """``ConflictError`` for a model of another shop, as when one home serves two databases."""
+        here, its = set(self.fallback.item_ids()), engine.item_ids()
+        known = sum(one in here for one in its)
+        if here and known < SAME_SHOP * len(its):
+            raise ConflictError(
+                f"it was fitted on another catalogue, of its {len(its)} items {known} are in this one; train one here."
+            )
 
     def close(self) -> None:
         """Look no more."""

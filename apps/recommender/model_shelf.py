@@ -91,6 +91,11 @@ class ModelShelf:
             write_json(self.folder / POINTER, {"live": before[-1], "before": before[:-1]})
         return self._version(before[-1], before[-1])
 
+    def retire(self) -> None:
+        """No version is live any more, and none to go back to: what they were fitted on is gone."""
+        with self._writing():
+            write_json(self.folder / POINTER, {"live": None, "before": []})
+
     def remove(self, name: str) -> None:
         """Delete a version that is not live."""
         self._known(name)

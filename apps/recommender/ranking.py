@@ -27,6 +27,14 @@ STARTING: Mapping[str, float] = {
     "together_last": 0.03, "linear": 0.05, "popular": 0.1, "trending": 0.6, "cold": 0.3, "cold_text": 0.1,
     "brand": 0.8, "category": 0.5, "seen": -1.0, "disliked": -2.0, "fresh": 0.2, "price": 0.1,
 }  # fmt: skip
+# Likeness, company and her own brand, category and price speak for an item or not at all, a refusal of its like
+# speaks against it. Two features that are nearly one are learnt with opposite signs otherwise, and a near copy of what
+# she bought stands below chainsaw oil. amazon_industrial's validation people were ranked a little better so.
+AT_LEAST: Mapping[str, float] = dict.fromkeys(
+    ("text", "text_last", "text_near", "words", "words_last", "words_near", "cold_text", "together", "together_last",
+     "linear", "brand", "category", "price"), 0.0,
+)  # fmt: skip
+AT_MOST: Mapping[str, float] = {"disliked": -1.0}
 STARTING_SLOPE, STARTING_BIAS = 1.0, -5.0
 
 
@@ -105,7 +113,10 @@ def joined_choices(parts: Sequence[Choices]) -> Choices:
 
 
 def learn(choices: Choices, start: Blend, silent: Sequence[str] = ()) -> Blend:
-    """The weights under which the choices are likeliest, pulled to ``start``; features in ``silent`` stay at 0."""
+    """The weights under which the choices are likeliest, pulled to ``start`` and within ``AT_LEAST`` and ``AT_MOST``.
+
+    Features in ``silent`` stay at 0.
+    """
     from scipy.optimize import minimize
 
     used = np.array([name not in silent for name in start.names])
@@ -128,7 +139,11 @@ def learn(choices: Choices, start: Blend, silent: Sequence[str] = ()) -> Blend:
         expected = np.einsum("ci,cif->f", share, features) / len(features)
         return float(value), expected - features[:, 0].mean(0) + 2 * pull * (weights - target)
 
-    found = minimize(loss, target, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    bounds = [
+        (AT_LEAST.get(name), None if name not in AT_MOST else AT_MOST[name] * spread)
+        for name, spread in zip(np.array(start.names)[used].tolist(), scale.tolist(), strict=True)
+    ]
+    found = minimize(loss, target, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}).x
     weights = np.zeros(len(start.names), np.float32)
     weights[used] = found / scale
     return Blend(start.names, weights, start.slope, start.bias)

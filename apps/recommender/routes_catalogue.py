@@ -12,6 +12,7 @@ from apps.recommender.http_service import Service, safe_name
 from apps.recommender.records import Item
 from apps.recommender.store import Person
 from apps.recommender.wire import EventBody, EventsBody, ItemBody, ItemsBody, read_rows, utc_now
+from core.dates import DateOrder
 from core.errors import DataError
 
 router = APIRouter()
@@ -102,11 +103,15 @@ def upload(
     service: Service,
     files: list[UploadFile] = File(description="csv, jsonl or parquet"),
     kind: Literal["auto", "items", "events"] = Form("auto"),
+    dates: DateOrder = Form(DateOrder.UNSAID, description="how 03/04/2026 is read, where no other date tells"),
 ) -> IngestReport:
-    """Take in files of items and events; every row that was not taken is named by its line."""
+    """Take in files of items and events; every row that was not taken is named by its line.
+
+    Times without a zone are in UTC; `uses` says of each file how it was understood.
+    """
     with tempfile.TemporaryDirectory(prefix="trifolium-") as folder:
         paths = [_save(file, Path(folder) / str(number)) for number, file in enumerate(files)]
-        return service.ingest(paths, kind)
+        return service.ingest(paths, kind, dates=dates)
 
 
 def _save(file: UploadFile, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Why a row or a file of items and events is not taken, in English and Chinese; raised and reported as a ``Reason``."""
+"""Why a row or a file of items and events is not taken, and how it was understood, in English and Chinese."""
 
 from core.reasons import Words
 
@@ -9,6 +9,12 @@ UNKNOWN_FILE: Words = (
     "无法识别“{name}”的文件类型；可用的有 {known}。",
 )
 EMPTY_FILE: Words = ("'{name}' is empty.", "“{name}”是空文件。")
+UNREADABLE: Words = ("'{name}' cannot be read: {why}.", "无法读取“{name}”：{why}。")
+ENCODING: Words = (
+    "'{name}' is no sound text in UTF-8, UTF-16 or GB18030: save it as UTF-8 (in Excel: 'CSV UTF-8') and take it in "
+    "again.",
+    "“{name}”不是完好的 UTF-8、UTF-16 或 GB18030 文本：请另存为 UTF-8（Excel 中选“CSV UTF-8”）后重新导入。",
+)
 NO_PARQUET: Words = ("'{name}' is no parquet file.", "“{name}”不是 parquet 文件。")
 ITEMS_OR_EVENTS: Words = (
     "The name '{name}' does not tell whether the file holds items or events: say which (in a terminal by "
@@ -42,6 +48,12 @@ TIME: Words = (
     "{name} must be ISO 8601 or seconds since 1970, found '{value}'.",
     "{name} 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“{value}”。",
 )
+TWO_WAYS: Words = (
+    "{name} '{value}' may begin with its day or its month: say which (in a terminal by --dates day-first or "
+    "--dates month-first).",
+    "{name}“{value}”可能是日在前，也可能是月在前：请在“日期写法”中指明"
+    "（终端用 --dates day-first 或 --dates month-first）。",
+)
 # items and events
 ID: Words = (
     "{what} id must be a text of 1 to {most} characters, got {value}.",
@@ -56,6 +68,11 @@ PRICE_LEFT_OUT: Words = (
     "'{value}' is no price: the item is taken without one.",
     "“{value}”不是价格：已收录该商品，但不带价格。",
 )
+DATE_LEFT_OUT: Words = ("{why} The item is taken without a date.", "{why}已收录该商品，但不带日期。")
+STANDS_AGAIN: Words = (
+    "Item '{id}' stands again on line {line}: that row is taken.",
+    "商品“{id}”在第 {line} 行再次出现：以该行为准。",
+)
 NO_TYPE: Words = ("Event '{id}' has no type.", "行为“{id}”没有类型。")
 NO_NUMBER: Words = (
     "Event '{id}': value must be a number, got {value}.",
@@ -68,4 +85,19 @@ OUTSIDE_SCALE: Words = (
     "The {type} {value} lies outside of the scale from {worst} to {best}: another scale is a setting of "
     "recommender.events.",
     "{type} 的值 {value} 超出 {worst} 至 {best} 的范围：其他范围请在设置 recommender.events 中指定。",
+)
+# how a file was understood
+IN_ENCODING: Words = ("It was read as {encoding}.", "按 {encoding} 编码读取。")
+COLUMN_TAKEN: Words = ("{column} as {field}", "“{column}”作 {field}")
+COLUMNS_TAKEN: Words = ("Columns taken: {columns}.", "列的对应：{columns}。")
+ATTRIBUTES: Words = ("Kept as attributes only: {columns}.", "仅保留为附加属性的列：{columns}。")
+NOT_USED: Words = ("Not used: {columns}.", "未使用的列：{columns}。")
+AND_MORE: Words = ("{listed} and {more} more", "{listed}等，另有 {more} 列")
+DAY_FIRST: Words = (
+    "Dates such as 03/04/2026 begin with their day, as other dates of the file tell.",
+    "形如 03/04/2026 的日期按日在前读取（由文件中其他日期判定）。",
+)
+MONTH_FIRST: Words = (
+    "Dates such as 03/04/2026 begin with their month, as other dates of the file tell.",
+    "形如 03/04/2026 的日期按月在前读取（由文件中其他日期判定）。",
 )

@@ -1,5 +1,9 @@
-"""The sample shop as if it had just happened: moved to today by whole days, with what was shown as served lists."""
+"""The sample shop as if it had just happened: moved to today by whole days, with what was shown as served lists.
 
+Also which items of a catalogue are its, so that it can be taken out again.
+"""
+
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,3 +30,10 @@ def moved(
         [replace(one, time=one.time + ahead) for one in others],
         [replace(one, served_at=one.served_at + ahead) for one in lists],
     )
+
+
+def items_of_sample(folder: Path = SAMPLE) -> dict[str, str]:
+    """Titles of the sample's items by id."""
+    with (folder / "items.jsonl").open(encoding="utf-8") as lines:
+        found = (json.loads(line) for line in lines if line.strip())
+        return {str(one["id"]): str(one["title"]) for one in found}

@@ -26,7 +26,7 @@ from apps.recommender.fallback import Fallback
 from apps.recommender.live import LiveModel
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import Event, Explanation, Filters, Item, Recommendation, Scored, Wish
-from apps.recommender.sample_shop import SAMPLE, moved
+from apps.recommender.sample_shop import ROUTE, SAMPLE, moved
 from apps.recommender.served import ServedList, impressions
 from apps.recommender.service_desk import Desk, utc_now
 from apps.recommender.settings import RecommenderSettings
@@ -179,7 +179,28 @@ class RecommenderService(Desk):
         self._store.add_lists(lists)
         self._live.catch_up()
 
+    def forget_sample(self, on_event: OnEvent = ignore) -> int:
+        """Take the sample shop out: its items, all that was done with them, its lists, and the models fitted on it.
+
+        How many items went. What is left gets a model at once where the shop is small, else by ``train``.
+        """
+        ids = self.sample_items()
+        if not ids:
+            return 0
+        self._lists.flush()
+        self._store.drop_lists_by(ROUTE)
+        gone = self._store.delete_items(ids)
+        self._shelf.retire()
+        self._live.catch_up()
+        self._fit_small(on_event)
+        return gone
+
     # Models
+
+    def fit_first(self, on_event: OnEvent = ignore) -> None:
+        """A small shop without a model that can be used gets one."""
+        if not self.model:
+            self._fit_small(on_event)
 
     def fit(self, embedders: Sequence[Embedder], on_event: OnEvent = ignore) -> Version:
         """Fit a model on everything in the database without training the text model, and let it answer.
@@ -272,6 +293,12 @@ class RecommenderService(Desk):
             raise DataError(f"candidates must be 1 to {most}, got {len(candidates)}.")
         return ScoreCall(self._live, utc_now(), candidates, user, history, language, explain)
 
+    def _fit_small(self, on_event: OnEvent) -> None:
+        if 0 < self.counts()["items"] <= QUICK_ITEMS:
+            from apps.recommender.encoding import load_embedders
+
+            self.fit(load_embedders(self.settings, on_event), on_event)
+
     def _swap(self) -> None:
         self._live.look_at_shelf(again=True)
         if self.problem:
@@ -305,7 +332,7 @@ def build(settings: RecommenderSettings, waiting: bool = False) -> RecommenderSe
 def open_service(
     settings: RecommenderSettings, on_event: OnEvent = ignore, waiting: bool = False
 ) -> RecommenderService:
-    """``build``; an empty database gets the sample shop when the settings say so, a small shop
+    """``build``; a database in which nothing ever was gets the sample shop when the settings say so, a small shop
     without a model that can be used gets one.
 
     Two processes that start at once do it once. ``waiting`` lets the encoders be loaded when there is a text to read:
@@ -313,14 +340,9 @@ def open_service(
     """
     with FileLock(home(settings) / "recommender-start.lock"):
         service = build(settings, waiting)
-        known = service.counts()
-        if settings.recommender.load_sample and not any(known.values()):
+        if settings.recommender.load_sample and service.untouched:
             load_sample(service)
-            known = service.counts()
-        if not service.model and 0 < known["items"] <= QUICK_ITEMS:
-            from apps.recommender.encoding import load_embedders
-
-            service.fit(load_embedders(settings, on_event), on_event)
+        service.fit_first(on_event)
     return service
 
 

@@ -16,9 +16,11 @@ from apps.recommender.experiments import Experiment, ExperimentReport, Variant
 from apps.recommender.list_writer import ListWriter
 from apps.recommender.model_shelf import ModelShelf, Version
 from apps.recommender.records import EngineOptions, Event, Item
+from apps.recommender.sample_shop import items_of_sample
 from apps.recommender.served import Outcome, ServedList, outcomes
 from apps.recommender.settings import RecommenderSettings
 from apps.recommender.store import Person, Store
+from core.dates import DateOrder
 from core.errors import NotFoundError
 from core.events import OnEvent, ignore
 from core.settings import home
@@ -49,10 +51,14 @@ class Desk:
         kind: Kind = "auto",
         mapping: Mapping[str, str] | None = None,
         on_event: OnEvent = ignore,
+        dates: DateOrder = DateOrder.UNSAID,
     ) -> IngestReport:
-        """Files of items and events into the store; bad rows are in the report. Models follow on their own."""
+        """Files of items and events into the store; bad rows are in the report. Models follow on their own.
+
+        ``dates`` is the order of those such as 03/04/2026, where no other date of their file tells it.
+        """
         arrivals = Arrivals(self._store, self._meanings, lambda item: False)
-        return arrivals.files(paths, kind, mapping, utc_now(), on_event)
+        return arrivals.files(paths, kind, mapping, utc_now(), on_event, dates)
 
     def item(self, item_id: str) -> ItemView:
         """``NotFoundError`` for an unknown id."""
@@ -107,6 +113,16 @@ class Desk:
         """Forget an item everywhere."""
         self._lists.flush()
         self._store.delete_item(item_id)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever put into the database; where all was taken out again the sample stays out too."""
+        return self._store.seen().version == 0 and not any(self.counts().values())
+
+    def sample_items(self) -> list[str]:
+        """Ids of the sample shop's items that are in the catalogue; one that others have taken for their own is not."""
+        titles = items_of_sample()
+        return [id for id, one in self._store.items_of(list(titles)).items() if one.title == titles[id]]
 
     def experiments(self) -> list[Experiment]:
         """All, newest first."""

@@ -65,6 +65,11 @@ class ListTables:
             gone = session.execute(delete(ListRow).where(ListRow.served_at < before))
             return int(gone.rowcount)  # type: ignore[attr-defined]
 
+    def drop_lists_by(self, route: str) -> int:
+        """Forget the lists that this route made; how many."""
+        with self._database.session() as session:
+            return int(session.execute(delete(ListRow).where(ListRow.route == route)).rowcount)  # type: ignore[attr-defined]
+
     def add_experiment(self, experiment: Experiment) -> None:
         """``ConflictError`` when the name is taken: a name decides who is in which variant."""
         with self._database.session() as session:

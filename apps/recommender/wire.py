@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import uuid4
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from apps.recommender.answers import RowProblem
 from apps.recommender.arrivals import event_id
@@ -37,8 +37,14 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "")
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """One without a zone is in UTC, as in files."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 Text = Annotated[str, AfterValidator(_clean)]
 Id = Annotated[str, AfterValidator(_clean), Field(min_length=1, max_length=200)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Language = Literal["en", "zh"]
 Dial = Annotated[float, Field(ge=0, le=1)]
 
@@ -58,7 +64,7 @@ class ItemBody(BaseModel):
     brand: Text = Field(default="", max_length=200)
     price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     language: Literal["", "en", "zh"] = ""
-    created_at: AwareDatetime | None = None
+    created_at: Moment | None = Field(default=None, description="without a zone: UTC")
     available: bool = True
     attributes: dict[str, float | Text] = {}
 
@@ -85,7 +91,7 @@ class EventBody(BaseModel):
     user: Id
     item: Id
     type: Text = Field(default="click", min_length=1, max_length=40)
-    time: AwareDatetime | None = Field(default=None, description="left out: now")
+    time: Moment | None = Field(default=None, description="left out: now; without a zone: UTC")
     value: float | None = Field(default=None, allow_inf_nan=False, description="stars, seconds, pieces")
     position: int | None = Field(default=None, ge=1, le=100_000)
     list_id: Text = Field(default="", max_length=64)
@@ -103,7 +109,7 @@ class PastEvent(BaseModel):
     model_config = example(item="tea-oolong", type="click")
     item: Id
     type: Text = "click"
-    time: AwareDatetime | None = None
+    time: Moment | None = Field(default=None, description="without a zone: UTC")
     value: float | None = None
 
 

@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_stops_no_other_one_and_the_command_counts_as
     assert "events_empty.csv: could not be read" in shown.err
     assert "events_empty.csv: 'events_empty.csv' is empty." in shown.out
     assert "The name 'stock.csv' does not tell" in shown.out and "There is no file or folder" in shown.out
-    assert "items.csv: 2 rows read, 0 not taken" in shown.err and "events.csv: 1 rows read" in shown.err
+    assert "items.csv: 2 rows taken, 0 not taken" in shown.err and "events.csv: 1 rows taken" in shown.err
     (sentence,) = [one for one in shown.err.splitlines() if one.startswith("Nothing could be read from")]
     assert all(name in sentence for name in ("nowhere.csv", "stock.csv", "events_empty.csv"))
     assert run(*line, "--json") == 1
@@ -320,8 +320,28 @@ def test_an_item_with_a_bad_price_is_taken_with_its_events_and_the_report_says_s
     assert run("ingest", str(tmp_path / "items.csv"), str(tmp_path / "events.csv")) == 0
     shown = capsys.readouterr().out
     assert "items: 2 added" in shown and "events: 1 added" in shown and "not taken" not in shown
-    assert "1 items taken without their price" in shown
+    assert "to be looked at: 1 row\n" in shown
     assert "items.csv:2: 'on request' is no price: the item is taken without one." in shown
+
+
+def test_a_file_out_of_excel_is_taken_in_and_the_report_says_how_it_was_understood(home, capsys, tmp_path):
+    goods = "SKU,商品名称,desc,售价,grams\na,茶杯,小杯,￥59,90\na,茶杯,青瓷小杯,59元,90\nb,茶壶,,面议,\n"
+    (tmp_path / "商品.csv").write_text(goods, encoding="gbk")
+    assert run("ingest", str(tmp_path / "商品.csv")) == 0
+    shown = capsys.readouterr().out
+    assert "items: 2 added" in shown and "not taken" not in shown
+    assert "商品.csv: It was read as GB18030. Columns taken: SKU as id, 商品名称 as title, desc as description" in shown
+    assert "Kept as attributes only: grams." in shown
+    assert "to be looked at: 2 rows\n  商品.csv:2: Item 'a' stands again on line 3: that row is taken." in shown
+
+
+def test_the_order_of_dates_may_be_said(home, capsys, tmp_path):
+    (tmp_path / "items.csv").write_text("id,title\na,Tea pot\n")
+    (tmp_path / "events.csv").write_text("user,item,time\nann,a,03/04/2026\n")
+    assert run("ingest", *(str(tmp_path / name) for name in ("items.csv", "events.csv"))) == 0
+    assert "say which" in capsys.readouterr().out
+    assert run("ingest", "--dates", "day-first", str(tmp_path / "events.csv")) == 0
+    assert "events: 1 added" in capsys.readouterr().out
 
 
 def test_when_no_file_can_be_read_each_reason_is_told_once(home, capsys, tmp_path):

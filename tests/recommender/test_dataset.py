@@ -9,6 +9,7 @@ import pytest
 
 from apps.recommender.dataset import read_events, read_items, read_sample
 from apps.recommender.splits import by_time, cold_items, leave_one_out, shared, temporal
+from core.dates import DateOrder
 from core.errors import DataError
 from core.reasons import in_language
 from tests.recommender.small_shop import event
@@ -89,9 +90,114 @@ def test_a_price_that_is_none_costs_an_item_its_price_and_nothing_else(tmp_path:
         ("d", None),
         ("e", None),
     ]
-    assert [(one.line, one.kept) for one in parsed.problems] == [(3, True), (4, True), (6, True)]
-    assert parsed.problems[0].sentence == "'on request' is no price: the item is taken without one."
-    assert in_language(parsed.problems[1].sentence, "zh") == "“-3”不是价格：已收录该商品，但不带价格。"
+    assert ([one.line for one in parsed.noted], parsed.problems) == ([3, 4, 6], ())
+    assert parsed.noted[0].sentence == "'on request' is no price: the item is taken without one."
+    assert in_language(parsed.noted[1].sentence, "zh") == "“-3”不是价格：已收录该商品，但不带价格。"
+
+
+@pytest.mark.parametrize(
+    ("written_as", "price"),
+    [
+        ("￥59", 59),
+        ("899元", 899),
+        ("EUR 129.00", 129),
+        ("USD 12", 12),
+        ("1299 CNY", 1299),
+        ("1,299.00 CNY", 1299),
+        ("1 299,50", 1299.5),
+        ("1.299,50 €", 1299.5),
+        ("24.50 EUR", 24.5),
+        ("¥1,299.50", 1299.5),
+        ("12 PCS", None),
+        ("5-8", None),
+        ("1,299,50", None),
+    ],
+)
+def test_a_price_is_read_as_shops_write_it(tmp_path: Path, written_as: str, price: float | None) -> None:
+    (item,) = read_items(written(tmp_path, "goods.csv", f'id,title,price\na,Tea pot,"{written_as}"\n')).rows
+    assert item.price == price
+
+
+def test_an_item_whose_date_cannot_be_read_is_taken_without_it_and_noted(tmp_path: Path) -> None:
+    text = "id,title,created_at\na,Tea pot,2026年9月3日\nb,Tea cup,soon: maybe\nc,Lid,03/04/2026\n"
+    parsed = read_items(written(tmp_path, "goods.csv", text))
+    assert [one.created_at for one in parsed.rows] == [datetime(2026, 9, 3, tzinfo=UTC), None, None]
+    assert ([one.line for one in parsed.noted], parsed.problems, parsed.zoneless) == ([3, 4], (), 0)
+    assert parsed.noted[0].sentence.endswith("found 'soon: maybe'. The item is taken without a date.")
+    assert "may begin with its day or its month" in parsed.noted[1].sentence
+    assert in_language(parsed.noted[0].sentence, "zh").endswith("已收录该商品，但不带日期。")
+
+
+def test_of_rows_with_the_same_id_the_last_is_taken_and_each_other_names_its_line(tmp_path: Path) -> None:
+    text = "id,title,price\na,Pot,x\nb,Cup,1\na,Tea pot,2\na,Clay pot,3\n"
+    parsed = read_items(written(tmp_path, "goods.csv", text))
+    assert [(one.id, one.title) for one in parsed.rows] == [("b", "Cup"), ("a", "Clay pot")]
+    assert (parsed.lines, [one.line for one in parsed.noted]) == ((3, 5), [2, 4])
+    assert {one.sentence for one in parsed.noted} == {"Item 'a' stands again on line 5: that row is taken."}
+
+
+def test_a_file_in_the_encoding_of_excel_in_china_is_read_and_said(tmp_path: Path) -> None:
+    for name, encoding, told in (("goods.csv", "gbk", "GB18030"), ("goods.txt", "utf-16", "UTF-16")):
+        (tmp_path / name).write_text("货号,名称,描述,售价\na,茶杯,小杯,￥59\n", encoding=encoding)
+        parsed = read_items(tmp_path / name)
+        assert [(one.title, one.description, one.price) for one in parsed.rows] == [("茶杯", "小杯", 59)]
+        assert parsed.use.encoding == told
+        assert parsed.use.told().startswith(f"It was read as {told}.")
+    with gzip.open(tmp_path / "goods.csv.gz", "wb") as file:
+        file.write((tmp_path / "goods.csv").read_bytes())
+    assert read_items(tmp_path / "goods.csv.gz").rows == parsed.rows
+
+
+def test_a_file_that_is_no_sound_text_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "goods.csv").write_text("id,title\na,Müller\n", encoding="cp1252")
+    with pytest.raises(DataError, match=r"'goods.csv' is no sound text in UTF-8, .*: save it as UTF-8") as raised:
+        read_items(tmp_path / "goods.csv")
+    assert "请另存为 UTF-8" in in_language(raised.value.args[0], "zh")
+    (tmp_path / "goods.csv.gz").write_bytes(gzip.compress(b"id,title\na,Tea\n" * 99)[:-12])
+    with pytest.raises(DataError, match=r"'goods.csv.gz' cannot be read"):
+        read_items(tmp_path / "goods.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("head", "field"),
+    [
+        ("desc", "description"),
+        ("descr", "description"),
+        ("Product Description", "description"),
+        ("商品描述", "description"),
+        ("launched", "created_at"),
+        ("Launch-Date", "created_at"),
+        ("上架时间", "created_at"),
+        ("品牌", "brand"),
+    ],
+)
+def test_columns_of_items_by_other_names_are_understood_and_told(tmp_path: Path, head: str, field: str) -> None:
+    parsed = read_items(written(tmp_path, "goods.csv", f"id,title,{head},grams\na,Tea pot,2026-03-01,200\n"))
+    assert getattr(parsed.rows[0], field)
+    assert parsed.use.columns == {field: (head,)}
+    assert parsed.use.told() == f"Columns taken: {head} as {field}. Kept as attributes only: grams."
+    assert in_language(parsed.use.told(), "zh") == f"列的对应：“{head}”作 {field}。仅保留为附加属性的列：grams。"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "customer,sku,when",
+        "client,article,ts",
+        "Member,Product,Event Time",
+        "用户编号,商品编号,时间",
+        "会员,商品,行为时间",
+    ],
+)
+def test_columns_of_events_by_other_names_are_understood(tmp_path: Path, head: str) -> None:
+    parsed = read_events(written(tmp_path, "log.csv", f"{head},channel\nu,a,2026-03-01T09:00:00Z,web\n"))
+    assert [(one.user, one.item, one.time.hour) for one in parsed.rows] == [("u", "a", 9)]
+    assert list(parsed.use.columns) == ["user", "item", "time"]
+    assert parsed.use.told().endswith("Not used: channel.")
+
+
+def test_a_file_with_the_usual_names_wants_no_word(tmp_path: Path) -> None:
+    assert read_events(written(tmp_path, "log.csv", "user,item,time\nu,a,5\n")).use.told() == ""
 
 
 def test_an_object_of_a_jsonl_file_that_lacks_a_field_is_told_by_its_line_and_costs_no_other(tmp_path: Path) -> None:
@@ -125,6 +231,30 @@ def test_times_without_a_zone_are_read_as_utc_and_counted(tmp_path: Path) -> Non
     parsed = read_events(path)
     assert {one.time for one in parsed.rows} == {datetime(2026, 1, 1, 8, tzinfo=UTC)}
     assert parsed.zoneless == 2
+
+
+def test_dates_are_read_as_people_write_them(tmp_path: Path) -> None:
+    times = ("2026年11月27日 14:00", "27/11/2026 14:00", "27.11.2026 14:00", "2026/11/27 14:00", "11/27/2026 2:00 pm")
+    parsed = read_events(written(tmp_path, "log.csv", "user,item,time\n" + "".join(f"u,a,{one}\n" for one in times)))
+    assert [one.time for one in parsed.rows] == [datetime(2026, 11, 27, 14, tzinfo=UTC)] * 5
+    assert parsed.zoneless == 5
+    (day,) = read_events(written(tmp_path, "days.csv", "user,item,time\nu,a,20261127\n")).rows
+    assert day.time == datetime(2026, 11, 27, tzinfo=UTC)
+
+
+def test_a_date_that_may_be_read_two_ways_is_told_by_the_file_or_by_the_person(tmp_path: Path) -> None:
+    doubtful = written(tmp_path, "log.csv", "user,item,time\nu,a,03/04/2026\nu,a,03/04/2026\nu,b,2026-04-03\n")
+    parsed = read_events(doubtful)
+    assert ([one.item for one in parsed.rows], [one.line for one in parsed.problems]) == (["b"], [2, 3])
+    assert "say which (in a terminal by --dates day-first" in parsed.problems[0].sentence
+    assert {one.time.month for one in read_events(doubtful, dates=DateOrder.DAY_FIRST).rows} == {4}
+    assert {one.time.day for one in read_events(doubtful, dates=DateOrder.MONTH_FIRST).rows} == {4, 3}
+
+    proven = read_events(written(tmp_path, "proven.csv", "user,item,time\nu,a,03/04/2026\nu,a,27/11/2026\n"))
+    assert [(one.time.day, one.time.month) for one in proven.rows] == [(3, 4), (27, 11)]
+    assert proven.use.told() == "Dates such as 03/04/2026 begin with their day, as other dates of the file tell."
+    both = read_events(written(tmp_path, "both.csv", "user,item,time\nu,a,3/4/2026\nu,a,27/11/2026\nu,a,11/27/2026\n"))
+    assert [one.line for one in both.problems] == [2]
 
 
 def test_reading_twice_gives_the_same_ids_and_equal_rows_stay_apart(tmp_path: Path) -> None:

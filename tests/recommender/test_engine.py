@@ -97,6 +97,26 @@ def test_a_dislike_takes_a_liking_back() -> None:
     assert engine.score(["t1"], NOW, "new")[0].score < liked
 
 
+def test_a_refused_thing_and_its_like_lose_and_it_is_listed_no_more() -> None:
+    engine = fitted()
+    engine.observe([event("new", "t0", days_ago=2)])
+    before = {one.item: one.score for one in engine.score(["t3", "t4"], NOW, "new")}
+    engine.observe([event("new", "t3", "dislike", days_ago=1)])
+    after = {one.item: one.score for one in engine.score(["t3", "t4"], NOW, "new")}
+    assert after["t3"] < before["t3"] and after["t4"] < before["t4"]
+    again = replace(PLAIN, k=16, filters=Filters(exclude_seen=False))
+    assert "t0" in shown(engine, "new", again) and "t3" not in shown(engine, "new", again)
+    assert "refused it" in engine.explain("t3", NOW, "new", wish=again).sentence
+
+
+def test_a_near_copy_of_what_was_bought_never_stands_below_a_thing_unlike_it() -> None:
+    engine = fitted()
+    title = catalogue()[0].title
+    engine.upsert_items([Item("copy", title, category="tea"), Item("oil", "chainsaw oil", category="tools")])
+    near, far = engine.score(["copy", "oil"], NOW, history=(event("guest", "t0", "purchase"),))
+    assert near.parts["text"] > far.parts["text"] and near.score > far.score
+
+
 def test_what_lies_after_now_is_not_known_yet() -> None:
     engine = fitted()
     engine.observe([event("late", "r0", days_ago=-1)])

@@ -13,6 +13,7 @@ from apps.recommender.histories import Histories
 from apps.recommender.interest import Pooling, TextModel, best_pooling, languages_of, unit
 from apps.recommender.interest_examples import choices, examples
 from apps.recommender.log_problem import log_problem
+from apps.recommender.ranking import Choices, learn, starting_blend
 from apps.recommender.records import EngineOptions, Event, Item
 from core.events import OnEvent, ignore
 from tests.recommender.small_shop import NOW, CountingWords, catalogue, checkerboard, event
@@ -164,3 +165,14 @@ def test_the_blend_learnt_on_a_later_slice_trusts_what_told_the_truth() -> None:
     assert engine.facts()["weights"] != Recommender.start(catalogue(), [CountingWords()]).facts()["weights"]
     scores = {one.item: one.score for one in engine.score(engine.item_ids(), NOW, "p0")}
     assert scores["t0"] > max(scores[f"r{n}"] for n in range(8))
+
+
+def test_likeness_never_counts_against_a_thing_and_a_refusal_of_its_like_always_does() -> None:
+    start = starting_blend()
+    names = list(start.names)
+    features = np.zeros((60, 2, len(names)), np.float32)  # of two things each, the less like one was chosen
+    features[:, 1, names.index("text_near")] = 1.0
+    features[:, 0, names.index("disliked")] = 1.0
+    blend = learn(Choices(features, np.ones((60, 2), np.float32)), start)
+    assert blend.weights[names.index("text_near")] == 0.0
+    assert blend.weights[names.index("disliked")] == pytest.approx(-1.0)

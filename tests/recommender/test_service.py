@@ -9,8 +9,9 @@ import pytest
 
 from apps.recommender.experiments import Variant
 from apps.recommender.model_shelf import ModelShelf
-from apps.recommender.records import Filters, Wish
+from apps.recommender.records import Filters, Item, Wish
 from core.errors import BusyError, ConflictError, DataError, NotFoundError
+from tests.recommender.plain_engine import PlainEngine
 from tests.recommender.plain_service import add_model, click, item, open_plain
 
 
@@ -231,6 +232,20 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one_at_work(service, tmp_p
     assert "other vectors" in service.status()["problem"]
 
 
+def test_a_model_of_another_shop_is_refused_with_the_reason(service, tmp_path, monkeypatch):
+    other = add_model(ModelShelf(tmp_path), tmp_path, "elsewhere")
+
+    def stranger(folder):
+        engine = PlainEngine("elsewhere")
+        engine.upsert_items([Item(f"x{n}", f"thing {n}") for n in range(20)])
+        return engine
+
+    monkeypatch.setattr(service._live, "_open", stranger)
+    with pytest.raises(DataError, match="of its 20 items 0 are in this one"):
+        service.promote(other)
+    assert service.model and service.recommend("ann").list.items
+
+
 def test_a_model_fed_from_the_database_knows_what_came_before_it_was_loaded(service, tmp_path):
     service.add_events([click("n1", "dora", "tea")])
     service.promote(add_model(ModelShelf(tmp_path), tmp_path, "plain-2"))
@@ -314,3 +329,24 @@ def test_everything_is_there_again_after_a_restart(service, tmp_path):
     assert again.status()["known"] == {"items": 7, "events": 7, "people": 4, "lists": 1}
     assert "tea" not in ids(again.recommend("dora"))
     again.close()
+
+
+def test_the_sample_shop_goes_whole_and_one_s_own_shop_stays(tmp_path):
+    from apps.recommender.dataset import read_sample
+    from apps.recommender.sample_shop import SAMPLE
+
+    service = open_plain(tmp_path, model=False)
+    own = service.counts()
+    sample = read_sample(SAMPLE)
+    some = {one.id for one in sample.items[:8]}
+    service.take_sample(sample.items[:8], [one for one in sample.events if one.item in some][:300])
+    taken = sample.items[0]
+    service.put_items([Item(taken.id, "A lamp of our own")])  # the same id, but not the sample's any more
+    service._fit_small = lambda on_event: None  # no encoder here
+    assert service.forget_sample() == 7
+    after = service.counts()
+    assert (after["items"], service.item(taken.id).item.title) == (own["items"] + 1, "A lamp of our own")
+    assert after["events"] - own["events"] == sum(service.item(taken.id).events.values())
+    assert service.forget_sample() == 0 and not service.untouched
+    assert [one.live for one in service.models()] == [False] * len(service.models())
+    service.close()

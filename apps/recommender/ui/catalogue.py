@@ -12,6 +12,7 @@ from apps.recommender.service_desk import Fresh
 from apps.recommender.ui.bring_in import bring_in
 from apps.recommender.ui.cards import cover
 from apps.recommender.ui.item_view import draw_item
+from apps.recommender.ui.sample_out import sample_out
 from apps.recommender.ui.shared import category_name, head, one_sentence, priced, say, service
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def draw() -> None:
         _fresh(shop)
     else:
         bring_in(shop)
+        sample_out(shop)
 
 
 def _items(shop: "RecommenderService") -> None:

@@ -4,8 +4,11 @@ import pytest
 
 from apps.page_parts import Job
 from apps.recommender.answers import EventReport, IngestReport, ItemReport, RowProblem
+from apps.recommender.file_use import FileUse
 from apps.recommender.records import Item
-from apps.recommender.row_problems import NO_TITLE
+from apps.recommender.row_problems import NO_TITLE, PRICE_LEFT_OUT
+from apps.recommender.sample_shop import items_of_sample
+from apps.recommender.ui import sample_out
 from apps.recommender.ui.bring_in import JOB
 from core.reasons import reason
 from tests.recommender.ui.conftest import press, shown
@@ -119,6 +122,21 @@ def test_why_a_row_was_not_taken_is_told_in_the_language_of_the_page(open_page):
         assert page.metric[3].value == "1"  # the empty file is no row
 
 
+def test_rows_that_were_taken_with_a_note_stand_apart_and_how_a_file_was_understood_is_told(open_page):
+    noted = (RowProblem("商品.csv", 2, reason(PRICE_LEFT_OUT, value="面议")),)
+    use = FileUse("商品.csv", "items", "GB18030", {"description": ("desc",)}, ("grams",))
+    job = Job(lambda listen: IngestReport(ItemReport(added=1, noted=noted), uses=(use,)), "")
+    assert job.wait(30)
+    for language, heading, told in (
+        ("en", "What is to be looked at", "It was read as GB18030. Columns taken: desc as description."),
+        ("zh", "需要留意的原因", "按 GB18030 编码读取。列的对应：“desc”作 description。"),
+    ):
+        page = open_page("catalogue", language, catalogue_section="bring", **{JOB: job})
+        (table,) = page.dataframe
+        assert heading in table.value.columns and page.metric[3].value == "0"
+        assert any(told in one.value.replace("\\", "") for one in page.caption) and not page.exception
+
+
 def test_a_long_reason_makes_the_rows_of_its_table_higher(open_page):
     def height(why: str) -> int:
         job = Job(lambda listen: IngestReport(ItemReport(problems=(RowProblem("items.csv", 3, why),))), "")
@@ -133,3 +151,19 @@ def test_taking_in_needs_a_file(open_page):
     page = open_page("catalogue", catalogue_section="bring")
     next(one for one in page.button if one.label == "Take in").click().run()
     assert "Choose a file" in page.warning[0].value
+
+
+def test_the_sample_shop_is_taken_out_by_a_button_and_offered_no_more(shop, open_page, monkeypatch):
+    title = items_of_sample()["t001"]
+    shop.put_items([Item("t001", title)])
+    monkeypatch.setattr(shop, "_fit_small", lambda on_event: None)  # no encoder here
+    page = open_page("catalogue", catalogue_section="bring")
+    assert "1 items of the sample go" in shown(page)
+    press(page, "sample-out")
+    assert page.session_state[sample_out.JOB].wait(20)
+    page = open_page(
+        "catalogue", "zh", catalogue_section="bring", **{sample_out.JOB: page.session_state[sample_out.JOB]}
+    )
+    assert "已移除示例商店的 1 件商品" in shown(page)
+    assert not [one for one in page.button if one.key == "sample-out"]
+    assert "t001" not in {one.id for one in shop.items()} and shop.counts()["items"] == 7
