@@ -17,10 +17,12 @@ def show_list(answer: ListAnswer, items: Mapping[str, Item], as_json: bool) -> N
     if as_json:
         terminal.say_json(list_reply(answer, items))
         return
+    modelled = bool(answer.model)  # without a model there is an order, but no probability and no parts
     rows = [
-        [place, one.item, _title(one.item, items), f"{one.probability:.1%}", _parts(one), one.reason]
+        [place, one.item, _title(one.item, items), f"{one.probability:.1%}" if modelled else "–",
+         _parts(one) if modelled else "–", one.reason]
         for place, one in enumerate(answer.list.items, start=1)
-    ]
+    ]  # fmt: skip
     terminal.table(("#", "item", "title", "probability", "parts", "why"), rows, empty="nothing to recommend")
     made = answer.list
     told = f"{made.removed_count} removed by rules"
@@ -29,6 +31,11 @@ def show_list(answer: ListAnswer, items: Mapping[str, Item], as_json: bool) -> N
     terminal.say(" · ".join(said), style="dim")
     for note in made.notes:
         terminal.warn(note)
+    if not modelled:
+        terminal.warn(
+            "No model answered: the list follows what was met together, what is popular and what is new. "
+            "`trifolium recommender train` fits one, `trifolium recommender status` says what is live."
+        )
 
 
 def show_scores(rows: Sequence[Scored], items: Mapping[str, Item], as_json: bool) -> None:

@@ -76,6 +76,14 @@ def test_the_line_below_a_list_counts_an_item_that_two_rules_remove_once(capsys)
     assert "3 removed by rules" in capsys.readouterr().out
 
 
+def test_a_list_without_a_model_says_so_and_states_no_probability(capsys):
+    made = Recommendation("ann", (Scored("tea", 1.0, 0.0, {"popularity": 1.0}, ("popular",), "Popular."),), False, "")
+    show_list(ListAnswer("x", made, "popular", ""), {}, False)
+    told = capsys.readouterr()
+    assert "No model answered" in told.out + told.err and "0.0%" not in told.out and "+1.00" not in told.out
+
+
+
 def test_what_speaks_against_an_item_goes_to_the_other_side_of_the_line(capsys):
     parts = {"text": 0.8, "behaviour": -0.4, "recency": 0.0, "popularity": -0.03}
     show_explanation(Explanation("pot", "shown", "Because.", scored=Scored("pot", 0.37, 0.1, parts)), False)
