@@ -83,7 +83,6 @@ def test_a_list_without_a_model_says_so_and_states_no_probability(capsys):
     assert "No model answered" in told.out + told.err and "0.0%" not in told.out and "+1.00" not in told.out
 
 
-
 def test_what_speaks_against_an_item_goes_to_the_other_side_of_the_line(capsys):
     parts = {"text": 0.8, "behaviour": -0.4, "recency": 0.0, "popularity": -0.03}
     show_explanation(Explanation("pot", "shown", "Because.", scored=Scored("pot", 0.37, 0.1, parts)), False)
