@@ -28,6 +28,23 @@ NAMES = {
     "items": ("item", "catalog", "product", "good", "movie", "article", "商品"),
     "events": ("event", "log", "click", "rating", "inter", "behav", "sequence", "行为"),
 }
+# other names of the kinds of events that come with the settings; a kind that a team names itself is never renamed
+SAME_KIND = {
+    other: name
+    for name, others in {
+        "view": "pv visit browse viewed page_view 浏览 查看 访问",
+        "click": "clicked open tap 点击",
+        "like": "liked fav favorite favourite collect wishlist 收藏 喜欢 点赞 关注",
+        "dislike": "disliked not_interested thumbs_down 不喜欢 不感兴趣 点踩",
+        "comment": "commented review 评论 评价",
+        "share": "shared 分享 转发",
+        "cart": "add_to_cart addtocart add_cart basket 加购 加购物车 加入购物车",
+        "purchase": "buy bought order ordered purchased paid transaction 购买 下单 支付 成交",
+        "impression": "exposure shown 曝光 展示",
+        "rating": "rate rated score 评分 打分",
+    }.items()
+    for other in others.split()
+}
 
 
 class Arrivals:
@@ -76,7 +93,7 @@ class Arrivals:
         """Keep events in one transaction; those of unknown kind or item, or of the future, are named."""
         good: list[Event] = []
         problems: list[RowProblem] = []
-        for place, event in enumerate(events):
+        for place, event in enumerate(map(self._named, events)):
             wrong = self._wrong(event, now)
             if wrong is None:
                 good.append(event)
@@ -84,6 +101,14 @@ class Arrivals:
                 problems.append(RowProblem(source, lines[place] if lines else place + 1, wrong))
         added, known = self._store.add_events(good) if good else (0, 0)
         return EventReport(added, known, tuple(problems))
+
+    def _named(self, event: Event) -> Event:
+        """The event by the name of its kind that is known here, where it bears another name of it."""
+        if event.type in self._kinds:
+            return event
+        name = event.type.strip().lower().replace("-", "_").replace(" ", "_")
+        name = SAME_KIND.get(name, name)
+        return replace(event, type=name) if name in self._kinds else event
 
     def _wrong(self, event: Event, now: datetime) -> Reason | None:
         if event.type not in self._kinds:

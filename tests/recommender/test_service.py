@@ -350,3 +350,16 @@ def test_the_sample_shop_goes_whole_and_one_s_own_shop_stays(tmp_path):
     assert service.forget_sample() == 0 and not service.untouched
     assert [one.live for one in service.models()] == [False] * len(service.models())
     service.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("点击", "click"), ("Add to cart", "cart"), ("buy", "purchase"), ("不感兴趣", "dislike")]
+)
+def test_an_event_by_another_name_of_its_kind_is_kept_as_that_kind(service, sent, kept):
+    assert service.add_events([click("other", "eve", "lamp", kind=sent)]).added == 1
+    assert [one.type for one in service.person("eve").events] == [kept]
+
+
+def test_a_kind_that_nobody_knows_is_still_refused_by_name(service):
+    (problem,) = service.add_events([click("odd", "eve", "lamp", kind="stared")]).problems
+    assert "Unknown event type 'stared'" in problem.reason
