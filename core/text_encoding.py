@@ -12,18 +12,19 @@ PIECE = 1 << 20  # bytes in memory at a time
 LOOKED_AT = 100_000  # bytes by which Chinese text is told from western
 BINARY_WITHIN = 4096  # bytes; a NUL among the first is no text of one byte a letter
 DAMAGED = 0.9  # of the bytes above 127 are sound in UTF-8 that has a damaged place; of GBK far fewer are by chance
-NAMES = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030"}  # as people know them
+# as people know them
+NAMES = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "gb18030": "GB18030", "cp1252": "Windows-1252"}
 
 
 def encoding_of(file: BinaryIO) -> str | None:
-    """UTF-8, UTF-16 with its byte-order mark or GB18030 (which reads GBK), as a codec's name; None for none of them.
+    """UTF-8, UTF-16 with its byte-order mark, GB18030 (which reads GBK) or Windows-1252, as a codec's name; else None.
 
-    GB18030 reads nearly any pair of bytes, so it is taken only where they look Chinese: western text would become
-    nonsense, and so would UTF-8 with a damaged place. The file is left at its beginning.
+    The last two read nearly any bytes, so GB18030 is taken where they look Chinese and Windows-1252 where they do not,
+    and neither for UTF-8 with a damaged place, which would become nonsense. The file is left at its beginning.
 
     >>> import io
-    >>> [encoding_of(io.BytesIO(text)) for text in ("茶杯".encode(), "茶杯".encode("gbk"), "Müller".encode("latin-1"))]
-    ['utf-8-sig', 'gb18030', None]
+    >>> [encoding_of(io.BytesIO(text)) for text in ("茶杯".encode(), "茶杯".encode("gbk"), "Müller".encode("cp1252"))]
+    ['utf-8-sig', 'gb18030', 'cp1252']
     """
     head = file.read(BINARY_WITHIN)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -33,8 +34,8 @@ def encoding_of(file: BinaryIO) -> str | None:
     wrong = _unreadable(file, "utf-8-sig")
     if wrong is None:
         return "utf-8-sig"
-    fits = looks_chinese(wrong) and not _damaged_utf8(wrong) and _unreadable(file, "gb18030") is None
-    return "gb18030" if fits else None
+    likely = "gb18030" if looks_chinese(wrong) else "cp1252"
+    return likely if not _damaged_utf8(wrong) and _unreadable(file, likely) is None else None
 
 
 def looks_chinese(content: bytes) -> bool:

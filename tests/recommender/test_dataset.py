@@ -143,13 +143,16 @@ def test_a_file_in_the_encoding_of_excel_in_china_is_read_and_said(tmp_path: Pat
         assert [(one.title, one.description, one.price) for one in parsed.rows] == [("茶杯", "小杯", 59)]
         assert parsed.use.encoding == told
         assert parsed.use.told().startswith(f"It was read as {told}.")
+    (tmp_path / "west.csv").write_text("id,title,price\na,Müller – Gläser,19 €\n", encoding="cp1252")
+    west = read_items(tmp_path / "west.csv")
+    assert (west.rows[0].title, west.rows[0].price, west.use.encoding) == ("Müller – Gläser", 19, "Windows-1252")
     with gzip.open(tmp_path / "goods.csv.gz", "wb") as file:
         file.write((tmp_path / "goods.csv").read_bytes())
     assert read_items(tmp_path / "goods.csv.gz").rows == parsed.rows
 
 
 def test_a_file_that_is_no_sound_text_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "goods.csv").write_text("id,title\na,Müller\n", encoding="cp1252")
+    (tmp_path / "goods.csv").write_bytes(f"id,title\na,{'茶' * 20}\n".encode().replace("茶".encode(), b"\xe8\x8c", 1))
     with pytest.raises(DataError, match=r"'goods.csv' is no sound text in UTF-8, .*: save it as UTF-8") as raised:
         read_items(tmp_path / "goods.csv")
     assert "请另存为 UTF-8" in in_language(raised.value.args[0], "zh")
