@@ -13,7 +13,7 @@ UNREADABLE: Words = ("'{name}' cannot be read: {why}.", "无法读取“{name}�
 ENCODING: Words = (
     "'{name}' is no sound text in UTF-8, UTF-16, GB18030 or Windows-1252: save it as UTF-8 (in Excel: "
     "'CSV UTF-8') and take it in again.",
-    "“{name}”不是完好的 UTF-8、UTF-16、GB18030 或 Windows-1252 文本：请另存为 UTF-8（Excel 中选“CSV UTF-8”）后重新导入。",
+    "“{name}”不是完好的 UTF-8、UTF-16、GB18030 或 Windows-1252：请另存为 UTF-8（Excel 中选“CSV UTF-8”）后重新导入。",
 )
 NO_PARQUET: Words = ("'{name}' is no parquet file.", "“{name}”不是 parquet 文件。")
 ITEMS_OR_EVENTS: Words = (
