@@ -119,12 +119,18 @@ def warn(text: str) -> None:
     err().print(Text(" ".join(plain(text).split()), style="yellow"))
 
 
-def agreed(question: str) -> bool:
-    """What a person says to a question with consequences; ``DataError`` where nobody is there to answer."""
+def agree(question: str, yes: bool = False) -> None:
+    """Go on only where a person says so to a question before something is deleted; ``yes`` is her answer already.
+
+    ``DataError`` where nobody is there to answer.
+    """
     try:
-        return typer.confirm(question, err=True)
+        if yes or typer.confirm(question, err=True):
+            return
     except typer.Abort:
         raise DataError("Nothing was deleted: nobody answered; say --yes where nobody can.") from None
+    warn("Nothing was deleted.")
+    raise typer.Exit(FAILURE)
 
 
 def not_taken(rows: int, files: int) -> str:

@@ -48,9 +48,8 @@ def forget(
     """Take out what a file brought, and what was mined from its dialogues; what another file brought too stays."""
     with _opened(ctx) as service:
         told = service.forgettable(source, keep_by_hand)
-        if not dry_run and not yes and not terminal.agreed(f"{_sentence(told, 'will go')} Go on?"):
-            terminal.warn("Nothing was deleted.")
-            raise typer.Exit(terminal.FAILURE)
+        if not dry_run:
+            terminal.agree(f"{_sentence(told, 'will go')} Go on?", yes)
         told = told if dry_run else service.forget(source, keep_by_hand)
     if as_json_:
         terminal.say_json(as_json(told))

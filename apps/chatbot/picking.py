@@ -17,7 +17,7 @@ _PLACES = (  # the words of each place, the last of however many there are at th
 )
 _PICKS = re.compile(
     r"(?:(?:i mean|i meant|it'?s|it is|yes|yeah|ok|okay)[, ]+)?(?:the )?"
-    r"(?:(?:no\.?|number|option|question|answer|#) ?)?"
+    r"(?:(?:no\.|no(?= ?[123])|number|option|question|answer|#) ?)?"
     rf"(?P<en>{'|'.join(word for words in _PLACES for word in words if word.isascii())})"
     r"(?: (?:one|option|question|answer))?(?:[, ]+please)?"
     r"|(?:我?(?:想问|要问|问)?(?:的)?(?:是|选|就)?)?(?:第|选项|问题)? ?"

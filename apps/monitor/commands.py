@@ -162,7 +162,7 @@ def _layout(column: list[str] | None, dates: str | None) -> "Layout":
     """What the options say of the files; ``DataError`` for a field we do not have."""
     from apps.monitor.layouts import Layout
     from apps.monitor.row_columns import check_fields
-    from apps.monitor.row_dates import DateOrder
+    from core.dates import DateOrder
 
     columns = {ours: str(theirs) for ours, theirs in terminal.parse_overrides(column or (), "--column").items()}
     check_fields(columns)

@@ -41,7 +41,7 @@ def forget(
 ) -> None:
     """Take a source's items out again, as if they had never come; alerts and their history stay."""
     from apps.monitor.commands import opened
-    from apps.monitor.row_dates import parse_moment
+    from core.dates import parse_moment
 
     start = parse_moment(since) if since else None
     if since and start is None:
@@ -52,9 +52,7 @@ def forget(
         if dry_run:
             terminal.say_json(as_json(ForgottenJson, found)) if as_json_ else terminal.say(f"{told} would go")
             return
-        if not yes and not terminal.agreed(f"{told} will be deleted and no longer counted. Go on?"):
-            terminal.warn("Nothing was deleted.")
-            raise typer.Exit(terminal.FAILURE)
+        terminal.agree(f"{told} will be deleted and no longer counted. Go on?", yes)
         _forgotten(service, source, start, on_event, as_json_)
 
 

@@ -10,9 +10,9 @@ from difflib import SequenceMatcher
 
 from apps.monitor.intake_records import DateDoubt, IngestReport
 from apps.monitor.row_columns import MOST_COLUMNS, NAMES, check_fields, columns_of, has_words
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.row_problems import ANY_COLUMN, NO_MAPPED_COLUMN, NO_TEXT_COLUMN, PAIRS, TWO_WAYS_FILE
 from apps.monitor.rows import NamedRow, RowRules, Taken, take_rows
+from core.dates import DateOrder
 from core.errors import DataError
 from core.reasons import Reason, known, reason
 

@@ -1,12 +1,10 @@
-"""Dates as rows write them, believed or not; how they are read is ``core.dates``, and all of it comes from here."""
+"""Whether the date that a row gives is believed; how dates are read is ``core.dates``."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from apps.monitor.intake_records import DateDoubt
-from core.dates import DateOrder, ends_with_year, parse_moment, proven_order, two_ways, zoneless
-
-__all__ = ["DateOrder", "doubt", "ends_with_year", "parse_moment", "proven_order", "two_ways", "zoneless"]
+from core.dates import DateOrder, two_ways
 
 AHEAD = timedelta(hours=26)  # a zone read wrongly puts a date at most this far into the future; more is a mistake
 

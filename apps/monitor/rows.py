@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 from apps.monitor.intake_records import MOST_PROBLEMS, DateProblem, IngestReport, RowProblem
 from apps.monitor.records import NewsItem
 from apps.monitor.row_columns import NAMES, ColumnUse, columns_of
-from apps.monitor.row_dates import DateOrder, doubt, ends_with_year, parse_moment, proven_order, two_ways, zoneless
+from apps.monitor.row_dates import doubt
 from apps.monitor.row_problems import NO_DATE, NO_FIELDS, NO_TEXT, REACH_LEFT_OUT, TWO_WAYS, UNREADABLE_DATE
+from core.dates import DateOrder, ends_with_year, parse_moment, proven_order, two_ways, zoneless
 from core.errors import DataError
 from core.reasons import Reason, reason, reason_of
 from core.text import language as language_of

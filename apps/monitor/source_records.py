@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.row_problems import NAMELESS, NO_ADDRESS, NO_WEB_ADDRESS, TOO_OFTEN, ZONE
+from core.dates import DateOrder
 from core.errors import DataError
 from core.reasons import reason
 

@@ -11,12 +11,12 @@ from typing import Any
 from apps.monitor.alert_records import Channel, Incident
 from apps.monitor.replay import read_dated
 from apps.monitor.row_columns import check_fields
-from apps.monitor.row_dates import DateOrder, parse_moment
 from apps.monitor.rows import RowRules, Taken
 from apps.monitor.rules import rules_to_use
 from apps.monitor.settings import MonitorSettings
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.store import Store
+from core.dates import DateOrder, parse_moment
 from core.errors import DataError, NotFoundError, known_names
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "samples" / "monitor"

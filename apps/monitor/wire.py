@@ -6,8 +6,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from apps.monitor.alert_records import Incident
 from apps.monitor.records import Label
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Source, SourceKind
+from core.dates import DateOrder
 
 LONGEST = 20_000  # characters of a text to classify; a longer one is an attachment, not a news item
 MOST_ROWS = 10_000  # items of one request; the body's size is bounded too (server.max_body_mb)

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator
 
 from apps.monitor.alert_records import Delivery, MessageKind, Severity, State, Why
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Health, SourceKind
 from apps.monitor.wire_records import EntryJson, KeyJson, RecordJson
+from core.dates import DateOrder
 
 
 def without_password(address: object) -> object:

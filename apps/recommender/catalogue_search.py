@@ -13,7 +13,7 @@ from apps.recommender.records import Item
 from apps.recommender.shared_words import LITTLE
 from core.tokens import lexical_tokens
 
-LOOKED = 10_000  # newest items that are looked through, which takes a second
+LOOKED = 10_000  # newest items that are looked through; of a larger catalogue the text model tells the rest
 CLOSE = 0.75  # least likeness of two spellings
 SAME_LETTERS = 0.95  # "lmap" and "lamp"
 SLACK = 0.05  # how much less alike than the nearest spelling another may be

@@ -89,16 +89,15 @@ def ingest(
 @app.command("forget-sample")
 def forget_sample(
     ctx: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Take the sample shop out: items, events, lists, and the models fitted on it. Your own data stays."""
+    """Take the sample shop out: items, events, lists, and the models fitted on it; asks first. Your own data stays."""
     with opened(ctx) as service:
         count = len(service.sample_items())
         if not count:
             terminal.say("the sample shop is not in the catalogue")
             return
-        if not yes:
-            typer.confirm(f"Take {count} items of the sample shop out, with all that was done with them?", abort=True)
+        terminal.agree(f"{count} items of the sample shop and all that was done with them will be deleted. Go on?", yes)
         with terminal.progress() as on_event:
             service.forget_sample(on_event)
         terminal.say(f"{count} items of the sample shop are out; model: {service.status()['model']}")

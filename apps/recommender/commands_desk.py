@@ -115,7 +115,7 @@ def person(ctx: typer.Context, user: str, limit: Limit = 50, as_json: Json = Fal
 def forget_person(ctx: typer.Context, user: str, yes: Yes = False) -> None:
     """Delete everything of a person, for good; asks first."""
     with _opened(ctx) as desk:
-        _agree(yes, f"Every event and list of '{user}' will be deleted for good. Go on?")
+        terminal.agree(f"Every event and list of '{user}' will be deleted for good. Go on?", yes)
         desk.delete_person(user)
     terminal.say(f"{user} is forgotten")
 
@@ -125,7 +125,7 @@ def forget_item(ctx: typer.Context, item: str, yes: Yes = False) -> None:
     with _opened(ctx) as desk:
         known = desk.items_of([item]).get(item)
         named = f"{item} (“{known.title}”)" if known else f"'{item}'"
-        _agree(yes, f"{named} and every event of it will be deleted for good. Go on?")
+        terminal.agree(f"{named} and every event of it will be deleted for good. Go on?", yes)
         desk.delete_item(item)
     terminal.say(f"{item} is forgotten")
 
@@ -242,13 +242,6 @@ def parse_variant(text: str) -> Variant:
         return Variant(name.strip(), float(share), {dial.strip(): float(value) for dial, value in pairs})
     except ValueError as error:
         raise DataError(f"A variant is name:share or name:share:dial=value, got '{text}'.") from error
-
-
-def _agree(yes: bool, question: str) -> None:
-    """Go on only where somebody says so."""
-    if not yes and not terminal.agreed(question):
-        terminal.warn("Nothing was deleted.")
-        raise typer.Exit(terminal.FAILURE)
 
 
 def _day(when: object) -> str:

@@ -112,7 +112,7 @@ def show_next_steps(of_sample: int, fitted: bool) -> None:
     """What else a person who brought her own data has to do."""
     if of_sample:
         terminal.warn(
-            f"{of_sample} items of the sample shop stand beside them, and the model was learnt from its people: "
+            f"{of_sample} items of the sample shop stand beside them, and models learn from its people too: "
             "`trifolium recommender forget-sample` takes the sample out."
         )
     elif fitted:

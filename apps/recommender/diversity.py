@@ -23,9 +23,9 @@ Scores = npt.NDArray[np.float32]
 # SOFT: what looks sure in training is less so later.
 STRENGTH, CURVE, SOFT = 0.14, 4.0, 0.5
 # A new item takes a place when its score is at most so much, divided by 1 - freshness, below what interest alone would
-# put there; at freshness 1 there is no rule. Five places of ten, by words, cost 0.8 % of NDCG@10 so, each half of
-# amazon_industrial's validation people judged by a blend learnt from the other; ``evaluate`` prints it for each number
-# of places. Against what variety put there it cost a varied list a third of its variety.
+# put there; at freshness 1 there is no rule. What each number of places costs and brings, each half of the validation
+# people judged by a blend learnt from the other, ``evaluate`` prints. Judged against what variety put there instead of
+# interest, new items would take the variety of a list away.
 FRESH_GAP = 1.0
 LEAST = 1e-3  # share of its gain that an item keeps for the record, whatever it is like
 MIX_STRENGTH = 5.0  # of the calibration dial, per nat of divergence

@@ -36,6 +36,7 @@ class Fallback:
         self._items: dict[str, Item] = {}
         self._popular: dict[str, float] = {}  # log2 of the weight as of 1970, for comparing
         self._recent: OrderedDict[str, deque[str]] = OrderedDict()
+        self._refused: OrderedDict[str, set[str]] = OrderedDict()
         self._beside: dict[str, Counter[str]] = {}
         self._by_date: list[str] | None = None  # newest first; None when it must be sorted again
         self._names: dict[str, frozenset[str]] = {}  # per field of items; empty when they must be gathered again
@@ -90,11 +91,14 @@ class Fallback:
             for user, met in self._recent.items():
                 if item_id in met:
                     self._recent[user] = deque((one for one in met if one != item_id), RECENT)
+            for refused in self._refused.values():
+                refused.discard(item_id)
 
     def forget_user(self, user: str) -> None:
         """Drop a person; what her events added to the counts of items is nobody's any more."""
         with self._lock:
             self._recent.pop(user, None)
+            self._refused.pop(user, None)
 
     def list_(
         self, user: str, history: Sequence[Event], k: int, filters: Filters, language: str
@@ -102,9 +106,10 @@ class Fallback:
         """Up to ``k`` items and the route that gave the first of them."""
         with self._lock:
             met = [*(one.item for one in reversed(history)), *reversed(self._recent.get(user, ()))]
-            allowed = _Allowed(filters, set(met))
+            refused = self._refused.get(user, set()) | {one.item for one in history if self._worth(one) < 0}
+            allowed = _Allowed(filters, set(met), refused)
             chosen: dict[str, tuple[Route, str]] = {}
-            for route, item_id, source in self._candidates(met):
+            for route, item_id, source in self._candidates([one for one in met if one not in refused]):
                 if len(chosen) >= k:
                     break
                 if item_id not in chosen and (item := self._items.get(item_id)) and allowed(item):
@@ -142,8 +147,11 @@ class Fallback:
         return item is not None and item.available and (not category or item.category == category)
 
     def _count(self, event: Event) -> None:
-        meaning = self._meanings.get(event.type)
-        if meaning is None or event.item not in self._items or (worth := meaning.worth(event.value)) <= 0:
+        worth = self._worth(event)
+        if event.item not in self._items or not worth:
+            return
+        self._refuse(event, worth < 0)
+        if worth < 0:
             return
         grown = epoch(event.time) / 86_400 / HALF_LIFE_DAYS
         self._popular[event.item] = _log_add(self._popular.get(event.item), grown, worth)
@@ -156,6 +164,20 @@ class Fallback:
         self._recent.move_to_end(event.user)
         while len(self._recent) > PEOPLE:
             self._recent.popitem(last=False)
+
+    def _worth(self, event: Event) -> float:
+        meaning = self._meanings.get(event.type)
+        return meaning.worth(event.value) if meaning else 0.0
+
+    def _refuse(self, event: Event, now: bool) -> None:
+        """Note what a person refuses ``now``; wanting it later takes that back."""
+        if now:
+            self._refused.setdefault(event.user, set()).add(event.item)
+            self._refused.move_to_end(event.user)
+            while len(self._refused) > PEOPLE:
+                self._refused.popitem(last=False)
+        elif event.user in self._refused:
+            self._refused[event.user].discard(event.item)
 
     def _pair(self, item: str, other: str, worth: float) -> None:
         partners = self._beside.setdefault(item, Counter())
@@ -189,8 +211,8 @@ class Fallback:
 class _Allowed:
     """Filters with their caps; asked item by item in the order of the list."""
 
-    def __init__(self, filters: Filters, met: set[str]) -> None:
-        self.filters, self.met = filters, met
+    def __init__(self, filters: Filters, met: set[str], refused: set[str]) -> None:
+        self.filters, self.met, self.refused = filters, met, refused
         self.categories: Counter[str] = Counter()
         self.brands: Counter[str] = Counter()
 
@@ -198,7 +220,8 @@ class _Allowed:
         rules = self.filters
         price = item.price
         lost = (
-            (rules.exclude_seen and item.id in self.met)
+            item.id in self.refused
+            or (rules.exclude_seen and item.id in self.met)
             or (rules.available_only and not item.available)
             or (rules.categories and item.category not in rules.categories)
             or (rules.languages and item.language not in rules.languages)

@@ -29,7 +29,7 @@ STARTING: Mapping[str, float] = {
 }  # fmt: skip
 # Likeness, company and her own brand, category and price speak for an item or not at all, a refusal of its like
 # speaks against it. Two features that are nearly one are learnt with opposite signs otherwise, and a near copy of what
-# she bought stands below chainsaw oil. amazon_industrial's validation people were ranked a little better so.
+# she bought stands below a thing unlike it.
 AT_LEAST: Mapping[str, float] = dict.fromkeys(
     ("text", "text_last", "text_near", "words", "words_last", "words_near", "cold_text", "together", "together_last",
      "linear", "brand", "category", "price"), 0.0,
@@ -139,10 +139,9 @@ def learn(choices: Choices, start: Blend, silent: Sequence[str] = ()) -> Blend:
         expected = np.einsum("ci,cif->f", share, features) / len(features)
         return float(value), expected - features[:, 0].mean(0) + 2 * pull * (weights - target)
 
-    bounds = [
-        (AT_LEAST.get(name), None if name not in AT_MOST else AT_MOST[name] * spread)
-        for name, spread in zip(np.array(start.names)[used].tolist(), scale.tolist(), strict=True)
-    ]
+    names = np.array(start.names)[used].tolist()
+    bounds = [tuple(None if one.get(name) is None else one[name] * spread for one in (AT_LEAST, AT_MOST))
+              for name, spread in zip(names, scale.tolist(), strict=True)]  # fmt: skip
     found = minimize(loss, target, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}).x
     weights = np.zeros(len(start.names), np.float32)
     weights[used] = found / scale

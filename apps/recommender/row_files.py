@@ -55,7 +55,7 @@ class RowFile(NamedTuple):
 def rows_of(path: Path) -> RowFile:
     """Every row with its line, those that cannot be read as a sentence.
 
-    ``DataError`` for an unknown kind of file, and for a text that is neither UTF-8 nor UTF-16 nor GB18030.
+    ``DataError`` for an unknown kind of file, and for a text in no encoding that ``core.text_encoding`` knows.
     """
     if not path.is_file():
         raise DataError(reason(NO_FILE, name=path))

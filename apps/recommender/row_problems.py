@@ -45,8 +45,8 @@ NO_OBJECT: Words = (
 NUMBER: Words = ("{name} must be a number, found '{value}'.", "{name} 应是数字，实际是“{value}”。")
 NO_TIME: Words = ("{name} is missing.", "缺少 {name}。")
 TIME: Words = (
-    "{name} must be ISO 8601 or seconds since 1970, found '{value}'.",
-    "{name} 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“{value}”。",
+    "{name} must be a date such as 2026-03-01 08:30 or seconds since 1970, found '{value}'.",
+    "{name} 应是 2026-03-01 08:30 这样的日期或自 1970 年起的秒数，实际是“{value}”。",
 )
 TWO_WAYS: Words = (
     "{name} '{value}' may begin with its day or its month: say which (in a terminal by --dates day-first or "

@@ -25,6 +25,7 @@ def test_a_number_or_a_place_picks_its_question(message, place):
     "message",
     [
         "2 kettles please",
+        "no one",
         "4",
         "yes",
         "is it the first time?",

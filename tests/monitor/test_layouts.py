@@ -3,8 +3,8 @@
 import pytest
 
 from apps.monitor.layouts import Layout, check_dates, columns_from, columns_text, take_file
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.rows import RowRules, numbered
+from core.dates import DateOrder
 from core.errors import DataError
 from core.reasons import reason_of
 from tests.monitor.helpers import NOW

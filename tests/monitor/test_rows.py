@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.monitor.row_dates import DateOrder, parse_moment
 from apps.monitor.rows import RowRules, clean, counted, item_from_row, numbered, plain, take_rows
+from core.dates import DateOrder, parse_moment
 from core.errors import DataError
 from core.reasons import in_language
 from tests.monitor.helpers import HOUR, NOW

@@ -16,10 +16,10 @@ import pytest
 from apps.monitor.layouts import Layout
 from apps.monitor.polling import is_due
 from apps.monitor.records import FeedQuery
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_files import added, decoded, numbered_rows
 from apps.monitor.source_records import Health, Source, SourceKind, SourceState, doubted_dates, health, heard
 from apps.monitor.sources import next_look
+from core.dates import DateOrder
 from core.errors import BusyError, DataError, NotFoundError, RemoteError
 from tests.monitor.helpers import DAY, HOUR, MINUTE, NOW, monitor
 

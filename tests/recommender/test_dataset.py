@@ -74,7 +74,7 @@ def test_bad_rows_are_reported_by_line_and_cost_nobody(tmp_path: Path) -> None:
     assert parsed.problems[1].sentence == "2 values where the header has 5."
     assert "User id" in parsed.problems[2].sentence
     assert [in_language(one.sentence, "zh") for one in parsed.problems] == [
-        "time 应是 ISO 8601 时间或自 1970 年起的秒数，实际是“yesterday”。",
+        "time 应是 2026-03-01 08:30 这样的日期或自 1970 年起的秒数，实际是“yesterday”。",
         "这一行有 2 个值，而表头有 5 列。",
         "用户 的编号应为 1 至 200 个字符，实际是 ''。",
     ]

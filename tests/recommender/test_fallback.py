@@ -52,6 +52,18 @@ def test_a_stranger_gets_what_is_popular_then_what_is_new(shop):
     assert [one.item for one in rows] == ["pot", "cup", "tea", "lamp", "old"]
 
 
+def test_what_somebody_refuses_is_listed_no_more_and_leads_to_nothing(shop):
+    everything = Filters(exclude_seen=False)
+    shop.observe([event("d", "tea", days=2)])
+    assert "tea" in ids(shop, "d", filters=everything)
+    shop.observe([event("d", "tea", "dislike", days=1)])
+    rows, route = shop.list_("d", (), 10, everything, "en")
+    assert route == "popular" and "tea" not in {one.item for one in rows}
+    assert "cup" not in ids(shop, "x", history=[event("x", "cup", "dislike")], filters=everything)
+    shop.observe([event("d", "tea")])
+    assert "tea" in ids(shop, "d", filters=everything)
+
+
 def test_who_met_something_gets_what_goes_with_it_and_reads_why(shop):
     rows, route = shop.list_("d", [event("d", "tea")], 2, Filters(), "en")
     assert route == "behaviour"

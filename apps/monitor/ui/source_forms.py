@@ -10,11 +10,11 @@ import streamlit as st
 from apps.monitor.intake_records import IngestReport, Preview, RowProblem
 from apps.monitor.layouts import Layout, columns_from
 from apps.monitor.row_columns import NAMES
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_files import whole
 from apps.monitor.source_records import Source, SourceKind
 from apps.monitor.ui.shared import has_words, late_words, one_sentence, say
 from apps.page_parts import Job, language, moment, plain, say_later, shorten, watch_job, wrapped_table
+from core.dates import DateOrder
 from core.reasons import in_language
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from apps.monitor.intake_records import DateDoubt, DateProblem, IngestReport, RowProblem
-from apps.monitor.row_dates import DateOrder
 from apps.monitor.source_records import Source, SourceKind, SourceState, doubted_dates
 from apps.monitor.ui.source_forms import JOB
 from apps.page_parts import Job
+from core.dates import DateOrder
 from tests.monitor.ui.looking import press, texts
 
 
